@@ -1,0 +1,35 @@
+package dev.lowbit.error;
+
+/** The caller asked for something that cannot be done: the caller's fault, never the file's and never a bug of ours. */
+public final class InvalidRequestException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    /** Why the request is refused; the command maps it to its exit code. */
+    public enum Kind {
+        /** Unknown or contradictory options, shapes that do not fit, a pattern that matches nothing. */
+        USAGE,
+        /** Well-formed but impossible: a budget below the smallest, a cap below the largest matrix, an output that exists. */
+        IMPOSSIBLE
+    }
+
+    private final Kind kind;
+
+    private InvalidRequestException(Kind kind, String message) {
+        super(message);
+        this.kind = kind;
+    }
+
+    /** @param message one line: what was given, what is needed, what to do */
+    public static InvalidRequestException usage(String message) {
+        return new InvalidRequestException(Kind.USAGE, message);
+    }
+
+    /** @param message one line: what was given, what is needed, what to do */
+    public static InvalidRequestException impossible(String message) {
+        return new InvalidRequestException(Kind.IMPOSSIBLE, message);
+    }
+
+    public Kind kind() {
+        return kind;
+    }
+}

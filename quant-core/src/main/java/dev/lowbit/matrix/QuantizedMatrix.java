@@ -1,0 +1,73 @@
+package dev.lowbit.matrix;
+
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.tensor.FloatMatrix;
+import java.util.List;
+
+/**
+ * A compressed weight matrix Ŵ, {@code rows x columns} = outputs x inputs: an immutable description plus packed bytes. It
+ * multiplies without expanding them and states its exact size. Instances are safe for concurrent reading.
+ *
+ * <p>All products use the reproducible kernels: the same bits for any {@link Workers} and any SIMD width.
+ */
+public interface QuantizedMatrix {
+    /** Outputs. */
+    int rows();
+
+    /** Inputs. */
+    int columns();
+
+    /** The format identifier as written in the manifest, for example {@code nf3-g64-s8x256-bf16+r8-nf8}. */
+    String format();
+
+    /** Rank of the low-rank term, 0 where there is none. */
+    default int rank() {
+        return 0;
+    }
+
+    /** The stored tensors in their fixed order; their bytes are this matrix's whole truth. */
+    List<Part> parts();
+
+    /** Stored bytes of all parts. */
+    default long bytes() {
+        return parts().stream().mapToLong(part -> part.bytes().byteSize()).sum();
+    }
+
+    /** Stored bits per weight, everything counted. */
+    default double bitsPerWeight() {
+        return 8.0 * bytes() / ((double) rows() * columns());
+    }
+
+    /**
+     * Writes rows {@code fromRow .. fromRow + out.rows() - 1} of Ŵ.
+     *
+     * @param out n x columns; modified (overwritten)
+     */
+    void dequantize(int fromRow, FloatMatrix out, Workers workers);
+
+    /**
+     * Y = X Ŵᵀ.
+     *
+     * @param x tokens x columns; not modified
+     * @param y tokens x rows; modified (overwritten); must not share memory with x
+     */
+    void multiply(FloatMatrix x, FloatMatrix y, Workers workers);
+
+    /**
+     * X = Y Ŵ, the product of the backward pass.
+     *
+     * @param y tokens x rows; not modified
+     * @param x tokens x columns; modified (overwritten); must not share memory with y
+     */
+    void multiplyTransposed(FloatMatrix y, FloatMatrix x, Workers workers);
+
+    /**
+     * y = Ŵ x on the calling thread.
+     *
+     * @param x {@code columns} values; not modified
+     * @param y {@code rows} values; modified (overwritten)
+     */
+    default void multiply(float[] x, float[] y) {
+        multiply(FloatMatrix.wrap(1, columns(), x), FloatMatrix.wrap(1, rows(), y), Workers.serial());
+    }
+}

@@ -1,0 +1,75 @@
+package dev.lowbit.method;
+
+import dev.lowbit.budget.Candidate;
+import dev.lowbit.importance.Importance;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.tensor.FloatMatrix;
+import java.util.List;
+
+/**
+ * What a compression method is: it prices the ways to store a matrix and turns weights into one of them. Found by
+ * ServiceLoader; never chooses a budget itself. Same arguments, same bytes, for any {@link Workers}.
+ */
+public interface Compressor {
+    /** The name on the command line, for example {@code lq-lora}. */
+    String name();
+
+    /**
+     * The cost table of one matrix: every useful way to store it with exact bytes, and an error that is exact for rank 0 and
+     * predicted ({@code exact == false}) for the rest.
+     *
+     * @param name the tensor's name; keys the random stream
+     * @param weights rows x columns, finite; not modified
+     */
+    List<Candidate> price(String name, FloatMatrix weights, Importance importance, Limits limits, Workers workers);
+
+    /**
+     * Replaces the prediction of a candidate by a measured error that {@link #compress} with the same seed never exceeds.
+     *
+     * @param weights rows x columns, finite; not modified
+     */
+    Candidate confirm(
+            String name,
+            FloatMatrix weights,
+            Importance importance,
+            Candidate candidate,
+            Limits limits,
+            Workers workers);
+
+    /**
+     * Compresses one matrix into the candidate's format. The result has exactly the candidate's bytes.
+     *
+     * @param weights rows x columns, finite; not modified
+     */
+    QuantizedMatrix compress(
+            String name,
+            FloatMatrix weights,
+            Importance importance,
+            Candidate candidate,
+            Limits limits,
+            Workers workers);
+
+    /** Bytes of scratch memory that compressing a rows x columns matrix needs beside the weights themselves. */
+    long scratchBytes(int rows, int columns, Limits limits);
+
+    /** The bits per weight by the method's own paper (its rules about what counts), for a report beside the true figure. */
+    double paperBitsPerWeight(String format, int rows, int columns);
+
+    /**
+     * What the caller restricts.
+     *
+     * @param minRank every candidate has at least this rank (clamped to the matrix)
+     * @param maxRank no candidate has more
+     * @param groupSize weights per block scale, or 0 for all the method knows
+     * @param seed root seed of every random choice
+     */
+    record Limits(int minRank, int maxRank, int groupSize, long seed) {
+        public Limits {
+            if (minRank < 0 || maxRank < minRank) {
+                throw new IllegalArgumentException(
+                        "ranks need 0 <= minimum <= maximum, got " + minRank + " and " + maxRank);
+            }
+        }
+    }
+}
