@@ -1,0 +1,102 @@
+package dev.lowbit.jobs;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import org.junit.jupiter.api.Test;
+
+/** Holds the arrows of docs/architecture.md: they point down only. */
+class ArchitectureTest {
+    private static final JavaClasses LOWBIT =
+            new ClassFileImporter().withImportOption(new ImportOption.DoNotIncludeTests()).importPackages("dev.lowbit");
+
+    private static final String[] METHODS = {
+        "dev.lowbit.lqlora..", "dev.lowbit.pvtuning..", "dev.lowbit.sketchtune..", "dev.lowbit.int2lrec.."
+    };
+    private static final String[] CORE = {
+        "dev.lowbit.tensor..",
+        "dev.lowbit.error..",
+        "dev.lowbit.kernel..",
+        "dev.lowbit.linalg..",
+        "dev.lowbit.codebook..",
+        "dev.lowbit.matrix..",
+        "dev.lowbit.importance..",
+        "dev.lowbit.method..",
+        "dev.lowbit.budget..",
+        "dev.lowbit.checkpoint..",
+        "dev.lowbit.store.."
+    };
+
+    @Test
+    void coreKnowsNoMethodAndNoJob() {
+        noClasses()
+                .that()
+                .resideInAnyPackage(CORE)
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage(METHODS)
+                .orShould()
+                .dependOnClassesThat()
+                .resideInAnyPackage("dev.lowbit.jobs..", "dev.lowbit.transformer..", "dev.lowbit.bench..")
+                .check(LOWBIT);
+    }
+
+    @Test
+    void methodsKnowNeitherEachOtherNorWhatStandsAbove() {
+        for (String method : METHODS) {
+            String[] others = java.util.Arrays.stream(METHODS).filter(m -> !m.equals(method)).toArray(String[]::new);
+            noClasses()
+                    .that()
+                    .resideInAPackage(method)
+                    .should()
+                    .dependOnClassesThat()
+                    .resideInAnyPackage(others)
+                    .orShould()
+                    .dependOnClassesThat()
+                    .resideInAnyPackage("dev.lowbit.jobs..", "dev.lowbit.transformer..", "dev.lowbit.bench..")
+                    .allowEmptyShould(true)
+                    .check(LOWBIT);
+        }
+    }
+
+    @Test
+    void jobsMeetMethodsOnlyThroughTheCore() {
+        noClasses()
+                .that()
+                .resideInAPackage("dev.lowbit.jobs..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage(METHODS)
+                .check(LOWBIT);
+    }
+
+    @Test
+    void packagesHaveNoCycles() {
+        slices().matching("dev.lowbit.(*)..").should().beFreeOfCycles().check(LOWBIT);
+    }
+
+    @Test
+    void coreDependsOnTheJdkFastutilAndJacksonCoreOnly() {
+        noClasses()
+                .that()
+                .resideInAnyPackage(CORE)
+                .should()
+                .dependOnClassesThat()
+                .resideOutsideOfPackages(
+                        "dev.lowbit..", "java..", "jdk.incubator.vector..", "it.unimi.dsi.fastutil..", "tools.jackson.core..")
+                .check(LOWBIT);
+    }
+
+    @Test
+    void libraryNeverExitsTheProcess() {
+        noClasses()
+                .that()
+                .resideInAnyPackage(CORE)
+                .should()
+                .callMethod(System.class, "exit", int.class)
+                .check(LOWBIT);
+    }
+}
