@@ -10,8 +10,9 @@ import org.junit.jupiter.api.Test;
 
 /** Holds the arrows of docs/architecture.md: they point down only. */
 class ArchitectureTest {
-    private static final JavaClasses LOWBIT =
-            new ClassFileImporter().withImportOption(new ImportOption.DoNotIncludeTests()).importPackages("dev.lowbit");
+    private static final JavaClasses LOWBIT = new ClassFileImporter()
+            .withImportOption(new ImportOption.DoNotIncludeTests())
+            .importPackages("dev.lowbit");
 
     private static final String[] METHODS = {
         "dev.lowbit.lqlora..", "dev.lowbit.pvtuning..", "dev.lowbit.sketchtune..", "dev.lowbit.int2lrec.."
@@ -47,7 +48,9 @@ class ArchitectureTest {
     @Test
     void methodsKnowNeitherEachOtherNorWhatStandsAbove() {
         for (String method : METHODS) {
-            String[] others = java.util.Arrays.stream(METHODS).filter(m -> !m.equals(method)).toArray(String[]::new);
+            String[] others = java.util.Arrays.stream(METHODS)
+                    .filter(m -> !m.equals(method))
+                    .toArray(String[]::new);
             noClasses()
                     .that()
                     .resideInAPackage(method)
@@ -86,7 +89,11 @@ class ArchitectureTest {
                 .should()
                 .dependOnClassesThat()
                 .resideOutsideOfPackages(
-                        "dev.lowbit..", "java..", "jdk.incubator.vector..", "it.unimi.dsi.fastutil..", "tools.jackson.core..")
+                        "dev.lowbit..",
+                        "java..",
+                        "jdk.incubator.vector..",
+                        "it.unimi.dsi.fastutil..",
+                        "tools.jackson.core..")
                 .check(LOWBIT);
     }
 

@@ -1,0 +1,161 @@
+package dev.lowbit.jobs;
+
+import dev.lowbit.jobs.commands.DoctorCommand;
+import java.io.BufferedOutputStream;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.PrintStream;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.function.Function;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Help.Ansi;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.Spec;
+import picocli.CommandLine.UnmatchedArgumentException;
+
+/** The {@code lowbit} command: the table of its subcommands, and how a failure becomes one line and an exit code. */
+@Command(
+        name = "lowbit",
+        description = "Compresses the weights of language models to 1-4 bits and proves how good the result is.",
+        versionProvider = Version.class,
+        synopsisSubcommandLabel = "COMMAND",
+        footer = {"", "lowbit COMMAND --help explains a command."})
+public final class Main implements Callable<Integer> {
+    /** To add a command: one class, one line here. */
+    private static final List<Function<Console, Callable<Integer>>> COMMANDS = List.of(DoctorCommand::new);
+
+    private static final String TERMINAL_PROPERTY = "lowbit.stderr.terminal";
+
+    @Spec
+    private CommandSpec spec;
+
+    @Option(
+            names = {"-h", "--help"},
+            usageHelp = true,
+            scope = ScopeType.INHERIT,
+            description = "Explain this command and exit.")
+    private boolean help;
+
+    @Option(
+            names = {"-V", "--version"},
+            versionHelp = true,
+            description = "Print version, JDK and SIMD width and exit.")
+    private boolean version;
+
+    @Option(names = "--debug", scope = ScopeType.INHERIT, description = "Print the stack of a failure.")
+    private boolean debug;
+
+    private Main() {}
+
+    /** Runs the command and exits the process with its code. */
+    public static void main(String[] args) {
+        PrintStream out = stream(FileDescriptor.out);
+        PrintStream err = stream(FileDescriptor.err);
+        Console console = new Console(out, err, Boolean.getBoolean(TERMINAL_PROPERTY));
+        Thread hook = new Thread(() -> reportInterrupt(console), "lowbit-interrupted");
+        Runtime.getRuntime().addShutdownHook(hook);
+        int code = run(args, console);
+        try {
+            Runtime.getRuntime().removeShutdownHook(hook);
+        } catch (IllegalStateException e) {
+            // the process is already going down because of a signal, which decides the exit code
+            return;
+        }
+        System.exit(code);
+    }
+
+    /**
+     * Runs the command in this process.
+     *
+     * @param out receives results
+     * @param err receives progress, notes and errors
+     * @return the exit code, see {@link ExitCodes}
+     */
+    public static int run(String[] args, PrintStream out, PrintStream err) {
+        return run(args, new Console(out, err, false));
+    }
+
+    private static int run(String[] args, Console console) {
+        Main main = new Main();
+        CommandLine commandLine = new CommandLine(main);
+        for (Function<Console, Callable<Integer>> command : COMMANDS) {
+            commandLine.addSubcommand(command.apply(console));
+        }
+        commandLine
+                .setOut(writer(console.out()))
+                .setErr(writer(console.err()))
+                .setColorScheme(CommandLine.Help.defaultColorScheme(Ansi.OFF))
+                .setUsageHelpWidth(100)
+                .setExpandAtFiles(false)
+                .setParameterExceptionHandler((e, arguments) -> main.usageFailure(e, console))
+                .setExecutionExceptionHandler((e, source, parsed) -> main.failure(e, console));
+        int code;
+        try {
+            code = commandLine.execute(args);
+        } catch (Error e) {
+            code = main.failure(e, console);
+        }
+        if (console.out().checkError() && code == ExitCodes.OK) {
+            console.err().println("lowbit: standard output could not be written");
+            code = ExitCodes.IO;
+        }
+        console.err().flush();
+        return code;
+    }
+
+    @Override
+    public Integer call() {
+        throw new ParameterException(spec.commandLine(), "a command is needed");
+    }
+
+    private int usageFailure(ParameterException e, Console console) {
+        if (e.getCause() != null && ExitCodes.of(e.getCause()) != ExitCodes.BUG) {
+            return failure(e.getCause(), console);
+        }
+        String command = e.getCommandLine().getCommandSpec().qualifiedName();
+        List<String> suggestions = e instanceof UnmatchedArgumentException u ? u.getSuggestions() : List.of();
+        String hint = suggestions.isEmpty() ? "" : ", did you mean " + suggestions.getFirst() + "?";
+        console.err()
+                .println(command + ": " + FailureMessage.oneLine(e.getMessage()) + hint + "; see " + command
+                        + " --help.");
+        printStack(e, console);
+        return ExitCodes.USAGE;
+    }
+
+    private int failure(Throwable failure, Console console) {
+        console.err().println("lowbit: " + FailureMessage.of(failure));
+        printStack(failure, console);
+        return ExitCodes.of(failure);
+    }
+
+    private void printStack(Throwable failure, Console console) {
+        if (debug) {
+            failure.printStackTrace(console.err());
+        }
+    }
+
+    private static void reportInterrupt(Console console) {
+        console.err().println();
+        console.err()
+                .println("lowbit: interrupted"
+                        + (console.interruptHint().isEmpty() ? "" : "; " + console.interruptHint()));
+        console.err().flush();
+    }
+
+    /** UTF-8 whatever the locale, because JSON is. */
+    private static PrintStream stream(FileDescriptor descriptor) {
+        return new PrintStream(
+                new BufferedOutputStream(new FileOutputStream(descriptor)), true, StandardCharsets.UTF_8);
+    }
+
+    private static PrintWriter writer(PrintStream stream) {
+        return new PrintWriter(stream, true, StandardCharsets.UTF_8);
+    }
+}

@@ -1,0 +1,165 @@
+package dev.lowbit.jobs;
+
+import dev.lowbit.error.DeviceException;
+import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.method.Compressor;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.regex.Pattern;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** Which method, how many bits, and for which matrices: the options that {@code compress} and {@code plan} share. */
+public final class MethodOptions {
+    /** How much the result may take. */
+    public sealed interface Budget {
+        /** At most this many stored bits per weight of the compressed matrices. */
+        record BitsPerWeight(double bits) implements Budget {}
+
+        /** At most this many bytes for the whole output directory. */
+        record OutputBytes(long bytes) implements Budget {}
+    }
+
+    @Spec(Spec.Target.MIXEE)
+    private CommandSpec command;
+
+    @Option(
+            names = "--method",
+            paramLabel = "NAME",
+            defaultValue = "lq-lora",
+            description = "Compression method (default: ${DEFAULT-VALUE}).")
+    private String method;
+
+    private Double bits;
+    private Long sizeBytes;
+    private int rank = 64;
+    private int minRank;
+    private int group;
+
+    @Option(
+            names = "--skip",
+            paramLabel = "REGEX",
+            description = "Leave matrices alone whose whole name matches; may be repeated.")
+    private List<Pattern> skip = List.of();
+
+    @Option(
+            names = "--only",
+            paramLabel = "REGEX",
+            description = "Compress only matrices whose whole name matches; may be repeated.")
+    private List<Pattern> only = List.of();
+
+    @Option(names = "--embeddings", description = "Compress embeddings and the output head too, and count them.")
+    private boolean embeddings;
+
+    @Option(
+            names = "--costs",
+            paramLabel = "FILE",
+            description =
+                    "Cost table of this input: read when it exists, else written, so that the next budget is cheap.")
+    private Path costs;
+
+    @Option(
+            names = "--calibration",
+            paramLabel = "FILE",
+            description = "Importance of weights, as written by calibrate.")
+    private Path calibration;
+
+    @Option(names = "--bits", paramLabel = "B", description = "Budget in stored bits per weight, everything counted.")
+    private void bits(double value) {
+        if (!(value > 0) || Double.isInfinite(value)) {
+            throw new ParameterException(
+                    command.commandLine(), "--bits " + value + ": a positive number such as 2.75 is needed");
+        }
+        bits = value;
+    }
+
+    @Option(
+            names = "--size",
+            paramLabel = "SIZE",
+            description = "Budget for the whole output directory, for example 3.2GiB.")
+    private void size(String text) {
+        sizeBytes = OptionValues.size(command, "--size", text);
+    }
+
+    @Option(
+            names = "--rank",
+            paramLabel = "R",
+            description = "Largest rank of a low-rank term (default: 64); the budget decides for each matrix.")
+    private void rank(int value) {
+        rank = (int) OptionValues.atLeast(command, "--rank", value, 0);
+    }
+
+    @Option(names = "--min-rank", paramLabel = "R", description = "Smallest rank for every matrix (default: 0).")
+    private void minRank(int value) {
+        minRank = (int) OptionValues.atLeast(command, "--min-rank", value, 0);
+    }
+
+    @Option(
+            names = "--group",
+            paramLabel = "G",
+            description = "Weights per block scale (default: all that the method knows).")
+    private void group(int value) {
+        group = (int) OptionValues.atLeast(command, "--group", value, 1);
+    }
+
+    @Option(names = "--device", paramLabel = "NAME", description = "Where to compute: cpu or cuda (default: cpu).")
+    private void device(String name) {
+        switch (name) {
+            case "cpu" -> {}
+            case "cuda" ->
+                throw new DeviceException("--device cuda: this build computes on the CPU only; use --device cpu");
+            default -> throw new ParameterException(command.commandLine(), "--device " + name + ": choose cpu or cuda");
+        }
+    }
+
+    /** The method asked for. */
+    public Compressor method() {
+        return Methods.named(method);
+    }
+
+    /** The budget; exactly one of --bits and --size must have been given. */
+    public Budget budget() {
+        if ((bits == null) == (sizeBytes == null)) {
+            throw InvalidRequestException.usage("got " + (bits == null ? "neither" : "both")
+                    + " of --bits and --size; give exactly one, for example --bits 2.75");
+        }
+        return bits != null ? new Budget.BitsPerWeight(bits) : new Budget.OutputBytes(sizeBytes);
+    }
+
+    /** What the method may choose among, with the run's seed. */
+    public Compressor.Limits limits(long seed) {
+        if (minRank > rank) {
+            throw InvalidRequestException.usage(
+                    "--min-rank " + minRank + " is above --rank " + rank + "; lower one or raise the other");
+        }
+        return new Compressor.Limits(minRank, rank, group, seed);
+    }
+
+    /** A matrix whose name matches one of these as a whole stays as it is. */
+    public List<Pattern> skip() {
+        return skip;
+    }
+
+    /** When not empty, only a matrix whose name matches one of these as a whole is compressed. */
+    public List<Pattern> only() {
+        return only;
+    }
+
+    /** Whether embeddings and the output head are compressed and counted too. */
+    public boolean embeddings() {
+        return embeddings;
+    }
+
+    /** The cost table file. */
+    public Optional<Path> costs() {
+        return Optional.ofNullable(costs);
+    }
+
+    /** The importance file. */
+    public Optional<Path> calibration() {
+        return Optional.ofNullable(calibration);
+    }
+}

@@ -1,0 +1,31 @@
+package dev.lowbit.jobs;
+
+import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.method.Compressor;
+import java.util.List;
+import java.util.ServiceLoader;
+
+/** The compression methods on the class path. */
+public final class Methods {
+    private Methods() {}
+
+    /** Names of all methods found, sorted. */
+    public static List<String> names() {
+        return ServiceLoader.load(Compressor.class).stream()
+                .map(provider -> provider.get().name())
+                .sorted()
+                .toList();
+    }
+
+    /** The method of that name; a usage error that lists the known ones when there is none. */
+    public static Compressor named(String name) {
+        return ServiceLoader.load(Compressor.class).stream()
+                .map(ServiceLoader.Provider::get)
+                .filter(method -> method.name().equals(name))
+                .findFirst()
+                .orElseThrow(() -> InvalidRequestException.usage("unknown method '" + name + "'; "
+                        + (names().isEmpty()
+                                ? "no method is installed"
+                                : "choose one of " + String.join(", ", names()))));
+    }
+}
