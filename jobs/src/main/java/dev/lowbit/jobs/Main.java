@@ -31,8 +31,6 @@ public final class Main implements Callable<Integer> {
     /** To add a command: one class, one line here. */
     private static final List<Function<Console, Callable<Integer>>> COMMANDS = List.of(DoctorCommand::new);
 
-    private static final String TERMINAL_PROPERTY = "lowbit.stderr.terminal";
-
     @Spec
     private CommandSpec spec;
 
@@ -56,9 +54,10 @@ public final class Main implements Callable<Integer> {
 
     /** Runs the command and exits the process with its code. */
     public static void main(String[] args) {
+        Stderr.restore();
         PrintStream out = stream(FileDescriptor.out);
         PrintStream err = stream(FileDescriptor.err);
-        Console console = new Console(out, err, Boolean.getBoolean(TERMINAL_PROPERTY));
+        Console console = new Console(out, err, Stderr.isTerminal());
         Thread hook = new Thread(() -> reportInterrupt(console), "lowbit-interrupted");
         Runtime.getRuntime().addShutdownHook(hook);
         int code = run(args, console);
