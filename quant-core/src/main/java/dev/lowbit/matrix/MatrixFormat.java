@@ -1,0 +1,33 @@
+package dev.lowbit.matrix;
+
+import java.util.List;
+import java.util.Map;
+
+/**
+ * A way to store a matrix of a given shape: the exact list of its parts, and how to open them. Each representation has one
+ * implementation, found by its identifier through {@link MatrixFormats}.
+ */
+public interface MatrixFormat {
+    /** The identifier that {@link MatrixFormats#parse} turns back into this format. */
+    String id();
+
+    /** Names, types and shapes of all parts, in their fixed order. */
+    List<PartSpec> layout(int rows, int columns);
+
+    /**
+     * Opens a stored matrix. Types, shapes and sizes have been compared with {@link #layout}; this checks values.
+     *
+     * @param parts by name; their bytes are used, not copied
+     * @throws MalformedPartException when a value cannot be
+     */
+    QuantizedMatrix read(int rows, int columns, Map<String, Part> parts);
+
+    /** Exact stored bytes of all parts. */
+    default long bytes(int rows, int columns) {
+        long total = 0;
+        for (PartSpec part : layout(rows, columns)) {
+            total = Math.addExact(total, part.bytes());
+        }
+        return total;
+    }
+}

@@ -1,0 +1,160 @@
+package dev.lowbit.matrix.block;
+
+import dev.lowbit.codebook.Codebook;
+import dev.lowbit.kernel.KernelLookup;
+
+/**
+ * The verbs of block quantization. All work on pieces: a run of weights that starts with a block, so that weight i of the piece
+ * belongs to block {@code i / groupSize} and the last block may be short. Scales are finite and non-negative; a block of scale 0
+ * holds the zero code. Every implementation gives the same bits.
+ */
+interface BlockKernels {
+    /** Virtual lanes of a horizontal sum. */
+    int LANES = 16;
+
+    /** Bytes that must be readable behind the last packed byte of a piece. */
+    int PACKED_SLACK = 16;
+
+    /** Weights whose squares are summed in float before the sum goes on in double. */
+    int SQUARES_CHUNK = 256;
+
+    /** The kernels of this process. */
+    static BlockKernels get() {
+        return Holder.KERNELS;
+    }
+
+    /**
+     * The largest magnitude of each block; NaN or infinite where the block holds such a value.
+     *
+     * @param out one per block from {@code outOffset}; modified
+     */
+    void absMax(float[] weights, int offset, int length, int groupSize, float[] out, int outOffset);
+
+    /**
+     * The code of weight / scale (exact division) for each weight.
+     *
+     * @param codes one per weight from {@code codesOffset}; modified
+     */
+    void encode(
+            float[] weights,
+            int offset,
+            int length,
+            int groupSize,
+            float[] scales,
+            int scalesOffset,
+            Codebook codebook,
+            byte[] codes,
+            int codesOffset);
+
+    /**
+     * weight - value(encode(weight)) * scale for each weight.
+     *
+     * @param out one per weight from {@code outOffset}; modified; may be {@code weights} at the same offset
+     */
+    void residual(
+            float[] weights,
+            int offset,
+            int length,
+            int groupSize,
+            float[] scales,
+            int scalesOffset,
+            Codebook codebook,
+            float[] out,
+            int outOffset);
+
+    /**
+     * Sum of importance * value², in chunks of {@link #SQUARES_CHUNK} floats over 16 virtual lanes; a chunk whose float sum leaves the
+     * safe range is summed again in double.
+     *
+     * @param importance factors at the same offset, or null for 1
+     */
+    double sumOfSquares(float[] values, float[] importance, int offset, int length);
+
+    /**
+     * Appends {@code count} codes of {@code bits} bits to a little-endian bit stream that starts at a whole byte; the last byte is
+     * filled with zero bits.
+     *
+     * @param out modified
+     */
+    void pack(byte[] codes, int offset, int count, int bits, byte[] out, int outOffset);
+
+    /**
+     * The inverse of {@link #pack}, from any bit on.
+     *
+     * @param codes modified
+     */
+    void unpack(byte[] packed, long bitOffset, int count, int bits, byte[] codes, int offset);
+
+    /**
+     * value(code) * scale for each weight of a piece whose codes start at bit {@code bitOffset}.
+     *
+     * @param packed readable for {@link #PACKED_SLACK} bytes behind the piece
+     * @param out modified
+     */
+    void dequantize(
+            byte[] packed,
+            long bitOffset,
+            int length,
+            int groupSize,
+            float[] scales,
+            int scalesOffset,
+            Codebook codebook,
+            float[] out,
+            int outOffset);
+
+    /**
+     * Adds the products of a piece with x to 16 lanes: within each block lane l sums value(code_i) * x_i over i mod 16 = l by fused
+     * multiply-adds from 0, then lane += scale * sum, fused.
+     *
+     * @param packed readable for {@link #PACKED_SLACK} bytes behind the piece
+     * @param lanes 16 sums; modified
+     */
+    void dot(
+            byte[] packed,
+            long bitOffset,
+            int length,
+            int groupSize,
+            float[] scales,
+            int scalesOffset,
+            Codebook codebook,
+            float[] x,
+            int xOffset,
+            float[] lanes);
+
+    /**
+     * out_i = fma(value(code_i), factor * scale, out_i) for each weight of a piece.
+     *
+     * @param packed readable for {@link #PACKED_SLACK} bytes behind the piece
+     * @param out modified
+     */
+    void addScaled(
+            byte[] packed,
+            long bitOffset,
+            int length,
+            int groupSize,
+            float[] scales,
+            int scalesOffset,
+            Codebook codebook,
+            float factor,
+            float[] out,
+            int outOffset);
+
+    /** The fixed tree over 16 lanes: lane l + lane l + 8, then 4, 2, 1. */
+    static float sumLanes(float[] lanes) {
+        float[] sums = lanes.clone();
+        for (int half = LANES / 2; half > 0; half /= 2) {
+            for (int lane = 0; lane < half; lane++) {
+                sums[lane] += sums[lane + half];
+            }
+        }
+        return sums[0];
+    }
+
+    /** Delays the choice until the first use. */
+    final class Holder {
+        private static final BlockKernels KERNELS =
+                KernelLookup.choose(ScalarBlockKernels::new, ScalarBlockKernels::new);
+
+        private Holder() {}
+    }
+}

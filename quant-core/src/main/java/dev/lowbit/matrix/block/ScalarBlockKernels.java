@@ -1,0 +1,190 @@
+package dev.lowbit.matrix.block;
+
+import dev.lowbit.codebook.Codebook;
+import java.util.Arrays;
+
+/** The formulas as they stand: what every other implementation is tested against. */
+final class ScalarBlockKernels implements BlockKernels {
+    private static final double SAFE_LOW = 0x1p-60;
+    private static final double SAFE_HIGH = 0x1p100;
+
+    @Override
+    public void absMax(float[] weights, int offset, int length, int groupSize, float[] out, int outOffset) {
+        for (int start = 0; start < length; start += groupSize) {
+            int end = Math.min(length, start + groupSize);
+            int largest = 0;
+            for (int i = start; i < end; i++) {
+                largest = Math.max(largest, Float.floatToRawIntBits(weights[offset + i]) & Integer.MAX_VALUE);
+            }
+            out[outOffset + start / groupSize] = Float.intBitsToFloat(largest);
+        }
+    }
+
+    @Override
+    public void encode(
+            float[] weights,
+            int offset,
+            int length,
+            int groupSize,
+            float[] scales,
+            int scalesOffset,
+            Codebook codebook,
+            byte[] codes,
+            int codesOffset) {
+        for (int i = 0; i < length; i++) {
+            codes[codesOffset + i] = (byte) code(weights[offset + i], scales[scalesOffset + i / groupSize], codebook);
+        }
+    }
+
+    @Override
+    public void residual(
+            float[] weights,
+            int offset,
+            int length,
+            int groupSize,
+            float[] scales,
+            int scalesOffset,
+            Codebook codebook,
+            float[] out,
+            int outOffset) {
+        for (int i = 0; i < length; i++) {
+            float weight = weights[offset + i];
+            float scale = scales[scalesOffset + i / groupSize];
+            out[outOffset + i] = weight - codebook.value(code(weight, scale, codebook)) * scale;
+        }
+    }
+
+    static int code(float weight, float scale, Codebook codebook) {
+        return scale == 0 ? codebook.zeroCode() : codebook.encode(weight / scale);
+    }
+
+    @Override
+    public double sumOfSquares(float[] values, float[] importance, int offset, int length) {
+        float[] lanes = new float[LANES];
+        double total = 0;
+        for (int start = 0; start < length; start += SQUARES_CHUNK) {
+            int end = Math.min(length, start + SQUARES_CHUNK);
+            Arrays.fill(lanes, 0f);
+            for (int i = start; i < end; i++) {
+                float value = values[offset + i];
+                float other = importance == null ? value : value * importance[offset + i];
+                lanes[(i - start) % LANES] = Math.fma(value, other, lanes[(i - start) % LANES]);
+            }
+            total += safeSum(BlockKernels.sumLanes(lanes), values, importance, offset + start, end - start);
+        }
+        return total;
+    }
+
+    /** The float sum of a chunk when it can be trusted, else the sum in double: squares over- or underflow float early. */
+    static double safeSum(float sum, float[] values, float[] importance, int offset, int length) {
+        if (sum >= SAFE_LOW && sum <= SAFE_HIGH) {
+            return sum;
+        }
+        double exact = 0;
+        for (int i = offset; i < offset + length; i++) {
+            double square = (double) values[i] * values[i];
+            exact += importance == null ? square : importance[i] * square;
+        }
+        return exact;
+    }
+
+    @Override
+    public void pack(byte[] codes, int offset, int count, int bits, byte[] out, int outOffset) {
+        long buffer = 0;
+        int filled = 0;
+        int to = outOffset;
+        for (int i = 0; i < count; i++) {
+            buffer |= (long) (codes[offset + i] & 0xff) << filled;
+            filled += bits;
+            while (filled >= Byte.SIZE) {
+                out[to++] = (byte) buffer;
+                buffer >>>= Byte.SIZE;
+                filled -= Byte.SIZE;
+            }
+        }
+        if (filled > 0) {
+            out[to] = (byte) buffer;
+        }
+    }
+
+    @Override
+    public void unpack(byte[] packed, long bitOffset, int count, int bits, byte[] codes, int offset) {
+        for (int i = 0; i < count; i++) {
+            codes[offset + i] = (byte) codeAt(packed, bitOffset + (long) i * bits, bits);
+        }
+    }
+
+    /** The code of {@code bits} bits that starts at a bit of the stream. */
+    static int codeAt(byte[] packed, long bit, int bits) {
+        int at = (int) (bit >>> 3);
+        int pair = (packed[at] & 0xff) | (at + 1 < packed.length ? (packed[at + 1] & 0xff) << Byte.SIZE : 0);
+        return (pair >>> (bit & 7)) & ((1 << bits) - 1);
+    }
+
+    @Override
+    public void dequantize(
+            byte[] packed,
+            long bitOffset,
+            int length,
+            int groupSize,
+            float[] scales,
+            int scalesOffset,
+            Codebook codebook,
+            float[] out,
+            int outOffset) {
+        int bits = codebook.bits();
+        for (int i = 0; i < length; i++) {
+            int code = codeAt(packed, bitOffset + (long) i * bits, bits);
+            out[outOffset + i] = codebook.value(code) * scales[scalesOffset + i / groupSize];
+        }
+    }
+
+    @Override
+    public void dot(
+            byte[] packed,
+            long bitOffset,
+            int length,
+            int groupSize,
+            float[] scales,
+            int scalesOffset,
+            Codebook codebook,
+            float[] x,
+            int xOffset,
+            float[] lanes) {
+        int bits = codebook.bits();
+        float[] sums = new float[LANES];
+        for (int start = 0; start < length; start += groupSize) {
+            int end = Math.min(length, start + groupSize);
+            Arrays.fill(sums, 0f);
+            for (int i = start; i < end; i++) {
+                int code = codeAt(packed, bitOffset + (long) i * bits, bits);
+                int lane = (i - start) % LANES;
+                sums[lane] = Math.fma(codebook.value(code), x[xOffset + i], sums[lane]);
+            }
+            float scale = scales[scalesOffset + start / groupSize];
+            for (int lane = 0; lane < LANES; lane++) {
+                lanes[lane] = Math.fma(sums[lane], scale, lanes[lane]);
+            }
+        }
+    }
+
+    @Override
+    public void addScaled(
+            byte[] packed,
+            long bitOffset,
+            int length,
+            int groupSize,
+            float[] scales,
+            int scalesOffset,
+            Codebook codebook,
+            float factor,
+            float[] out,
+            int outOffset) {
+        int bits = codebook.bits();
+        for (int i = 0; i < length; i++) {
+            int code = codeAt(packed, bitOffset + (long) i * bits, bits);
+            float scaled = factor * scales[scalesOffset + i / groupSize];
+            out[outOffset + i] = Math.fma(codebook.value(code), scaled, out[outOffset + i]);
+        }
+    }
+}

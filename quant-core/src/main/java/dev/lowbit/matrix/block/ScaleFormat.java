@@ -1,0 +1,95 @@
+package dev.lowbit.matrix.block;
+
+import dev.lowbit.tensor.DType;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/** How the scales of the blocks are stored. */
+public sealed interface ScaleFormat {
+    /** The identifier's part about scales, for example {@code s8x256-bf16} or {@code f16}. */
+    String id();
+
+    /**
+     * One float per block.
+     *
+     * @param type F16, BF16 or F32
+     */
+    record OneLevel(DType type) implements ScaleFormat {
+        public OneLevel {
+            ScaleType.check(type);
+        }
+
+        @Override
+        public String id() {
+            return switch (type) {
+                case F16 -> "f16";
+                case BF16 -> "bf16";
+                default -> "f32";
+            };
+        }
+    }
+
+    /**
+     * Double quantization: an unsigned code per block, a float per super-block and one F32 offset per matrix.
+     *
+     * @param codeBits bits of a block's scale code, 1 to 8
+     * @param superGroup blocks per super-block, consecutive over the whole matrix
+     * @param superType F32, BF16 or F16, type of the super-block's scale
+     */
+    record TwoLevel(int codeBits, int superGroup, DType superType) implements ScaleFormat {
+        private static final int MAX_SUPER_GROUP = 1 << 16;
+
+        public TwoLevel {
+            ScaleType.check(superType);
+            if (codeBits < 1 || codeBits > 8) {
+                throw new IllegalArgumentException("scale codes have 1 to 8 bits, got " + codeBits);
+            }
+            if (superGroup < 1 || superGroup > MAX_SUPER_GROUP) {
+                throw new IllegalArgumentException(
+                        "a super-block has 1 to " + MAX_SUPER_GROUP + " blocks, got " + superGroup);
+            }
+        }
+
+        @Override
+        public String id() {
+            String type = switch (superType) {
+                case F16 -> "fp16";
+                case BF16 -> "bf16";
+                default -> "fp32";
+            };
+            return "s" + codeBits + "x" + superGroup + "-" + type;
+        }
+    }
+
+    /** The inverse of {@link #id()}; empty when the text is something else. */
+    static Optional<ScaleFormat> parse(String id) {
+        switch (id) {
+            case "f16":
+                return Optional.of(new OneLevel(DType.F16));
+            case "bf16":
+                return Optional.of(new OneLevel(DType.BF16));
+            case "f32":
+                return Optional.of(new OneLevel(DType.F32));
+            default:
+                Matcher matcher = Ids.TWO_LEVEL.matcher(id);
+                if (!matcher.matches()) {
+                    return Optional.empty();
+                }
+                DType type = switch (matcher.group(3)) {
+                    case "fp16" -> DType.F16;
+                    case "bf16" -> DType.BF16;
+                    default -> DType.F32;
+                };
+                return Optional.of(
+                        new TwoLevel(Integer.parseInt(matcher.group(1)), Integer.parseInt(matcher.group(2)), type));
+        }
+    }
+
+    /** Keeps the pattern out of the interface's public face. */
+    final class Ids {
+        private static final Pattern TWO_LEVEL = Pattern.compile("s([1-8])x([1-9][0-9]{0,5})-(fp16|bf16|fp32)");
+
+        private Ids() {}
+    }
+}

@@ -1,0 +1,141 @@
+package dev.lowbit.matrix.dense;
+
+import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.error.NonFiniteWeightException;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.DecodedProducts;
+import dev.lowbit.matrix.MalformedPartException;
+import dev.lowbit.matrix.Part;
+import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.tensor.DType;
+import dev.lowbit.tensor.FloatMatrix;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.util.List;
+
+/** A matrix of 16- or 32-bit floats: what is too precious to quantize. Immutable. */
+public final class DenseMatrix implements QuantizedMatrix {
+    private static final int LARGEST_ARRAY = Integer.MAX_VALUE - 8;
+    private static final int ROWS_PER_TASK = 64;
+    private static final ValueLayout.OfShort SHORT =
+            ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfFloat FLOAT =
+            ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+    private final int rows;
+    private final int columns;
+    private final DenseFormat format;
+    private final Part weight;
+
+    DenseMatrix(int rows, int columns, DenseFormat format, Part weight) {
+        this.rows = rows;
+        this.columns = columns;
+        this.format = format;
+        this.weight = weight;
+        for (long i = 0; i < (long) rows * columns; i++) {
+            if (!Float.isFinite(load(i))) {
+                throw new MalformedPartException(
+                        DenseFormat.WEIGHT,
+                        "holds " + load(i) + " at row " + i / columns + ", column " + i % columns
+                                + "; weights are finite");
+            }
+        }
+    }
+
+    /**
+     * Rounds each weight to nearest even.
+     *
+     * @param weights rows x columns, finite; not modified
+     * @param type F16, BF16 or F32
+     * @throws InvalidRequestException when a weight overflows the type
+     */
+    public static DenseMatrix of(FloatMatrix weights, DType type) {
+        DenseFormat format = new DenseFormat(type);
+        long bytes = Math.multiplyExact(weights.size(), (long) type.bytes());
+        MemorySegment stored = bytes <= LARGEST_ARRAY
+                ? MemorySegment.ofArray(new byte[(int) bytes])
+                : Arena.ofAuto().allocate(bytes);
+        for (long i = 0; i < weights.size(); i++) {
+            float value = weights.segment().getAtIndex(ValueLayout.JAVA_FLOAT, i);
+            if (!Float.isFinite(value)) {
+                throw new NonFiniteWeightException((int) (i / weights.columns()), (int) (i % weights.columns()), value);
+            }
+            store(stored, type, i, value);
+            if (!Float.isFinite(load(stored, type, i))) {
+                throw InvalidRequestException.impossible("the weight " + value + " at row " + i / weights.columns()
+                        + ", column " + i % weights.columns() + " overflows " + type + "; use bf16 or f32");
+            }
+        }
+        Part part =
+                new Part(DenseFormat.WEIGHT, type, List.of((long) weights.rows(), (long) weights.columns()), stored);
+        return new DenseMatrix(weights.rows(), weights.columns(), format, part);
+    }
+
+    private static void store(MemorySegment to, DType type, long index, float value) {
+        switch (type) {
+            case F16 -> to.setAtIndex(SHORT, index, Float.floatToFloat16(value));
+            case BF16 -> {
+                int bits = Float.floatToRawIntBits(value);
+                to.setAtIndex(SHORT, index, (short) ((bits + 0x7fff + ((bits >>> Short.SIZE) & 1)) >>> Short.SIZE));
+            }
+            default -> to.setAtIndex(FLOAT, index, value);
+        }
+    }
+
+    private float load(long index) {
+        return load(weight.bytes(), format.type(), index);
+    }
+
+    private static float load(MemorySegment from, DType type, long index) {
+        return switch (type) {
+            case F16 -> Float.float16ToFloat(from.getAtIndex(SHORT, index));
+            case BF16 -> Float.intBitsToFloat(from.getAtIndex(SHORT, index) << Short.SIZE);
+            default -> from.getAtIndex(FLOAT, index);
+        };
+    }
+
+    @Override
+    public int rows() {
+        return rows;
+    }
+
+    @Override
+    public int columns() {
+        return columns;
+    }
+
+    @Override
+    public String format() {
+        return format.id();
+    }
+
+    @Override
+    public List<Part> parts() {
+        return List.of(weight);
+    }
+
+    @Override
+    public void dequantize(int fromRow, FloatMatrix out, Workers workers) {
+        DecodedProducts.checkRows(this, fromRow, out);
+        workers.forEach((out.rows() + ROWS_PER_TASK - 1) / ROWS_PER_TASK, task -> {
+            long from = (long) task * ROWS_PER_TASK * columns;
+            long to = Math.min(out.size(), from + (long) ROWS_PER_TASK * columns);
+            long first = (long) fromRow * columns;
+            for (long i = from; i < to; i++) {
+                out.segment().setAtIndex(ValueLayout.JAVA_FLOAT, i, load(first + i));
+            }
+        });
+    }
+
+    @Override
+    public void multiply(FloatMatrix x, FloatMatrix y, Workers workers) {
+        DecodedProducts.multiply(this, x, y, workers);
+    }
+
+    @Override
+    public void multiplyTransposed(FloatMatrix y, FloatMatrix x, Workers workers) {
+        DecodedProducts.multiplyTransposed(this, y, x, workers);
+    }
+}
