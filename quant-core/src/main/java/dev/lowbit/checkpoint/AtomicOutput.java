@@ -68,7 +68,7 @@ public final class AtomicOutput {
     }
 
     /** Renames a complete, forced temporary to its target and makes the rename itself durable. */
-    static void publish(Path temporary, Path target) throws IOException {
+    public static void publish(Path temporary, Path target) throws IOException {
         Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
         Path folder = target.toAbsolutePath().getParent();
         try (FileChannel directory = FileChannel.open(folder, StandardOpenOption.READ)) {

@@ -17,7 +17,7 @@ public final class Digest {
     private Digest() {}
 
     /** A fresh SHA-256. */
-    static MessageDigest sha256() {
+    public static MessageDigest sha256() {
         try {
             return MessageDigest.getInstance("SHA-256");
         } catch (NoSuchAlgorithmException e) {
@@ -25,7 +25,8 @@ public final class Digest {
         }
     }
 
-    static String hex(MessageDigest digest) {
+    /** The digest of what was fed to {@code digest}, which starts anew. */
+    public static String hex(MessageDigest digest) {
         return HexFormat.of().formatHex(digest.digest());
     }
 

@@ -67,6 +67,8 @@ public final class MalformedFileException extends RuntimeException {
         NO_WEIGHTS,
         /** config.json cannot be used. */
         BAD_CONFIG,
+        /** lowbit.json cannot be used. */
+        BAD_MANIFEST,
         /** adapter_config.json cannot be used. */
         BAD_ADAPTER,
         /** Calibration text cannot be used. */
