@@ -1,0 +1,201 @@
+package dev.lowbit.store;
+
+import dev.lowbit.checkpoint.Checkpoint;
+import dev.lowbit.checkpoint.Digest;
+import dev.lowbit.checkpoint.MalformedFileException;
+import dev.lowbit.checkpoint.MalformedFileException.Reason;
+import dev.lowbit.checkpoint.TensorInfo;
+import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.error.UnsupportedModelException;
+import dev.lowbit.matrix.MalformedPartException;
+import dev.lowbit.matrix.MatrixFormats;
+import dev.lowbit.matrix.Part;
+import dev.lowbit.matrix.QuantizedMatrix;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * A compressed model on disk, opened read-only. Manifest and headers are read and compared with one another at once; a
+ * matrix is mapped and checked when it is first asked for. Usable from several threads.
+ */
+public final class CompressedModel implements AutoCloseable {
+    private final Path directory;
+    private final Manifest manifest;
+    private final Checkpoint checkpoint;
+    private final Map<String, MatrixEntry> entries = new LinkedHashMap<>();
+    private final Map<String, QuantizedMatrix> mapped = new ConcurrentHashMap<>();
+    private final Arena arena = Arena.ofShared();
+
+    private CompressedModel(Path directory, Manifest manifest, Checkpoint checkpoint) {
+        this.directory = directory;
+        this.manifest = manifest;
+        this.checkpoint = checkpoint;
+        manifest.matrices().forEach(matrix -> entries.put(matrix.name(), matrix));
+    }
+
+    /**
+     * Opens the model in a directory.
+     *
+     * @throws InvalidRequestException when the directory holds no manifest
+     * @throws MalformedFileException when a file is not what it should be, or the files contradict one another
+     * @throws UnsupportedModelException when a newer Lowbit wrote it
+     * @throws UncheckedIOException when something cannot be read
+     */
+    public static CompressedModel open(Path directory) {
+        if (!Manifest.isIn(directory)) {
+            throw InvalidRequestException.usage(directory + " holds no " + Manifest.FILE
+                    + "; give the directory of a model that was compressed by Lowbit");
+        }
+        requireOwnDigest(directory);
+        return openUnchecked(directory);
+    }
+
+    /** Opens a model whose manifest need not match its digest file. */
+    static CompressedModel openUnchecked(Path directory) {
+        Manifest manifest = Manifest.read(directory);
+        Checkpoint checkpoint = Checkpoint.open(directory);
+        try {
+            requireAgreement(directory.resolve(Manifest.FILE), manifest, checkpoint);
+            return new CompressedModel(directory, manifest, checkpoint);
+        } catch (RuntimeException | Error e) {
+            checkpoint.close();
+            throw e;
+        }
+    }
+
+    /** A manifest without its digest file is read all the same; {@link Verifier} reports the loss. */
+    private static void requireOwnDigest(Path directory) {
+        Path digestFile = directory.resolve(Manifest.DIGEST_FILE);
+        if (Files.exists(digestFile) && !holdsDigest(directory)) {
+            throw new MalformedFileException(
+                    directory.resolve(Manifest.FILE),
+                    -1,
+                    Reason.DAMAGED,
+                    "does not have the digest in " + Manifest.DIGEST_FILE + "; fetch both again");
+        }
+    }
+
+    /** Whether the digest file holds exactly the digest of the manifest. */
+    static boolean holdsDigest(Path directory) {
+        byte[] expected = Manifest.digestLine(Digest.sha256(directory.resolve(Manifest.FILE)))
+                .getBytes(StandardCharsets.US_ASCII);
+        Path file = directory.resolve(Manifest.DIGEST_FILE);
+        try {
+            return Files.size(file) == expected.length && Arrays.equals(Files.readAllBytes(file), expected);
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read " + file + ": " + e, e);
+        }
+    }
+
+    private static void requireAgreement(Path file, Manifest manifest, Checkpoint checkpoint) {
+        Map<String, TensorInfo> unclaimed = new HashMap<>();
+        checkpoint.names().forEach(name -> unclaimed.put(name, checkpoint.info(name)));
+        for (MatrixEntry matrix : manifest.matrices()) {
+            for (PartEntry part : matrix.parts()) {
+                TensorInfo tensor = claim(file, unclaimed, checkpoint, matrix.tensorName(part), matrix.file());
+                if (tensor.type() != part.type() || !tensor.shape().equals(part.shape())) {
+                    throw disagreement(
+                            file,
+                            "says " + part.type() + part.shape() + " for tensor " + tensor.name()
+                                    + ", the weights hold " + tensor.type() + tensor.shape());
+                }
+            }
+        }
+        for (TensorEntry tensor : manifest.tensors()) {
+            claim(file, unclaimed, checkpoint, tensor.name(), tensor.file());
+        }
+        if (!unclaimed.isEmpty()) {
+            throw disagreement(
+                    file,
+                    "does not list " + unclaimed.keySet().iterator().next() + " and " + (unclaimed.size() - 1)
+                            + " more tensors of the weights");
+        }
+    }
+
+    private static TensorInfo claim(
+            Path manifest, Map<String, TensorInfo> unclaimed, Checkpoint checkpoint, String name, String file) {
+        TensorInfo tensor = unclaimed.remove(name);
+        if (tensor == null || !tensor.file().endsWith(Path.of(file))) {
+            throw disagreement(manifest, "lists tensor " + name + " in " + file + ", where it is not");
+        }
+        return tensor;
+    }
+
+    private static MalformedFileException disagreement(Path file, String detail) {
+        return new MalformedFileException(file, -1, Reason.DAMAGED, detail);
+    }
+
+    /** Where the model is. */
+    public Path directory() {
+        return directory;
+    }
+
+    public Manifest manifest() {
+        return manifest;
+    }
+
+    /** Names of the compressed matrices in manifest order. */
+    public List<String> names() {
+        return List.copyOf(entries.keySet());
+    }
+
+    /** What the manifest says about a compressed matrix. */
+    public MatrixEntry entry(String name) {
+        MatrixEntry entry = entries.get(name);
+        if (entry == null) {
+            throw InvalidRequestException.usage("no compressed matrix " + name + " in " + directory);
+        }
+        return entry;
+    }
+
+    /**
+     * A compressed matrix over mapped bytes, outputs x inputs; the same object each time, valid until this model closes.
+     *
+     * @throws MalformedFileException when its parts are impossible
+     */
+    public QuantizedMatrix matrix(String name) {
+        return mapped.computeIfAbsent(name, n -> matrix(n, arena));
+    }
+
+    /** A compressed matrix whose mapped bytes live as long as {@code arena}: for one matrix at a time. */
+    public QuantizedMatrix matrix(String name, Arena arena) {
+        MatrixEntry entry = entry(name);
+        Map<String, Part> parts = new LinkedHashMap<>();
+        for (PartEntry part : entry.parts()) {
+            parts.put(
+                    part.name(),
+                    new Part(part.name(), part.type(), part.shape(), checkpoint.map(entry.tensorName(part), arena)));
+        }
+        try {
+            return MatrixFormats.read(entry.format(), entry.rows(), entry.columns(), parts);
+        } catch (MalformedPartException e) {
+            throw new MalformedFileException(
+                    directory.resolve(entry.file()), -1, Reason.DAMAGED, name + ": " + e.getMessage(), e);
+        } catch (InvalidRequestException e) {
+            throw new UnsupportedModelException(directory + ": matrix " + name + ": " + e.getMessage());
+        }
+    }
+
+    /** The weight files as plain tensors: those of {@link Manifest#tensors} are the source's own, the others are parts. */
+    public Checkpoint checkpointOfOthers() {
+        return checkpoint;
+    }
+
+    /** Unmaps everything that {@link #matrix(String)} gave. */
+    @Override
+    public void close() {
+        mapped.clear();
+        arena.close();
+        checkpoint.close();
+    }
+}

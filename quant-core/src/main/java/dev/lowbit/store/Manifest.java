@@ -1,0 +1,81 @@
+package dev.lowbit.store;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+
+/**
+ * What {@code lowbit.json} says about a compressed model: how it was made, and size and digest of everything in it.
+ * docs/formats/model.md is its definition. It holds nothing that two runs of the same job could disagree about.
+ *
+ * @param version version of the file format
+ * @param job what was asked
+ * @param sourceDigest digest of the source's weights and configuration
+ * @param fingerprint digest of job, source and choices: equal for two runs that must give the same bytes
+ * @param matrices the compressed matrices, in the order of the job
+ * @param tensors every other tensor
+ * @param files every file but the manifest itself and its digest, sorted by name
+ */
+public record Manifest(
+        int version,
+        CompressionJob job,
+        String sourceDigest,
+        String fingerprint,
+        List<MatrixEntry> matrices,
+        List<TensorEntry> tensors,
+        List<FileEntry> files) {
+    /** The newest version of the format, which is the one written. */
+    public static final int VERSION = 1;
+
+    /** The manifest's file name. */
+    public static final String FILE = "lowbit.json";
+
+    /** The file that holds the manifest's digest, in the form of {@code sha256sum}. */
+    public static final String DIGEST_FILE = "lowbit.json.sha256";
+
+    public Manifest {
+        matrices = List.copyOf(matrices);
+        tensors = List.copyOf(tensors);
+        files = List.copyOf(files);
+    }
+
+    /** Reads and checks the manifest of a compressed model, without looking at anything it lists. */
+    public static Manifest read(Path directory) {
+        return ManifestParser.parse(directory.resolve(FILE));
+    }
+
+    /** Whether a directory claims to be a compressed model. */
+    public static boolean isIn(Path directory) {
+        return Files.isRegularFile(directory.resolve(FILE));
+    }
+
+    /** Weights of all compressed matrices. */
+    public long weights() {
+        return matrices.stream().mapToLong(MatrixEntry::weights).sum();
+    }
+
+    /** Stored bytes of all parts. */
+    public long bytes() {
+        return matrices.stream().mapToLong(MatrixEntry::bytes).sum();
+    }
+
+    /** 8 * bytes / weights; 0 when nothing is compressed. */
+    public double bitsPerWeight() {
+        return weights() == 0 ? 0 : 8.0 * bytes() / weights();
+    }
+
+    /** The errors of all compressed matrices together. */
+    public MeasuredError error() {
+        return matrices.stream().map(MatrixEntry::error).reduce(new MeasuredError(0, 0, 0), MeasuredError::plus);
+    }
+
+    /** The manifest as it is written. */
+    public byte[] toJson() {
+        return ManifestText.of(this);
+    }
+
+    /** The contents of the digest file that belongs to a manifest's bytes; as long as any other. */
+    static String digestLine(String sha256) {
+        return sha256 + "  " + FILE + "\n";
+    }
+}

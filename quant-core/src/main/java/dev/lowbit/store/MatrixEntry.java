@@ -1,0 +1,56 @@
+package dev.lowbit.store;
+
+import dev.lowbit.tensor.DType;
+import java.util.List;
+
+/**
+ * One compressed matrix, as the manifest lists it.
+ *
+ * @param name the tensor's name in the source
+ * @param file the weight file that holds its parts, relative to the model's directory
+ * @param rows outputs
+ * @param columns inputs
+ * @param transposed whether the source stored it input-major, columns x rows
+ * @param sourceType element type in the source
+ * @param method the method that decided its numbers
+ * @param format the representation's format identifier
+ * @param rank rank of the low-rank term, 0 for none
+ * @param error measured on the bytes written
+ * @param parts its stored tensors in the order of the representation
+ */
+public record MatrixEntry(
+        String name,
+        String file,
+        int rows,
+        int columns,
+        boolean transposed,
+        DType sourceType,
+        String method,
+        String format,
+        int rank,
+        MeasuredError error,
+        List<PartEntry> parts) {
+    public MatrixEntry {
+        parts = List.copyOf(parts);
+    }
+
+    /** Stored bytes of all parts. */
+    public long bytes() {
+        return parts.stream().mapToLong(PartEntry::bytes).sum();
+    }
+
+    /** rows * columns. */
+    public long weights() {
+        return (long) rows * columns;
+    }
+
+    /** Stored bits per weight, everything counted. */
+    public double bitsPerWeight() {
+        return 8.0 * bytes() / weights();
+    }
+
+    /** The name of the tensor that holds a part. */
+    public String tensorName(PartEntry part) {
+        return name + "." + part.name();
+    }
+}

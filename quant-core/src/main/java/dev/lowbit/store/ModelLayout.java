@@ -1,0 +1,319 @@
+package dev.lowbit.store;
+
+import dev.lowbit.checkpoint.Checkpoint;
+import dev.lowbit.checkpoint.Digest;
+import dev.lowbit.checkpoint.Limits;
+import dev.lowbit.checkpoint.TensorInfo;
+import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.matrix.MatrixFormats;
+import dev.lowbit.matrix.PartSpec;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+
+/**
+ * Everything about an output that is known before anything is compressed: its files, what each holds, and the exact bytes of
+ * each and of the whole directory. {@link ModelWriter} writes exactly this.
+ */
+public final class ModelLayout {
+    private static final String ZERO_DIGEST = "0".repeat(64);
+    private static final MeasuredError UNKNOWN = new MeasuredError(0, 0, 0);
+    private static final String CONFIG = "config.json";
+    private static final String SINGLE = "model.safetensors";
+    private static final String INDEX = "model.safetensors.index.json";
+
+    private final Checkpoint source;
+    private final CompressionJob job;
+    private final List<MatrixEntry> matrices = new ArrayList<>();
+    private final List<WeightFile> weightFiles = new ArrayList<>();
+    private final Map<String, byte[]> texts = new TreeMap<>();
+    private final Map<String, Path> copies = new TreeMap<>();
+    private final Map<String, Long> sizes = new TreeMap<>();
+
+    private ModelLayout(Checkpoint source, CompressionJob job) {
+        this.source = source;
+        this.job = job;
+    }
+
+    /**
+     * Lays out the output of a job.
+     *
+     * @param source must stay open as long as the layout is used
+     * @param choices the matrices to compress, each once; all other tensors are carried over
+     * @throws InvalidRequestException when a choice names no matrix of the source, or two output tensors or files would have
+     *     one name
+     */
+    public static ModelLayout of(Checkpoint source, CompressionJob job, List<MatrixChoice> choices) {
+        ModelLayout layout = new ModelLayout(source, job);
+        Map<String, Integer> chosen = new HashMap<>();
+        for (MatrixChoice choice : choices) {
+            if (chosen.put(choice.name(), chosen.size()) != null) {
+                throw InvalidRequestException.usage("matrix " + choice.name() + " is chosen twice");
+            }
+        }
+        layout.addMatrices(choices);
+        layout.addWeightFiles(chosen);
+        layout.requireDistinctNames();
+        layout.addOtherFiles();
+        return layout;
+    }
+
+    private void addMatrices(List<MatrixChoice> choices) {
+        Map<Path, String> files = fileNames();
+        for (MatrixChoice choice : choices) {
+            TensorInfo info = source.info(choice.name());
+            if (!info.isMatrix()) {
+                throw InvalidRequestException.usage("tensor " + choice.name() + " is " + info.type() + info.shape()
+                        + "; only two-dimensional weights can be compressed");
+            }
+            int first = dimension(info, 0);
+            int second = dimension(info, 1);
+            int rows = choice.transposed() ? second : first;
+            int columns = choice.transposed() ? first : second;
+            List<PartEntry> parts = MatrixFormats.layout(choice.format(), rows, columns).stream()
+                    .map(ModelLayout::unmeasured)
+                    .toList();
+            matrices.add(new MatrixEntry(
+                    choice.name(),
+                    files.get(info.file()),
+                    rows,
+                    columns,
+                    choice.transposed(),
+                    info.type(),
+                    choice.method(),
+                    choice.format(),
+                    choice.rank(),
+                    UNKNOWN,
+                    parts));
+        }
+    }
+
+    private static int dimension(TensorInfo info, int index) {
+        long size = info.shape().get(index);
+        if (size < 1 || size > Integer.MAX_VALUE) {
+            throw InvalidRequestException.usage("matrix " + info.name() + " is " + info.shape()
+                    + "; each side needs 1 to 2^31 - 1 to be compressed, leave it out");
+        }
+        return (int) size;
+    }
+
+    private static PartEntry unmeasured(PartSpec part) {
+        return new PartEntry(part.name(), part.type(), part.shape(), part.bytes(), ZERO_DIGEST);
+    }
+
+    /** One weight file is called what everybody calls it; several keep their names. */
+    private Map<Path, String> fileNames() {
+        Map<Path, String> names = new LinkedHashMap<>();
+        List<Path> files = source.files();
+        for (Path file : files) {
+            names.put(file, files.size() == 1 ? SINGLE : relative(file));
+        }
+        return names;
+    }
+
+    private String relative(Path file) {
+        return source.root()
+                .toAbsolutePath()
+                .normalize()
+                .relativize(file.toAbsolutePath().normalize())
+                .toString()
+                .replace('\\', '/');
+    }
+
+    private void addWeightFiles(Map<String, Integer> chosen) {
+        fileNames().forEach((path, name) -> {
+            List<StoredTensor> tensors = new ArrayList<>();
+            for (TensorInfo tensor : source.tensors(path)) {
+                Integer index = chosen.get(tensor.name());
+                if (index == null) {
+                    tensors.add(new StoredTensor(tensor.name(), tensor.type(), tensor.shape(), -1, null));
+                    continue;
+                }
+                MatrixEntry matrix = matrices.get(index);
+                for (PartEntry part : matrix.parts()) {
+                    tensors.add(
+                            new StoredTensor(matrix.tensorName(part), part.type(), part.shape(), index, part.name()));
+                }
+            }
+            weightFiles.add(new WeightFile(name, source.metadata(path), tensors));
+        });
+    }
+
+    private void requireDistinctNames() {
+        Set<String> names = new HashSet<>();
+        for (WeightFile file : weightFiles) {
+            for (StoredTensor tensor : file.tensors()) {
+                int length = tensor.name().getBytes(StandardCharsets.UTF_8).length;
+                if (length > Limits.defaults().maxNameBytes()) {
+                    throw InvalidRequestException.impossible("the part name " + tensor.name() + " would have " + length
+                            + " bytes, at most " + Limits.defaults().maxNameBytes()
+                            + " are allowed; leave its matrix out");
+                }
+                if (!names.add(tensor.name())) {
+                    throw InvalidRequestException.impossible("the source already has a tensor " + tensor.name()
+                            + ", the name of a compressed part; leave its matrix out");
+                }
+            }
+        }
+    }
+
+    private void addOtherFiles() {
+        for (WeightFile file : weightFiles) {
+            addFile(file.name(), file.bytes());
+        }
+        if (weightFiles.size() > 1) {
+            addText(INDEX, index());
+        }
+        for (Path path : source.sidecars()) {
+            try {
+                String name = path.getFileName().toString();
+                if (name.equals(CONFIG)) {
+                    addText(CONFIG, ConfigFile.withQuantization(Files.readAllBytes(path)));
+                } else {
+                    addFile(name, Files.size(path));
+                    copies.put(name, path);
+                }
+            } catch (IOException e) {
+                throw new UncheckedIOException("cannot read " + path + ": " + e, e);
+            }
+        }
+    }
+
+    private void addText(String name, byte[] text) {
+        addFile(name, text.length);
+        texts.put(name, text);
+    }
+
+    private void addFile(String name, long bytes) {
+        boolean reserved = name.equals(Manifest.FILE) || name.equals(Manifest.DIGEST_FILE);
+        if (reserved || !OutputName.isSafe(name) || sizes.put(name, bytes) != null) {
+            throw InvalidRequestException.impossible(
+                    "the source holds a file " + name + " whose name the output cannot have a second time; rename it");
+        }
+    }
+
+    private byte[] index() {
+        Map<String, String> places = new TreeMap<>();
+        for (WeightFile file : weightFiles) {
+            file.tensors().forEach(tensor -> places.put(tensor.name(), file.name()));
+        }
+        long total = weightFiles.stream().mapToLong(WeightFile::dataBytes).sum();
+        Json json = new Json().open('{');
+        json.key("metadata").open('{').key("total_size").number(total).close('}');
+        json.key("weight_map").open('{');
+        places.forEach((tensor, file) -> json.key(tensor).string(file));
+        return json.close('}').close('}').bytes();
+    }
+
+    Checkpoint source() {
+        return source;
+    }
+
+    /** The matrices in the order of the job; errors and digests are not known yet and read as zero. */
+    public List<MatrixEntry> matrices() {
+        return List.copyOf(matrices);
+    }
+
+    List<WeightFile> weightFiles() {
+        return weightFiles;
+    }
+
+    /** Files whose content is known already, by name. */
+    Map<String, byte[]> texts() {
+        return texts;
+    }
+
+    /** Files to be copied from the source, by name. */
+    Map<String, Path> copies() {
+        return copies;
+    }
+
+    /** Exact bytes of every file of the output, by name. */
+    public Map<String, Long> fileSizes() {
+        Map<String, Long> all = new TreeMap<>(sizes);
+        all.put(Manifest.FILE, (long)
+                manifest(ZERO_DIGEST, ZERO_DIGEST, Map.of(), Map.of(), Map.of()).toJson().length);
+        all.put(Manifest.DIGEST_FILE, (long) Manifest.digestLine(ZERO_DIGEST).length());
+        return all;
+    }
+
+    /** Exact bytes of the whole output directory. */
+    public long outputBytes() {
+        return fileSizes().values().stream().mapToLong(Long::longValue).sum();
+    }
+
+    /** Exact bytes of all parts of the compressed matrices: what a budget in bits counts. */
+    public long bytes() {
+        return matrices.stream().mapToLong(MatrixEntry::bytes).sum();
+    }
+
+    /** Weights of the compressed matrices. */
+    public long weights() {
+        return matrices.stream().mapToLong(MatrixEntry::weights).sum();
+    }
+
+    /**
+     * Digest of all that decides the output's bytes: source, job, choices and format version. Reads the whole source once.
+     */
+    public String fingerprint() {
+        Map<String, String> known = new HashMap<>();
+        texts.forEach((name, text) -> known.put(name, Digest.sha256(text)));
+        copies.forEach((name, path) -> known.put(name, Digest.sha256(path)));
+        return Digest.sha256(manifest(source.digest(), ZERO_DIGEST, Map.of(), Map.of(), known)
+                .toJson());
+    }
+
+    /** The finished manifest; what the maps lack reads as zero. */
+    Manifest manifest(
+            String sourceDigest,
+            String fingerprint,
+            Map<String, MeasuredError> errors,
+            Map<String, String> tensorDigests,
+            Map<String, String> fileDigests) {
+        List<MatrixEntry> measured = matrices.stream()
+                .map(matrix -> new MatrixEntry(
+                        matrix.name(),
+                        matrix.file(),
+                        matrix.rows(),
+                        matrix.columns(),
+                        matrix.transposed(),
+                        matrix.sourceType(),
+                        matrix.method(),
+                        matrix.format(),
+                        matrix.rank(),
+                        errors.getOrDefault(matrix.name(), UNKNOWN),
+                        matrix.parts().stream()
+                                .map(part -> new PartEntry(
+                                        part.name(),
+                                        part.type(),
+                                        part.shape(),
+                                        part.bytes(),
+                                        tensorDigests.getOrDefault(matrix.tensorName(part), ZERO_DIGEST)))
+                                .toList()))
+                .toList();
+        List<TensorEntry> others = new ArrayList<>();
+        for (WeightFile file : weightFiles) {
+            for (StoredTensor tensor : file.tensors()) {
+                if (!tensor.isPart()) {
+                    others.add(new TensorEntry(
+                            tensor.name(), file.name(), tensorDigests.getOrDefault(tensor.name(), ZERO_DIGEST)));
+                }
+            }
+        }
+        List<FileEntry> files = sizes.entrySet().stream()
+                .map(file -> new FileEntry(
+                        file.getKey(), file.getValue(), fileDigests.getOrDefault(file.getKey(), ZERO_DIGEST)))
+                .toList();
+        return new Manifest(Manifest.VERSION, job, sourceDigest, fingerprint, measured, others, files);
+    }
+}

@@ -1,0 +1,306 @@
+package dev.lowbit.store;
+
+import dev.lowbit.checkpoint.AtomicOutput;
+import dev.lowbit.checkpoint.Digest;
+import dev.lowbit.checkpoint.Limits;
+import dev.lowbit.checkpoint.MalformedFileException;
+import dev.lowbit.checkpoint.SafetensorsFile;
+import dev.lowbit.checkpoint.SafetensorsWriter;
+import dev.lowbit.checkpoint.TensorInfo;
+import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.importance.Importance;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.MatrixFormats;
+import dev.lowbit.matrix.Part;
+import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.tensor.FloatMatrix;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.LongConsumer;
+import java.util.stream.Stream;
+
+/**
+ * Writes a compressed model so that it appears whole or not at all and no finished matrix is ever done twice.
+ *
+ * <p>In the work directory: {@code job} (fingerprint of the job), and per finished matrix {@code matrices/<n>.safetensors}
+ * (its parts) and, written after it, {@code matrices/<n>.json} (measured error and digests). {@link #finish} streams them
+ * into {@code output/} and renames that to the output. Killed at any moment, a run that opens the same job again goes on
+ * from there and gives the same bytes. Different matrices may be added by different threads at once.
+ */
+public final class ModelWriter implements AutoCloseable {
+    private static final String JOB = "job";
+    private static final String OUTPUT = "output";
+    private static final String MATRICES = "matrices";
+
+    private final ModelLayout layout;
+    private final WorkDirectory work;
+    private final String fingerprint;
+    private final boolean published;
+    private final Map<String, Integer> indices = new HashMap<>();
+    private final Map<String, FinishedMatrix> finished = new ConcurrentHashMap<>();
+
+    private ModelWriter(ModelLayout layout, WorkDirectory work, String fingerprint, boolean published) {
+        this.layout = layout;
+        this.work = work;
+        this.fingerprint = fingerprint;
+        this.published = published;
+        for (MatrixEntry matrix : layout.matrices()) {
+            indices.put(matrix.name(), indices.size());
+        }
+    }
+
+    /**
+     * Begins a job, or continues it when the work directory holds traces of the very same one.
+     *
+     * @param work stays open as long as the writer and is closed by its owner afterwards
+     * @throws InvalidRequestException (impossible) when the traces, or an output that exists, are of another job
+     */
+    public static ModelWriter open(ModelLayout layout, WorkDirectory work) {
+        String fingerprint = layout.fingerprint();
+        boolean published = work.isPublished();
+        try {
+            Path job = work.path().resolve(JOB);
+            if (published) {
+                requirePublishedBy(fingerprint, work);
+            } else if (Files.exists(job)) {
+                requireSame(fingerprint, Files.readString(job).strip(), work);
+            } else {
+                AtomicOutput.writeString(job, fingerprint + "\n");
+            }
+            ModelWriter writer = new ModelWriter(layout, work, fingerprint, published);
+            if (!published) {
+                Files.createDirectories(work.path().resolve(MATRICES));
+                writer.removeStrays();
+            }
+            return writer;
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot work in " + work.path() + ": " + e, e);
+        }
+    }
+
+    private static void requirePublishedBy(String fingerprint, WorkDirectory work) {
+        Optional<String> found = Optional.empty();
+        if (Manifest.isIn(work.output())) {
+            found = Optional.of(Manifest.read(work.output()).fingerprint());
+        }
+        if (!found.equals(Optional.of(fingerprint))) {
+            throw InvalidRequestException.impossible(
+                    "output " + work.output() + " exists and is not of this job; choose another, or remove it");
+        }
+    }
+
+    private static void requireSame(String fingerprint, String found, WorkDirectory work) {
+        if (!found.equals(fingerprint)) {
+            throw InvalidRequestException.impossible("the stopped job in " + work.path()
+                    + " had another input, other options or another version of Lowbit; repeat it exactly, or remove that"
+                    + " directory to start anew");
+        }
+    }
+
+    /** Temporaries of a killed run. */
+    private void removeStrays() throws IOException {
+        Set<Path> expected = new HashSet<>();
+        for (MatrixEntry matrix : layout.matrices()) {
+            expected.add(partsFile(matrix));
+            expected.add(recordFile(matrix));
+        }
+        try (Stream<Path> paths = Files.list(work.path().resolve(MATRICES))) {
+            for (Path path : paths.filter(p -> !expected.contains(p)).toList()) {
+                WorkDirectory.deleteTree(path);
+            }
+        }
+    }
+
+    private Path partsFile(MatrixEntry matrix) {
+        return work.path().resolve(MATRICES).resolve(indices.get(matrix.name()) + ".safetensors");
+    }
+
+    private Path recordFile(MatrixEntry matrix) {
+        return work.path().resolve(MATRICES).resolve(indices.get(matrix.name()) + ".json");
+    }
+
+    private MatrixEntry entry(String name) {
+        Integer index = indices.get(name);
+        if (index == null) {
+            throw new IllegalArgumentException(name + " is not a matrix of this job");
+        }
+        return layout.matrices().get(index);
+    }
+
+    /** Whether the output stands already, written by this very job; then only {@link #finish} is left to be called. */
+    public boolean isPublished() {
+        return published;
+    }
+
+    /**
+     * Whether a matrix is finished, in this run or an earlier one. What an earlier run left is believed only when all its
+     * digests hold; otherwise it is removed and the answer is no.
+     */
+    public boolean has(String name) {
+        MatrixEntry matrix = entry(name);
+        if (published || finished.containsKey(name)) {
+            return true;
+        }
+        try {
+            Optional<FinishedMatrix> record = FinishedMatrix.read(recordFile(matrix));
+            if (record.isPresent() && holds(matrix, record.get())) {
+                finished.put(name, record.get());
+                return true;
+            }
+            Files.deleteIfExists(recordFile(matrix));
+            Files.deleteIfExists(partsFile(matrix));
+            return false;
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read what is in " + work.path() + ": " + e, e);
+        }
+    }
+
+    private boolean holds(MatrixEntry matrix, FinishedMatrix record) {
+        if (!record.fingerprint().equals(fingerprint)
+                || !record.name().equals(matrix.name())
+                || !Files.isRegularFile(partsFile(matrix))) {
+            return false;
+        }
+        try (Arena arena = Arena.ofShared();
+                SafetensorsFile file = SafetensorsFile.open(partsFile(matrix), Limits.defaults())) {
+            return digests(parts(matrix, file, arena)).equals(record.digests());
+        } catch (MalformedFileException e) {
+            return false;
+        }
+    }
+
+    /** The parts in the order of the representation, mapped; what does not fit the layout is the file's fault. */
+    private static List<Part> parts(MatrixEntry matrix, SafetensorsFile file, Arena arena) {
+        List<Part> parts = new ArrayList<>();
+        for (PartEntry part : matrix.parts()) {
+            TensorInfo tensor = file.byName().get(part.name());
+            if (tensor == null
+                    || tensor.type() != part.type()
+                    || !tensor.shape().equals(part.shape())) {
+                throw new MalformedFileException(
+                        file.path(),
+                        -1,
+                        MalformedFileException.Reason.DAMAGED,
+                        "part " + part.name() + " is not there");
+            }
+            parts.add(new Part(part.name(), part.type(), part.shape(), file.map(part.name(), arena)));
+        }
+        return parts;
+    }
+
+    private static List<String> digests(List<Part> parts) {
+        return parts.stream().map(part -> Digest.sha256(part.bytes())).toList();
+    }
+
+    /**
+     * Stores a matrix, reads it back and measures what it lost. When this returns, the matrix survives any crash.
+     *
+     * @param matrix in the format and shape of its choice; not modified
+     * @param weights what it stands for, rows x columns; not modified
+     * @return the error of the bytes on disk
+     */
+    public MeasuredError add(
+            String name, QuantizedMatrix matrix, FloatMatrix weights, Importance importance, Workers workers) {
+        MatrixEntry entry = entry(name);
+        requireAsPlanned(entry, matrix);
+        List<SafetensorsWriter.Entry> entries = entry.parts().stream()
+                .map(part -> new SafetensorsWriter.Entry(part.name(), part.type(), part.shape()))
+                .toList();
+        try (SafetensorsWriter writer = SafetensorsWriter.create(partsFile(entry), Map.of(), entries)) {
+            matrix.parts().forEach(part -> writer.write(part.bytes()));
+            writer.finish();
+        }
+        try (Arena arena = Arena.ofShared();
+                SafetensorsFile file = SafetensorsFile.open(partsFile(entry), Limits.defaults())) {
+            List<Part> written = parts(entry, file, arena);
+            Map<String, Part> byName = new LinkedHashMap<>();
+            written.forEach(part -> byName.put(part.name(), part));
+            QuantizedMatrix stored = MatrixFormats.read(entry.format(), entry.rows(), entry.columns(), byName);
+            MeasuredError error = MeasuredError.of(weights, stored, importance, workers);
+            FinishedMatrix record = new FinishedMatrix(fingerprint, name, error, digests(written));
+            AtomicOutput.write(recordFile(entry), stream -> stream.write(record.encode()));
+            finished.put(name, record);
+            return error;
+        }
+    }
+
+    private static void requireAsPlanned(MatrixEntry entry, QuantizedMatrix matrix) {
+        boolean same = matrix.format().equals(entry.format())
+                && matrix.rows() == entry.rows()
+                && matrix.columns() == entry.columns()
+                && matrix.parts().size() == entry.parts().size();
+        for (int i = 0; same && i < entry.parts().size(); i++) {
+            Part part = matrix.parts().get(i);
+            PartEntry planned = entry.parts().get(i);
+            same = part.name().equals(planned.name())
+                    && part.type() == planned.type()
+                    && part.shape().equals(planned.shape());
+        }
+        if (!same) {
+            throw new IllegalArgumentException(
+                    entry.name() + ": planned as " + entry.format() + " of " + entry.rows() + " x " + entry.columns()
+                            + ", got " + matrix.format() + " of " + matrix.rows() + " x " + matrix.columns());
+        }
+    }
+
+    /** The measured error of a finished matrix of this job. */
+    public MeasuredError error(String name) {
+        if (!has(name)) {
+            throw new IllegalStateException(name + " is not finished");
+        }
+        return finished.get(name).error();
+    }
+
+    /**
+     * Puts the output together and makes it appear; then removes the work directory's contents.
+     *
+     * @param progress is told, now and then, how many bytes of {@link ModelLayout#outputBytes} are in place; when it throws,
+     *     nothing has appeared and a later run can finish
+     * @return the manifest as written
+     * @throws IllegalStateException when a matrix is missing
+     */
+    public Manifest finish(LongConsumer progress) {
+        if (!published) {
+            for (MatrixEntry matrix : layout.matrices()) {
+                if (!has(matrix.name())) {
+                    throw new IllegalStateException(matrix.name() + " is missing");
+                }
+            }
+            Path output = work.path().resolve(OUTPUT);
+            try {
+                WorkDirectory.deleteTree(output);
+                Files.createDirectory(output);
+            } catch (IOException e) {
+                throw new UncheckedIOException("cannot work in " + output + ": " + e, e);
+            }
+            new OutputAssembler(layout, fingerprint, output, progress).assemble(finished, this::partsFile);
+            work.publish(output);
+        }
+        Manifest manifest = Manifest.read(work.output());
+        work.clear();
+        return manifest;
+    }
+
+    /** As {@link #finish(LongConsumer)}, unwatched. */
+    public Manifest finish() {
+        return finish(bytes -> {});
+    }
+
+    /** Ends the use; what is not finished stays for a later run. */
+    @Override
+    public void close() {
+        finished.clear();
+    }
+}

@@ -1,0 +1,169 @@
+package dev.lowbit.store;
+
+import dev.lowbit.checkpoint.AtomicOutput;
+import dev.lowbit.checkpoint.Digest;
+import dev.lowbit.checkpoint.Limits;
+import dev.lowbit.checkpoint.MalformedFileException;
+import dev.lowbit.checkpoint.MalformedFileException.Reason;
+import dev.lowbit.checkpoint.SafetensorsFile;
+import dev.lowbit.checkpoint.SafetensorsWriter;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.WritableByteChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.function.Function;
+import java.util.function.LongConsumer;
+
+/** Streams finished matrices and the source's other tensors and files into an output directory, and digests them on the way. */
+final class OutputAssembler {
+    private final ModelLayout layout;
+    private final String fingerprint;
+    private final Path output;
+    private final LongConsumer progress;
+    private final Map<String, String> tensorDigests = new HashMap<>();
+    private final Map<String, String> fileDigests = new HashMap<>();
+    private long done;
+
+    OutputAssembler(ModelLayout layout, String fingerprint, Path output, LongConsumer progress) {
+        this.layout = layout;
+        this.fingerprint = fingerprint;
+        this.output = output;
+        this.progress = progress;
+    }
+
+    /**
+     * Fills the empty output directory.
+     *
+     * @param finished every matrix of the layout
+     * @param partsFile where the parts of each are
+     */
+    void assemble(Map<String, FinishedMatrix> finished, Function<MatrixEntry, Path> partsFile) {
+        for (WeightFile file : layout.weightFiles()) {
+            writeWeights(file, finished, partsFile);
+        }
+        layout.texts().forEach((name, text) -> writeFile(name, text));
+        layout.copies().forEach(this::copyFile);
+        Map<String, MeasuredError> errors = new HashMap<>();
+        finished.forEach((name, record) -> errors.put(name, record.error()));
+        Manifest manifest = layout.manifest(layout.source().digest(), fingerprint, errors, tensorDigests, fileDigests);
+        byte[] json = manifest.toJson();
+        if (json.length != layout.fileSizes().get(Manifest.FILE)) {
+            throw new IllegalStateException("the manifest has " + json.length + " bytes, planned were "
+                    + layout.fileSizes().get(Manifest.FILE));
+        }
+        writeFile(Manifest.FILE, json);
+        AtomicOutput.writeString(output.resolve(Manifest.DIGEST_FILE), Manifest.digestLine(Digest.sha256(json)));
+        progress.accept(layout.outputBytes());
+    }
+
+    private void writeWeights(
+            WeightFile file, Map<String, FinishedMatrix> finished, Function<MatrixEntry, Path> partsFile) {
+        Path target = resolve(file.name());
+        try (SafetensorsWriter writer = SafetensorsWriter.create(target, file.metadata(), file.entries())) {
+            for (StoredTensor tensor : file.tensors()) {
+                DigestingChannel channel = new DigestingChannel(writer);
+                if (tensor.isPart()) {
+                    MatrixEntry matrix = layout.matrices().get(tensor.matrix());
+                    Path parts = partsFile.apply(matrix);
+                    try (SafetensorsFile source = SafetensorsFile.open(parts, Limits.defaults())) {
+                        source.copyTo(tensor.part(), channel);
+                    }
+                    tensorDigests.put(tensor.name(), channel.hex());
+                    requireDigest(parts, matrix, tensor, finished.get(matrix.name()));
+                } else {
+                    layout.source().copyTo(tensor.name(), channel);
+                    tensorDigests.put(tensor.name(), channel.hex());
+                }
+            }
+            writer.finish();
+        }
+        fileDigests.put(file.name(), Digest.sha256(target));
+    }
+
+    private void requireDigest(Path file, MatrixEntry matrix, StoredTensor tensor, FinishedMatrix record) {
+        String found = tensorDigests.get(tensor.name());
+        for (int i = 0; i < matrix.parts().size(); i++) {
+            if (matrix.parts().get(i).name().equals(tensor.part())
+                    && !record.digests().get(i).equals(found)) {
+                throw new MalformedFileException(
+                        file,
+                        -1,
+                        Reason.FILE_CHANGED,
+                        "part " + tensor.name() + " changed after it was written; run again with --resume");
+            }
+        }
+    }
+
+    private void writeFile(String name, byte[] content) {
+        Path target = resolve(name);
+        AtomicOutput.write(target, stream -> stream.write(content));
+        fileDigests.put(name, Digest.sha256(content));
+        advance(content.length);
+    }
+
+    private void copyFile(String name, Path source) {
+        Path target = resolve(name);
+        AtomicOutput.write(target, stream -> Files.copy(source, stream));
+        try {
+            if (Files.size(target) != layout.fileSizes().get(name)) {
+                throw new MalformedFileException(
+                        source, -1, Reason.FILE_CHANGED, "changed while the job ran; run the job again from the start");
+            }
+            fileDigests.put(name, Digest.sha256(target));
+            advance(Files.size(target));
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read " + target + ": " + e, e);
+        }
+    }
+
+    private Path resolve(String name) {
+        Path target = output.resolve(name);
+        try {
+            Files.createDirectories(target.getParent());
+            return target;
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot write " + target + ": " + e, e);
+        }
+    }
+
+    private void advance(long bytes) {
+        done += bytes;
+        progress.accept(done);
+    }
+
+    /** Passes tensor data on to the file under way and digests it. */
+    private final class DigestingChannel implements WritableByteChannel {
+        private final SafetensorsWriter writer;
+        private final MessageDigest digest = Digest.sha256();
+
+        DigestingChannel(SafetensorsWriter writer) {
+            this.writer = writer;
+        }
+
+        @Override
+        public int write(ByteBuffer data) {
+            int length = data.remaining();
+            digest.update(data.duplicate());
+            writer.write(data);
+            advance(length);
+            return length;
+        }
+
+        String hex() {
+            return Digest.hex(digest);
+        }
+
+        @Override
+        public boolean isOpen() {
+            return true;
+        }
+
+        @Override
+        public void close() {}
+    }
+}

@@ -1,0 +1,29 @@
+package dev.lowbit.store;
+
+import dev.lowbit.checkpoint.SafetensorsWriter;
+import dev.lowbit.tensor.DType;
+import java.util.Comparator;
+import java.util.List;
+
+/**
+ * A tensor of an output weight file: a part of a compressed matrix, or a tensor of the source carried over.
+ *
+ * @param name its name in the output
+ * @param type element type
+ * @param shape dimensions
+ * @param matrix index of the compressed matrix it is a part of, or -1
+ * @param part the part's name, or null
+ */
+record StoredTensor(String name, DType type, List<Long> shape, int matrix, String part) {
+    /** Wide elements first, so that every tensor starts at a multiple of its element's size; then by name. */
+    static final Comparator<StoredTensor> FILE_ORDER =
+            Comparator.comparing((StoredTensor tensor) -> -tensor.type().bits()).thenComparing(StoredTensor::name);
+
+    SafetensorsWriter.Entry entry() {
+        return new SafetensorsWriter.Entry(name, type, shape);
+    }
+
+    boolean isPart() {
+        return matrix >= 0;
+    }
+}
