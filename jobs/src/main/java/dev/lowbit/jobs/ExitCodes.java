@@ -1,5 +1,6 @@
 package dev.lowbit.jobs;
 
+import dev.lowbit.checkpoint.MalformedFileException;
 import dev.lowbit.error.DeviceException;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.error.UnsupportedModelException;
@@ -39,6 +40,7 @@ public final class ExitCodes {
     public static int of(Throwable failure) {
         return switch (root(failure)) {
             case InvalidRequestException e -> e.kind() == InvalidRequestException.Kind.USAGE ? USAGE : IMPOSSIBLE;
+            case MalformedFileException e -> MALFORMED;
             case UnsupportedModelException e -> UNSUPPORTED;
             case DeviceException e -> DEVICE;
             case InterruptedException e -> INTERRUPTED;

@@ -1,6 +1,7 @@
 package dev.lowbit.jobs;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.FileAlreadyExistsException;
@@ -21,15 +22,18 @@ final class FailureMessage {
         }
         return switch (ExitCodes.of(root)) {
             case ExitCodes.BUG -> "internal error, please report it with the output of --debug: " + oneLine(root);
-            case ExitCodes.IO -> ofIo((IOException) root);
+            case ExitCodes.IO -> ofIo((IOException) root, failure);
             case ExitCodes.INTERRUPTED -> "interrupted";
             default -> oneLine(root.getMessage());
         };
     }
 
     /** The file system exceptions of the JDK often carry nothing but a path. */
-    private static String ofIo(IOException e) {
-        String detail = oneLine(e.getMessage());
+    private static String ofIo(IOException e, Throwable outer) {
+        // who wrapped it often knows the path; the bare cause does not
+        boolean wrapped =
+                outer instanceof UncheckedIOException && !outer.getMessage().equals(e.toString());
+        String detail = oneLine(wrapped ? outer.getMessage() : e.getMessage());
         String lower = detail.toLowerCase(Locale.ROOT);
         if (lower.contains("no space left") || lower.contains("quota exceeded")) {
             return "disk full: " + detail + "; free space or choose another directory, then run the command again";

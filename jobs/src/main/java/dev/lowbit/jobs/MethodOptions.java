@@ -42,13 +42,13 @@ public final class MethodOptions {
     @Option(
             names = "--skip",
             paramLabel = "REGEX",
-            description = "Leave matrices alone whose whole name matches; may be repeated.")
+            description = "Leave matrices alone in whose name this finds a match; may be repeated.")
     private List<Pattern> skip = List.of();
 
     @Option(
             names = "--only",
             paramLabel = "REGEX",
-            description = "Compress only matrices whose whole name matches; may be repeated.")
+            description = "Compress only matrices in whose name this finds a match; may be repeated.")
     private List<Pattern> only = List.of();
 
     @Option(names = "--embeddings", description = "Compress embeddings and the output head too, and count them.")
@@ -138,12 +138,12 @@ public final class MethodOptions {
         return new Compressor.Limits(minRank, rank, group, seed);
     }
 
-    /** A matrix whose name matches one of these as a whole stays as it is. */
+    /** A matrix in whose name one of these finds a match stays as it is. */
     public List<Pattern> skip() {
         return skip;
     }
 
-    /** When not empty, only a matrix whose name matches one of these as a whole is compressed. */
+    /** When not empty, only a matrix in whose name one of these finds a match is compressed. */
     public List<Pattern> only() {
         return only;
     }
