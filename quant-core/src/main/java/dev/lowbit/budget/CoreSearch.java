@@ -12,9 +12,12 @@ import java.util.Arrays;
  * matrices by reduced cost. After the last round the lowest bound of what was dropped is the proven bound.
  */
 final class CoreSearch {
+    private static final int MIN_ROOM = 16;
     private static final int[] WIDTHS = {1 << 8, 1 << 12, 1 << 15};
     /** Limits the memory of a round to 16 bytes for each, and with it the work. */
     private static final int MAX_NODES = 1 << 21;
+    /** Limits the states generated in a round: a fraction of a second, reached only by instances made to be hard. */
+    private static final long MAX_STATES = 1 << 23;
 
     private final Frontier[] frontiers;
     private final Relaxation relaxation;
@@ -113,6 +116,8 @@ final class CoreSearch {
     /** Returns the lowest bound of the states that left for lack of room, infinity when none did. */
     private double round(int width) {
         nodes = 0;
+        long statesBefore = states;
+        long choicesLeft = core.choices();
         double dropped = Double.POSITIVE_INFINITY;
         StateList current = new StateList();
         StateList merged = new StateList();
@@ -120,7 +125,8 @@ final class CoreSearch {
         StateList spare = new StateList();
         current.add(0, 0, Double.NEGATIVE_INFINITY, -1, 0);
         for (int k = 0; k < core.matrices() && current.count > 0; k++) {
-            int room = Math.min(width, Math.max(16, (MAX_NODES - nodes) / (core.matrices() - k)));
+            int room = room(width, core.matrices() - k, choicesLeft, MAX_STATES - (states - statesBefore));
+            choicesLeft -= core.size()[k].length;
             merged.clear();
             for (int c = 0; c < core.size()[k].length; c++) {
                 extend(current, k, c, shifted);
@@ -142,6 +148,13 @@ final class CoreSearch {
             merged = swap;
         }
         return dropped;
+    }
+
+    /** How many states may stay after one matrix so that all those still to come get their share of the limits. */
+    private int room(int width, int matricesLeft, long choicesLeft, long statesLeft) {
+        long byMemory = (MAX_NODES - nodes) / matricesLeft;
+        long byWork = statesLeft / choicesLeft;
+        return (int) Math.min(width, Math.max(MIN_ROOM, Math.min(byMemory, byWork)));
     }
 
     /** Fills {@code out} with the states of {@code from} after choice c of matrix k, as far as they can still win. */

@@ -59,21 +59,30 @@ final class StateList {
     }
 
     /**
-     * Keeps the {@code limit} states of lowest bound (of equal bounds those of lowest size), in their order.
+     * Keeps the {@code limit} states of lowest bound, in their order; of those with the bound at the edge an even spread over
+     * the sizes, because when bounds do not tell states apart only variety finds the sum that fits.
      *
      * @return the lowest bound of those that left
      */
     double truncate(int limit) {
         double threshold = select(Arrays.copyOf(bound, count), limit);
         int below = 0;
+        int tied = 0;
         for (int i = 0; i < count; i++) {
             below += bound[i] < threshold ? 1 : 0;
+            tied += bound[i] == threshold ? 1 : 0;
         }
-        int atThreshold = limit - below;
+        long places = limit - below;
+        long seen = 0;
         double lowestLeft = Double.POSITIVE_INFINITY;
         int kept = 0;
         for (int i = 0; i < count; i++) {
-            if (bound[i] < threshold || bound[i] == threshold && atThreshold-- > 0) {
+            boolean stays = bound[i] < threshold;
+            if (bound[i] == threshold) {
+                stays = (seen + 1) * places / tied > seen * places / tied;
+                seen++;
+            }
+            if (stays) {
                 size[kept] = size[i];
                 cost[kept] = cost[i];
                 bound[kept] = bound[i];

@@ -27,12 +27,30 @@ public final class SubspaceIteration implements AutoCloseable {
     private final FloatMatrix rightTurn;
 
     /**
+     * Starts from a random basis.
+     *
      * @param rows rows of the maps to come
      * @param columns columns of the maps to come
      * @param width number of vectors kept, q; at most min(rows, columns)
      * @param stream source of the random start, kept for later draws
      */
     public SubspaceIteration(int rows, int columns, int width, RandomStream stream) {
+        this(rows, columns, width, stream, true);
+    }
+
+    /**
+     * Starts from the right factor of an approximation that is already known.
+     *
+     * @param known its rank, at least 1, is the number of vectors kept; not modified
+     * @param stream source of vectors for directions that the maps to come have and {@code known} has not
+     */
+    public SubspaceIteration(LowRank known, RandomStream stream) {
+        this(known.rows(), known.columns(), known.rank(), stream, false);
+        Transpose.copy(known.right(), right);
+        renew(Workers.serial());
+    }
+
+    private SubspaceIteration(int rows, int columns, int width, RandomStream stream, boolean random) {
         if (width < 1 || width > Math.min(rows, columns)) {
             throw new IllegalArgumentException(
                     width + " vectors are not possible for a " + rows + " x " + columns + " matrix");
@@ -44,7 +62,9 @@ public final class SubspaceIteration implements AutoCloseable {
         this.right = FloatMatrix.allocate(columns, width, arena);
         this.leftTurn = FloatMatrix.allocate(width, width, arena);
         this.rightTurn = FloatMatrix.allocate(width, width, arena);
-        stream.fillGaussian(right);
+        if (random) {
+            stream.fillGaussian(right);
+        }
     }
 
     /** Number of vectors kept. */

@@ -1,0 +1,79 @@
+package dev.lowbit.lqlora;
+
+import dev.lowbit.budget.Candidate;
+import dev.lowbit.importance.Importance;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.block.BlockFormat;
+import dev.lowbit.matrix.block.BlockQuantizer;
+import dev.lowbit.tensor.FloatMatrix;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.IntStream;
+
+/**
+ * What quantizing alone costs: the exact error of every configuration that no other beats in bytes and error.
+ *
+ * <p>On a large matrix a sample of rows first drops the configurations that another beats there by more than
+ * {@value #MARGIN} of the error; only the rest is priced on the whole matrix.
+ */
+final class BasePrices {
+    private static final long SAMPLE_WEIGHTS = 1 << 18;
+    private static final double MARGIN = 0.02;
+
+    private BasePrices() {}
+
+    /**
+     * A configuration with its exact price.
+     *
+     * @param error squared (weighted) error
+     */
+    record Priced(BlockFormat format, long bytes, double error) {
+        Candidate candidate() {
+            return new Candidate(format.id(), 0, bytes, error, true);
+        }
+    }
+
+    /** Ascending bytes, descending errors. */
+    static List<Priced> of(FloatMatrix w, Importance importance, List<BlockFormat> formats, Workers workers) {
+        List<BlockFormat> worthwhile = formats;
+        if (w.size() > 2 * SAMPLE_WEIGHTS) {
+            try (RowSample sample = RowSample.of(w, importance, SAMPLE_WEIGHTS)) {
+                List<Priced> rough = price(sample.weights(), sample.importance(), formats, w, workers);
+                worthwhile = undominated(rough, 1 - MARGIN).stream()
+                        .map(Priced::format)
+                        .toList();
+            }
+        }
+        return undominated(price(w, importance, worthwhile, w, workers), 1);
+    }
+
+    private static List<Priced> price(
+            FloatMatrix measured,
+            Importance importance,
+            List<BlockFormat> formats,
+            FloatMatrix shape,
+            Workers workers) {
+        double[] errors = BlockQuantizer.squaredErrors(measured, importance, formats, workers);
+        return IntStream.range(0, errors.length)
+                .filter(i -> Double.isFinite(errors[i]))
+                .mapToObj(i ->
+                        new Priced(formats.get(i), formats.get(i).bytes(shape.rows(), shape.columns()), errors[i]))
+                .toList();
+    }
+
+    /** Drops what another of at most its bytes beats by the factor; of equals the first in the grid stays. */
+    private static List<Priced> undominated(List<Priced> all, double factor) {
+        List<Priced> sorted = new ArrayList<>(all);
+        sorted.sort(Comparator.comparingLong(Priced::bytes).thenComparingDouble(Priced::error));
+        List<Priced> kept = new ArrayList<>();
+        double smallest = Double.POSITIVE_INFINITY;
+        for (Priced priced : sorted) {
+            if (priced.error() * factor < smallest || kept.isEmpty()) {
+                kept.add(priced);
+            }
+            smallest = Math.min(smallest, priced.error());
+        }
+        return kept;
+    }
+}

@@ -1,0 +1,102 @@
+package dev.lowbit.lqlora;
+
+import dev.lowbit.budget.BitBudget;
+import dev.lowbit.budget.BudgetSolver;
+import dev.lowbit.budget.Candidate;
+import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.importance.Importance;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.method.Compressor.Limits;
+import dev.lowbit.tensor.FloatMatrix;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Compresses single matrices with LQ-LoRA, each to the same bits per weight, everything counted. Immutable. */
+public final class MatrixJob {
+    private final LqLora method = new LqLora();
+    private final Limits limits;
+    private final double bitsPerWeight;
+
+    private MatrixJob(Limits limits, double bitsPerWeight) {
+        this.limits = limits;
+        this.bitsPerWeight = bitsPerWeight;
+    }
+
+    /** {@link #compress(String, FloatMatrix, Importance, Workers)} without a name or importance, on the calling thread. */
+    public QuantizedMatrix compress(FloatMatrix w) {
+        return compress("", w, Importance.uniform(), Workers.serial());
+    }
+
+    /**
+     * Prices the matrix, takes the smallest error that fits the budget and was measured, and compresses.
+     *
+     * @param name keys the random stream
+     * @param w rows x columns, finite; not modified
+     * @throws InvalidRequestException (impossible) when not even the smallest format fits, naming its size
+     */
+    public QuantizedMatrix compress(String name, FloatMatrix w, Importance importance, Workers workers) {
+        List<Candidate> candidates = new ArrayList<>(method.price(name, w, importance, limits, workers));
+        long budget = BitBudget.ofBitsPerWeight(bitsPerWeight, w.size()).bytes();
+        while (true) {
+            int choice = BudgetSolver.solve(List.of(candidates), budget).choices()[0];
+            Candidate chosen = candidates.get(choice);
+            if (chosen.exact()) {
+                return method.compress(name, w, importance, chosen, limits, workers);
+            }
+            candidates.set(choice, method.confirm(name, w, importance, chosen, limits, workers));
+        }
+    }
+
+    /** Collects what the user wants; every value has a default but the budget. */
+    public static final class Builder {
+        private int minRank;
+        private int maxRank = 32;
+        private int groupSize;
+        private long seed;
+        private double bitsPerWeight = Double.NaN;
+
+        Builder() {}
+
+        /** The budget: stored bits per weight, codes, scales and factors all counted. */
+        public Builder bitsPerWeight(double bits) {
+            this.bitsPerWeight = bits;
+            return this;
+        }
+
+        /** The largest rank of the low-rank part; 32 unless said, 0 for none. */
+        public Builder maxRank(int rank) {
+            this.maxRank = rank;
+            return this;
+        }
+
+        /** The smallest rank; 0 unless said. Clamped to the matrix. */
+        public Builder minRank(int rank) {
+            this.minRank = rank;
+            return this;
+        }
+
+        /** Weights per block scale; all that the method knows unless said. */
+        public Builder groupSize(int weights) {
+            this.groupSize = weights;
+            return this;
+        }
+
+        /** Root seed of the random sketches; 0 unless said. */
+        public Builder seed(long value) {
+            this.seed = value;
+            return this;
+        }
+
+        public MatrixJob build() {
+            if (Double.isNaN(bitsPerWeight)) {
+                throw InvalidRequestException.usage("no budget was given; call bitsPerWeight, for example with 2.75");
+            }
+            if (minRank < 0 || maxRank < minRank) {
+                throw InvalidRequestException.usage(
+                        "ranks " + minRank + " to " + maxRank + " were given; they need 0 <= minimum <= maximum");
+            }
+            return new MatrixJob(new Limits(minRank, maxRank, groupSize, seed), bitsPerWeight);
+        }
+    }
+}
