@@ -1,29 +1,34 @@
 package dev.lowbit.linalg;
 
+import dev.lowbit.kernel.GemmKernel;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.tensor.FloatMatrix;
-import java.util.Objects;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 
 /**
  * General matrix product {@code C = op(A) op(B)}, with {@code op} the identity or the transpose.
  *
- * <p>One output is a sum over k ascending, in blocks of {@value #K_BLOCK}: each block is a chain of fused multiply-adds that
- * starts at +0, and the block sums are added to (or subtracted from) C in the order of k. So the bits of an output depend
+ * <p>One output is a sum over k ascending, in blocks of 256: each block is a chain of fused multiply-adds that
+ * starts at +0, and the block sums are added to C in the order of k. So the bits of an output depend
  * only on its row of op(A), its column of op(B) and its old value: not on threads, tiles or SIMD width.
  */
 public final class Gemm {
     /** Length of the fused multiply-add chains; part of the definition of the result. */
-    public static final int K_BLOCK = 256;
+    public static final int K_BLOCK = GemmKernel.DEPTH;
+
+    private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
 
     private Gemm() {}
 
     /** What happens to the old value of C. */
     public enum Mode {
-        /** C = AB: the first block sum is stored, the later ones are added. */
+        /** C = AB: C starts at +0. */
         SET,
         /** C = C + AB. */
         ADD,
-        /** C = C - AB. */
+        /** C = C - AB, formed as C + (-A) B. */
         SUBTRACT
     }
 
@@ -42,6 +47,8 @@ public final class Gemm {
             FloatMatrix c,
             Mode mode,
             Workers workers) {
+        Operand left = new Operand(a.segment(), a.columns(), transposeA);
+        Operand right = new Operand(b.segment(), b.columns(), transposeB);
         int m = transposeA ? a.columns() : a.rows();
         int k = transposeA ? a.rows() : a.columns();
         int n = transposeB ? b.rows() : b.columns();
@@ -51,25 +58,114 @@ public final class Gemm {
                     "cannot multiply " + m + " x " + k + " by " + otherK + " x " + n + " into " + c.rows() + " x "
                             + c.columns() + "; the inner sizes must agree and C must be " + m + " x " + n);
         }
-        Objects.requireNonNull(mode, "mode");
-        workers.forEach(m, i -> {
-            for (int j = 0; j < n; j++) {
-                float old = mode == Mode.SET ? 0 : c.get(i, j);
-                for (int from = 0; from < k; from += K_BLOCK) {
-                    float sum = 0;
-                    for (int p = from; p < Math.min(k, from + K_BLOCK); p++) {
-                        float x = transposeA ? a.get(p, i) : a.get(i, p);
-                        float y = transposeB ? b.get(j, p) : b.get(p, j);
-                        sum = Math.fma(x, y, sum);
-                    }
-                    if (mode == Mode.SUBTRACT) {
-                        old -= sum;
-                    } else {
-                        old = mode == Mode.SET && from == 0 ? sum : old + sum;
+        Operand result = new Operand(c.segment(), n, false);
+        boolean swap = transposedCopies(left, m, right, n) > transposedCopies(right.flip(), n, left.flip(), m);
+        if (swap) {
+            run(right.flip(), n, left.flip(), m, result.flip(), k, mode, workers);
+        } else {
+            run(left, m, right, n, result, k, mode, workers);
+        }
+    }
+
+    /** A matrix in memory and whether it is used as its transpose. */
+    private record Operand(MemorySegment segment, long stride, boolean transposed) {
+        Operand flip() {
+            return new Operand(segment, stride, !transposed);
+        }
+
+        /** Copies the block at (row, column) of the used matrix, rows x columns, into a row-major array. */
+        void load(int row, int column, int rows, int columns, float[] out, int outStride) {
+            if (!transposed) {
+                for (int i = 0; i < rows; i++) {
+                    MemorySegment.copy(
+                            segment, FLOAT, ((row + i) * stride + column) * Float.BYTES, out, i * outStride, columns);
+                }
+                return;
+            }
+            for (int block = 0; block < rows; block += 16) {
+                int end = Math.min(rows, block + 16);
+                for (int j = 0; j < columns; j++) {
+                    long at = (column + j) * stride + row;
+                    for (int i = block; i < end; i++) {
+                        out[i * outStride + j] = segment.getAtIndex(FLOAT, at + i);
                     }
                 }
-                c.set(i, j, old);
             }
+        }
+
+        /** The way back. */
+        void store(int row, int column, int rows, int columns, float[] in, int inStride) {
+            if (!transposed) {
+                for (int i = 0; i < rows; i++) {
+                    MemorySegment.copy(
+                            in, i * inStride, segment, FLOAT, ((row + i) * stride + column) * Float.BYTES, columns);
+                }
+                return;
+            }
+            for (int block = 0; block < rows; block += 16) {
+                int end = Math.min(rows, block + 16);
+                for (int j = 0; j < columns; j++) {
+                    long at = (column + j) * stride + row;
+                    for (int i = block; i < end; i++) {
+                        segment.setAtIndex(FLOAT, at + i, in[i * inStride + j]);
+                    }
+                }
+            }
+        }
+    }
+
+    /** How many values per unit of k are copied against their order in memory; that costs about four times a plain copy. */
+    private static long transposedCopies(Operand rows, int rowCount, Operand lanes, int laneCount) {
+        long copies = 0;
+        if (rows.transposed) {
+            copies += (long) rowCount * Math.ceilDiv(laneCount, GemmKernel.MAX_LANES);
+        }
+        if (lanes.transposed) {
+            copies += (long) laneCount * Math.ceilDiv(rowCount, GemmKernel.MAX_ROWS);
+        }
+        return copies;
+    }
+
+    private static void run(
+            Operand rows,
+            int rowCount,
+            Operand lanes,
+            int laneCount,
+            Operand result,
+            int k,
+            Mode mode,
+            Workers workers) {
+        GemmKernel kernel = GemmKernel.get();
+        int rowTiles = Math.ceilDiv(rowCount, GemmKernel.MAX_ROWS);
+        int laneTiles = Math.ceilDiv(laneCount, GemmKernel.MAX_LANES);
+        workers.forEach(Math.multiplyExact(rowTiles, laneTiles), tile -> {
+            int i = tile / laneTiles * GemmKernel.MAX_ROWS;
+            int j = tile % laneTiles * GemmKernel.MAX_LANES;
+            int height = Math.min(GemmKernel.MAX_ROWS, rowCount - i);
+            int width = Math.min(GemmKernel.MAX_LANES, laneCount - j);
+            GemmBlocks blocks = GemmBlocks.acquire();
+            if (mode == Mode.SET) {
+                Arrays.fill(blocks.result, 0, height * GemmKernel.LANE_STRIDE, 0);
+            } else {
+                result.load(i, j, height, width, blocks.result, GemmKernel.LANE_STRIDE);
+            }
+            for (int from = 0; from < k; from += GemmKernel.DEPTH) {
+                int depth = Math.min(GemmKernel.DEPTH, k - from);
+                rows.load(i, from, height, depth, blocks.rows, GemmKernel.DEPTH);
+                lanes.load(from, j, depth, width, blocks.lanes, GemmKernel.LANE_STRIDE);
+                if (mode == Mode.SUBTRACT) {
+                    negate(blocks.rows, height * GemmKernel.DEPTH);
+                }
+                kernel.multiply(blocks.rows, blocks.lanes, blocks.result, height, width, depth);
+            }
+            result.store(i, j, height, width, blocks.result, GemmKernel.LANE_STRIDE);
+            blocks.release();
         });
+    }
+
+    private static void negate(float[] values, int length) {
+        for (int i = 0; i < length; i++) {
+            values[i] = -values[i];
+        }
     }
 }
