@@ -66,6 +66,7 @@ public final class Checkpoint implements AutoCloseable {
         TreeMap<String, TensorInfo> tensors = merge(files, shards);
         List<String> warnings = new ArrayList<>(files.warnings());
         shards.values().forEach(shard -> warnings.addAll(shard.warnings()));
+        warnings.addAll(unnamed(files, tensors));
         config.ifPresent(c -> warnings.addAll(ConfigChecks.warnings(c, tensors)));
         return new Checkpoint(files, shards, tensors, config, warnings);
     }
@@ -132,30 +133,38 @@ public final class Checkpoint implements AutoCloseable {
         return tensors;
     }
 
+    /** Refuses tensors that are not where the index says. */
     private static void requireAgreement(ModelFiles files, ShardIndex index, Map<String, TensorInfo> tensors) {
-        Path file = files.root().resolve(ModelFiles.INDEX);
+        List<String> wrong = new ArrayList<>();
         index.weightMap().forEach((name, shard) -> {
             TensorInfo tensor = tensors.get(name);
             if (tensor == null || !tensor.file().equals(files.root().resolve(shard))) {
                 String where = tensor == null
                         ? "no shard"
                         : tensor.file().getFileName().toString();
-                throw new MalformedFileException(
-                        file,
-                        -1,
-                        Reason.INDEX_MISMATCH,
-                        "tensor " + OneLine.quote(name) + " should be in " + shard + " and is in " + where);
+                wrong.add(OneLine.quote(name) + " should be in " + shard + " and is in " + where);
             }
         });
-        for (String name : tensors.keySet()) {
-            if (!index.weightMap().containsKey(name)) {
-                throw new MalformedFileException(
-                        file,
-                        -1,
-                        Reason.INDEX_MISMATCH,
-                        "does not name tensor " + OneLine.quote(name) + " of its shards");
-            }
+        if (!wrong.isEmpty()) {
+            throw new MalformedFileException(
+                    files.root().resolve(ModelFiles.INDEX),
+                    -1,
+                    Reason.INDEX_MISMATCH,
+                    wrong.size() + " tensors are not where the index says: " + OneLine.list(wrong));
         }
+    }
+
+    private static List<String> unnamed(ModelFiles files, Map<String, TensorInfo> tensors) {
+        if (files.index().isEmpty()) {
+            return List.of();
+        }
+        Map<String, String> named = files.index().get().weightMap();
+        List<String> unnamed =
+                tensors.keySet().stream().filter(n -> !named.containsKey(n)).toList();
+        return unnamed.isEmpty()
+                ? List.of()
+                : List.of(files.root().resolve(ModelFiles.INDEX) + ": does not name " + unnamed.size()
+                        + " tensors of its shards, they are read all the same: " + OneLine.list(unnamed));
     }
 
     /** The folder that holds the model. */
@@ -253,7 +262,7 @@ public final class Checkpoint implements AutoCloseable {
      */
     public synchronized String digest() {
         if (digest == null) {
-            digest = CheckpointDigest.of(files.weights(), files.config());
+            digest = CheckpointDigest.of(shards.values(), config);
         }
         return digest;
     }

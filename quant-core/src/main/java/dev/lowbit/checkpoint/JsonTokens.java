@@ -106,7 +106,7 @@ abstract class JsonTokens implements AutoCloseable {
             case VALUE_TRUE -> Boolean.TRUE;
             case VALUE_FALSE -> Boolean.FALSE;
             case VALUE_NULL -> null;
-            case null, default -> throw fail(Reason.BAD_JSON, "a JSON value is missing");
+            default -> throw fail(Reason.BAD_JSON, "a JSON value is missing");
         };
     }
 

@@ -1,6 +1,7 @@
 package dev.lowbit.checkpoint;
 
 import dev.lowbit.checkpoint.MalformedFileException.Reason;
+import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -17,10 +18,12 @@ import java.util.OptionalInt;
  */
 public final class ModelConfig {
     private final Path file;
+    private final byte[] text;
     private final Map<String, Object> raw;
 
-    private ModelConfig(Path file, Map<String, Object> raw) {
+    private ModelConfig(Path file, byte[] text, Map<String, Object> raw) {
         this.file = file;
+        this.text = text;
         this.raw = raw;
         checkHeads();
     }
@@ -45,13 +48,10 @@ public final class ModelConfig {
                         "has " + Files.size(file) + " bytes, at most " + limits.maxConfigBytes() + " are read");
             }
             byte[] text = Files.readAllBytes(file);
-            if (new String(text, java.nio.charset.StandardCharsets.ISO_8859_1).isBlank()) {
-                throw new MalformedFileException(file, 0, Reason.BAD_CONFIG, "is empty; download it again");
-            }
-            return new ModelConfig(file, StrictJson.parseConfig(file, text, limits));
+            return new ModelConfig(file, text, StrictJson.parseConfig(file, text, limits));
         } catch (NoSuchFileException e) {
             throw new MalformedFileException(file, -1, Reason.BAD_CONFIG, "does not exist", e);
-        } catch (java.io.IOException e) {
+        } catch (IOException e) {
             throw new UncheckedIOException("cannot read " + file + ": " + e, e);
         }
     }
@@ -81,6 +81,11 @@ public final class ModelConfig {
     /** The file it was read from. */
     public Path file() {
         return file;
+    }
+
+    /** The file's bytes as they were read. */
+    byte[] text() {
+        return text;
     }
 
     /** All fields as {@link StrictJson} gives them, in file order, unmodifiable. */

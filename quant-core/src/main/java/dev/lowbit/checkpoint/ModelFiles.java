@@ -109,7 +109,7 @@ record ModelFiles(
                     folder.resolve(INDEX),
                     -1,
                     Reason.MISSING_SHARD,
-                    "names " + missing.size() + " files that are not there, download them: " + listed(missing));
+                    "names " + missing.size() + " files that are not there, download them: " + OneLine.list(missing));
         }
         return index.shards().stream().map(folder::resolve).toList();
     }
@@ -130,7 +130,7 @@ record ModelFiles(
                     -1,
                     Reason.AMBIGUOUS_INPUT,
                     "holds " + sets.size() + " sets of shards and no " + INDEX + " to choose: "
-                            + listed(List.copyOf(sets.keySet())));
+                            + OneLine.list(List.copyOf(sets.keySet())));
         }
         sets.forEach((pattern, present) -> {
             int total = Integer.parseInt(
@@ -147,7 +147,8 @@ record ModelFiles(
                         folder,
                         -1,
                         Reason.MISSING_SHARD,
-                        missing.size() + " of " + total + " shards are not there, download them: " + listed(missing));
+                        missing.size() + " of " + total + " shards are not there, download them: "
+                                + OneLine.list(missing));
             }
         });
     }
@@ -160,10 +161,10 @@ record ModelFiles(
         List<String> ggufs = names.stream().filter(n -> n.endsWith(".gguf")).toList();
         String found;
         if (!pickles.isEmpty()) {
-            found = "holds only " + listed(pickles)
+            found = "holds only " + OneLine.list(pickles)
                     + "; a pickle is a program and is not run: convert it to safetensors first";
         } else if (!ggufs.isEmpty()) {
-            found = "holds only " + listed(ggufs) + "; give the original safetensors model instead";
+            found = "holds only " + OneLine.list(ggufs) + "; give the original safetensors model instead";
         } else {
             found = names.isEmpty() ? "is empty" : "holds no *" + SUFFIX + " file";
         }
@@ -177,18 +178,12 @@ record ModelFiles(
                 .filter(n -> n.endsWith(SUFFIX) && !read.contains(folder.resolve(n)))
                 .toList();
         if (!strays.isEmpty()) {
-            warnings.add(folder + ": not read: " + listed(strays));
+            warnings.add(folder + ": not read: " + OneLine.list(strays));
         }
         List<String> code = names.stream().filter(n -> n.endsWith(".py")).toList();
         if (!code.isEmpty()) {
-            warnings.add(folder + ": code is never run nor copied: " + listed(code));
+            warnings.add(folder + ": code is never run nor copied: " + OneLine.list(code));
         }
         return warnings;
-    }
-
-    private static String listed(List<String> names) {
-        int shown = Math.min(names.size(), 20);
-        String text = OneLine.of(String.join(", ", names.subList(0, shown)));
-        return shown == names.size() ? text : text + " and " + (names.size() - shown) + " more";
     }
 }

@@ -1,8 +1,11 @@
 package dev.lowbit.checkpoint;
 
+import java.util.List;
+
 /** Text from a file made safe to print: control characters escaped, long text cut, so that a message stays one line. */
 final class OneLine {
     private static final int MAX_QUOTED = 80;
+    private static final int MAX_LISTED = 20;
 
     private OneLine() {}
 
@@ -28,6 +31,13 @@ final class OneLine {
     static String quote(String text) {
         String shown = text.length() <= MAX_QUOTED ? text : text.substring(0, MAX_QUOTED) + "...";
         return "\"" + of(shown) + "\"";
+    }
+
+    /** {@code names} with commas, at most 20 of them. */
+    static String list(List<String> names) {
+        int shown = Math.min(names.size(), MAX_LISTED);
+        String text = of(String.join(", ", names.subList(0, shown)));
+        return shown == names.size() ? text : text + " and " + (names.size() - shown) + " more";
     }
 
     private static String hex(int c) {

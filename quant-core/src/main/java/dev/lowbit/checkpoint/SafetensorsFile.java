@@ -9,9 +9,12 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.channels.WritableByteChannel;
 import java.nio.file.Path;
+import java.security.DigestInputStream;
+import java.security.MessageDigest;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -27,9 +30,11 @@ public final class SafetensorsFile implements AutoCloseable {
     private final SourceFile source;
     private final SafetensorsHeader header;
     private final List<TensorInfo> ordered;
+    private final Limits limits;
     private volatile boolean closed;
 
-    private SafetensorsFile(SourceFile source, SafetensorsHeader header) {
+    private SafetensorsFile(SourceFile source, SafetensorsHeader header, Limits limits) {
+        this.limits = limits;
         this.source = source;
         this.header = header;
         this.ordered =
@@ -44,19 +49,13 @@ public final class SafetensorsFile implements AutoCloseable {
      */
     public static SafetensorsFile open(Path file, Limits limits) {
         SourceFile source = SourceFile.of(file);
-        return new SafetensorsFile(source, source.read(channel -> readHeader(source, channel, limits)));
+        return new SafetensorsFile(source, source.read(channel -> readHeader(source, channel, limits)), limits);
     }
 
     private static SafetensorsHeader readHeader(SourceFile source, FileChannel channel, Limits limits)
             throws IOException {
         byte[] first = firstBytes(channel);
-        if (first.length < SafetensorsHeader.LENGTH_BYTES) {
-            throw new MalformedFileException(
-                    source.path(),
-                    first.length,
-                    Reason.TRUNCATED,
-                    "has " + first.length + " bytes, a safetensors file has at least 10; download it again");
-        }
+        SafetensorsHeader.requireLengthField(source.path(), first.length);
         long headerBytes = ByteBuffer.wrap(first).order(ByteOrder.LITTLE_ENDIAN).getLong();
         SafetensorsHeader.checkLength(source.path(), headerBytes, source.size(), first, limits);
         long dataStart = SafetensorsHeader.LENGTH_BYTES + headerBytes;
@@ -66,7 +65,9 @@ public final class SafetensorsFile implements AutoCloseable {
                     : source.map(channel, SafetensorsHeader.LENGTH_BYTES, headerBytes, arena);
             try (JsonTokens tokens = new JacksonTokens(
                     source.path(), limits, SafetensorsHeader.LENGTH_BYTES, new SegmentStream(json), false)) {
-                return SafetensorsHeader.parse(tokens, dataStart, source.size() - dataStart);
+                SafetensorsHeader header = SafetensorsHeader.parse(tokens, dataStart);
+                header.checkLayout(source.path(), dataStart, source.size() - dataStart);
+                return header;
             }
         }
     }
@@ -152,6 +153,21 @@ public final class SafetensorsFile implements AutoCloseable {
                             path(), at, Reason.FILE_CHANGED, "changed while it was read: it was truncated");
                 }
                 at += moved;
+            }
+            return null;
+        });
+    }
+
+    /**
+     * Feeds every byte of the file to {@code digest} and compares the listing on the way, read by other means, with the one
+     * that was opened.
+     */
+    void digest(MessageDigest digest) {
+        read(channel -> {
+            InputStream bytes = new DigestInputStream(Channels.newInputStream(channel), digest);
+            if (!SafetensorsStream.read(path(), bytes, limits).equals(header)) {
+                throw new MalformedFileException(
+                        path(), 0, Reason.FILE_CHANGED, "changed while it was read: its header is another one");
             }
             return null;
         });

@@ -52,22 +52,74 @@ record SafetensorsHeader(
                     "header length " + Long.toUnsignedString(headerBytes) + ", at most " + limits.maxHeaderBytes()
                             + " is read (Limits.maxHeaderBytes), the file has " + fileBytes + " bytes");
         }
-        throw new MalformedFileException(
+        throw truncated(file, headerBytes, fileBytes);
+    }
+
+    static MalformedFileException truncated(Path file, long headerBytes, long fileBytes) {
+        return new MalformedFileException(
                 file,
                 0,
                 Reason.TRUNCATED,
-                "interrupted download: the header promises " + headerBytes + " bytes of header, the file has "
-                        + fileBytes + " bytes");
+                "interrupted download: the file promises " + headerBytes + " bytes of header and has " + fileBytes
+                        + " bytes in all");
+    }
+
+    /** Refuses a file that ends inside the length field. */
+    static void requireLengthField(Path file, int bytes) {
+        if (bytes < LENGTH_BYTES) {
+            throw new MalformedFileException(
+                    file,
+                    bytes,
+                    Reason.TRUNCATED,
+                    "has " + bytes + " bytes, a safetensors file has at least 10; download it again");
+        }
     }
 
     /**
-     * Reads the JSON.
+     * Reads the JSON; {@link #checkLayout} completes the check.
+     *
+     * @param dataStart offset of the first data byte in the file
+     */
+    static SafetensorsHeader parse(JsonTokens tokens, long dataStart) {
+        return new Parser(tokens, dataStart).parse();
+    }
+
+    /**
+     * Refuses tensors that overlap, leave holes, or do not end where the file ends.
      *
      * @param dataStart offset of the first data byte in the file
      * @param dataBytes bytes that follow the header in the file
      */
-    static SafetensorsHeader parse(JsonTokens tokens, long dataStart, long dataBytes) {
-        return new Parser(tokens, dataStart, dataBytes).parse();
+    void checkLayout(Path file, long dataStart, long dataBytes) {
+        long end = dataStart;
+        for (TensorInfo tensor : inOffsetOrder(tensors.values())) {
+            if (tensor.offsetBytes() != end) {
+                String fault = tensor.offsetBytes() < end ? "overlaps the tensor before it" : "leaves a hole before it";
+                throw new MalformedFileException(
+                        file,
+                        tensor.offsetBytes(),
+                        Reason.BAD_OFFSETS,
+                        "tensor " + OneLine.quote(tensor.name()) + " at " + (tensor.offsetBytes() - dataStart) + " "
+                                + fault);
+            }
+            end += tensor.byteSize();
+        }
+        long promised = end - dataStart;
+        if (promised > dataBytes) {
+            throw new MalformedFileException(
+                    file,
+                    dataStart + dataBytes,
+                    Reason.TRUNCATED,
+                    "interrupted download: the header promises " + end + " bytes, the file has "
+                            + (dataStart + dataBytes));
+        }
+        if (promised < dataBytes) {
+            throw new MalformedFileException(
+                    file,
+                    end,
+                    Reason.TRAILING_BYTES,
+                    (dataBytes - promised) + " bytes follow the last tensor, which ends at " + end);
+        }
     }
 
     /** Tensors by offset; empty ones before the one that begins at the same place. */
@@ -82,16 +134,14 @@ record SafetensorsHeader(
         private final JsonTokens tokens;
         private final Limits limits;
         private final long dataStart;
-        private final long dataBytes;
         private final LinkedHashMap<String, TensorInfo> tensors = new LinkedHashMap<>();
         private LinkedHashMap<String, String> metadata;
         private int unknownFields;
 
-        Parser(JsonTokens tokens, long dataStart, long dataBytes) {
+        Parser(JsonTokens tokens, long dataStart) {
             this.tokens = tokens;
             this.limits = tokens.limits();
             this.dataStart = dataStart;
-            this.dataBytes = dataBytes;
         }
 
         SafetensorsHeader parse() {
@@ -124,7 +174,6 @@ record SafetensorsHeader(
                 }
             }
             tokens.expectEnd();
-            checkLayout();
             return new SafetensorsHeader(
                     Collections.unmodifiableSequencedMap(tensors),
                     Collections.unmodifiableSequencedMap(metadata == null ? new LinkedHashMap<>() : metadata),
@@ -304,37 +353,6 @@ record SafetensorsHeader(
                 throw fail(Reason.SUB_BYTE_SIZE, name, type + " " + shape + " does not fill whole bytes");
             }
             return bits / 8;
-        }
-
-        private void checkLayout() {
-            long end = dataStart;
-            for (TensorInfo tensor : inOffsetOrder(tensors.values())) {
-                if (tensor.offsetBytes() != end) {
-                    String fault =
-                            tensor.offsetBytes() < end ? "overlaps the tensor before it" : "leaves a hole before it";
-                    throw fail(
-                            Reason.BAD_OFFSETS,
-                            tensor.name(),
-                            "at " + (tensor.offsetBytes() - dataStart) + " " + fault);
-                }
-                end += tensor.byteSize();
-            }
-            long promised = end - dataStart;
-            if (promised > dataBytes) {
-                throw new MalformedFileException(
-                        tokens.file(),
-                        dataStart + dataBytes,
-                        Reason.TRUNCATED,
-                        "interrupted download: the header promises " + end + " bytes, the file has "
-                                + (dataStart + dataBytes));
-            }
-            if (promised < dataBytes) {
-                throw new MalformedFileException(
-                        tokens.file(),
-                        end,
-                        Reason.TRAILING_BYTES,
-                        (dataBytes - promised) + " bytes follow the last tensor, which ends at " + end);
-            }
         }
 
         private MalformedFileException fail(Reason reason, String name, String detail) {

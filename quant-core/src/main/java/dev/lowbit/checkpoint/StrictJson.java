@@ -36,7 +36,7 @@ public final class StrictJson {
                         file, 0, Reason.BAD_JSON, "is " + size + " bytes long, at most " + maxBytes + " are read");
             }
             try (InputStream stream = Files.newInputStream(file)) {
-                return object(file, stream, limits, false);
+                return object(file, stream, limits, Reason.BAD_JSON, false);
             }
         } catch (IOException e) {
             throw new UncheckedIOException("cannot read " + file + ": " + e, e);
@@ -49,7 +49,7 @@ public final class StrictJson {
      * @throws MalformedFileException with reason BAD_JSON, BAD_UTF8, DUPLICATE_KEY or NESTING_TOO_DEEP
      */
     public static Map<String, Object> parseObject(Path file, byte[] utf8, Limits limits) {
-        return object(file, new ByteArrayInputStream(utf8), limits, false);
+        return object(file, new ByteArrayInputStream(utf8), limits, Reason.BAD_JSON, false);
     }
 
     /** As above, from a string. */
@@ -57,10 +57,10 @@ public final class StrictJson {
         return parseObject(file, text.getBytes(StandardCharsets.UTF_8), limits);
     }
 
-    /** A config.json: the literals NaN and Infinity that Python writes are numbers; other faults of form are BAD_CONFIG. */
+    /** A config.json: the literals NaN and Infinity that Python writes are numbers; faults of form are BAD_CONFIG. */
     static Map<String, Object> parseConfig(Path file, byte[] utf8, Limits limits) {
         try {
-            return object(file, new ByteArrayInputStream(utf8), limits, true);
+            return object(file, new ByteArrayInputStream(utf8), limits, Reason.BAD_CONFIG, true);
         } catch (MalformedFileException e) {
             if (e.reason() == Reason.NESTING_TOO_DEEP) {
                 throw new MalformedFileException(file, e.byteOffset(), Reason.BAD_CONFIG, e.detail(), e);
@@ -70,14 +70,15 @@ public final class StrictJson {
     }
 
     @SuppressWarnings("unchecked")
-    private static Map<String, Object> object(Path file, InputStream stream, Limits limits, boolean nonFinite) {
+    private static Map<String, Object> object(
+            Path file, InputStream stream, Limits limits, Reason otherValue, boolean nonFinite) {
         try (JsonTokens tokens = new JacksonTokens(file, limits, 0, stream, nonFinite)) {
             JsonToken first = tokens.next();
             if (first != JsonToken.START_OBJECT) {
                 if (first != null) {
                     tokens.skip(first);
                 }
-                throw tokens.fail(Reason.BAD_JSON, "a JSON object is needed");
+                throw tokens.fail(otherValue, first == null ? "is empty" : "a JSON object is needed");
             }
             Object value = tokens.value(first);
             tokens.expectEnd();

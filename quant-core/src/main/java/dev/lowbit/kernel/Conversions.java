@@ -94,7 +94,7 @@ public interface Conversions {
 }
 
 final class ConversionsHolder {
-    static final Conversions INSTANCE = KernelLookup.choose(ScalarConversions::new, ScalarConversions::new);
+    static final Conversions INSTANCE = KernelLookup.choose(ScalarConversions::new, VectorConversions::new);
 
     private ConversionsHolder() {}
 }

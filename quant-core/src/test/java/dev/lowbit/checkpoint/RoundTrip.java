@@ -24,9 +24,15 @@ final class RoundTrip {
     }
 
     static List<SafetensorsWriter.Entry> entries(SafetensorsFile source) {
-        return source.tensors().stream()
-                .map(t -> new SafetensorsWriter.Entry(t.name(), t.type(), t.shape()))
-                .toList();
+        return source.tensors().stream().map(RoundTrip::entry).toList();
+    }
+
+    private static SafetensorsWriter.Entry entry(TensorInfo tensor) {
+        return new SafetensorsWriter.Entry(tensor.name(), tensor.type(), tensor.shape());
+    }
+
+    static List<SafetensorsWriter.Entry> headerOrder(SafetensorsFile source) {
+        return source.byName().values().stream().map(RoundTrip::entry).toList();
     }
 
     /** Whether the file's header is as long as ours and its records stand in data order: then only its bytes can be equal. */
