@@ -57,8 +57,8 @@ final class BasePrices {
         double[] errors = BlockQuantizer.squaredErrors(measured, importance, formats, workers);
         return IntStream.range(0, errors.length)
                 .filter(i -> Double.isFinite(errors[i]))
-                .mapToObj(i ->
-                        new Priced(formats.get(i), formats.get(i).bytes(shape.rows(), shape.columns()), errors[i]))
+                .mapToObj(
+                        i -> new Priced(formats.get(i), formats.get(i).bytes(shape.rows(), shape.columns()), errors[i]))
                 .toList();
     }
 

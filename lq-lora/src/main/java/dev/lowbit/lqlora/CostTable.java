@@ -70,8 +70,7 @@ final class CostTable {
     }
 
     /** See {@link dev.lowbit.method.Compressor#price}. */
-    static List<Candidate> price(
-            String name, FloatMatrix w, Importance importance, Limits limits, Workers workers) {
+    static List<Candidate> price(String name, FloatMatrix w, Importance importance, Limits limits, Workers workers) {
         CostTable table = new CostTable(name, w, importance, limits, workers);
         List<Candidate> candidates = new ArrayList<>();
         if (Math.min(limits.minRank(), Math.min(w.rows(), w.columns())) == 0) {
@@ -120,8 +119,8 @@ final class CostTable {
         for (Map.Entry<Family, List<Priced>> family : families.entrySet()) {
             List<Priced> members = family.getValue();
             Priced reference = members.get(members.size() / 2);
-            double first = gain(BlockQuantizer.quantizeResidual(
-                    rest, importance, reference.format(), error, workers), reference);
+            double first = gain(
+                    BlockQuantizer.quantizeResidual(rest, importance, reference.format(), error, workers), reference);
             if (!promising(members, low.rank(), first * furtherGainBound(low.rank()))) {
                 continue;
             }
@@ -145,8 +144,7 @@ final class CostTable {
     }
 
     /** The error after a second alternation; {@code error} holds W - low - Q on entry and is modified. */
-    private double secondAlternation(
-            LowRank low, FloatMatrix error, BlockFormat format, FisherWeights weights) {
+    private double secondAlternation(LowRank low, FloatMatrix error, BlockFormat format, FisherWeights weights) {
         try (SubspaceIteration iteration = new SubspaceIteration(low, stream());
                 LowRank next = LowRank.allocate(w.rows(), w.columns(), low.rank())) {
             iteration.approximate(new ResidualMap(error, low, 1, weights), next, workers);

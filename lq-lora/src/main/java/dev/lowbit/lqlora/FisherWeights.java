@@ -24,9 +24,10 @@ record FisherWeights(float[] rows, float[] columns) {
 
     /** The weights of an importance; empty where every weight is the same and the plain step will do. */
     static Optional<FisherWeights> of(Importance importance, FisherHeuristic heuristic) {
-        if (!(importance instanceof Importance.Diagonal(FloatMatrix fisher)) || heuristic == FisherHeuristic.NONE) {
+        if (!(importance instanceof Importance.Diagonal diagonal) || heuristic == FisherHeuristic.NONE) {
             return Optional.empty();
         }
+        FloatMatrix fisher = diagonal.fisher();
         double[] rowSums = new double[fisher.rows()];
         double[] columnSums = new double[fisher.columns()];
         for (int i = 0; i < fisher.rows(); i++) {
@@ -50,9 +51,10 @@ record FisherWeights(float[] rows, float[] columns) {
      * @param name the tensor it belongs to, for the message
      */
     static void check(String name, Importance importance, int rows, int columns) {
-        if (!(importance instanceof Importance.Diagonal(FloatMatrix fisher))) {
+        if (!(importance instanceof Importance.Diagonal diagonal)) {
             return;
         }
+        FloatMatrix fisher = diagonal.fisher();
         if (fisher.rows() != rows || fisher.columns() != columns) {
             throw InvalidRequestException.usage("the Fisher weights of " + name + " are " + fisher.rows() + " x "
                     + fisher.columns() + "; they must have the shape of the matrix, " + rows + " x " + columns);
@@ -61,8 +63,8 @@ record FisherWeights(float[] rows, float[] columns) {
             for (int j = 0; j < columns; j++) {
                 float value = fisher.get(i, j);
                 if (!(value >= 0) || value == Float.POSITIVE_INFINITY) {
-                    throw InvalidRequestException.usage("the Fisher weight of " + name + " at row " + i + ", column " + j
-                            + " is " + value + "; they must be finite and not negative");
+                    throw InvalidRequestException.usage("the Fisher weight of " + name + " at row " + i + ", column "
+                            + j + " is " + value + "; they must be finite and not negative");
                 }
             }
         }

@@ -28,9 +28,9 @@ interface LowRankSolver extends AutoCloseable {
     static LowRankSolver of(LowRankMethod method, int rows, int columns, int rank, RandomStream stream) {
         return switch (method) {
             case LowRankMethod.Exact exact -> new ExactSolver();
-            case LowRankMethod.Randomized(int oversampling, int powerIterations) ->
+            case LowRankMethod.Randomized sketch ->
                 (map, out, workers) ->
-                        RandomizedSvd.of(map, out, oversampling, powerIterations, stream, workers);
+                        RandomizedSvd.of(map, out, sketch.oversampling(), sketch.powerIterations(), stream, workers);
             case LowRankMethod.Warm warm -> {
                 int width = Math.ceilDiv(rank + warm.oversampling(), LANES) * LANES;
                 width = Math.min(width, Math.min(rows, columns));

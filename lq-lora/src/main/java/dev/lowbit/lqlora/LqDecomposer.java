@@ -151,8 +151,10 @@ public final class LqDecomposer {
         }
         return switch (settings.stopping()) {
             case Stopping.WhenRising rising -> done == 1 || !(errors.getDouble(done - 1) > errors.getDouble(done - 2));
-            case Stopping.Patient(int most, int patience, double gain) ->
-                done <= patience || errors.getDouble(best) < bestBefore(errors, done - patience) * (1 - gain);
+            case Stopping.Patient patient ->
+                done <= patient.patience()
+                        || errors.getDouble(best)
+                                < bestBefore(errors, done - patient.patience()) * (1 - patient.gain());
         };
     }
 

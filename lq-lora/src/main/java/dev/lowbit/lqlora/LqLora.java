@@ -66,8 +66,7 @@ public final class LqLora implements Compressor {
             error = BlockQuantizer.squaredError(weights, importance, base, workers);
         } else {
             LqSettings settings = settings(format, CONFIRMED_ALTERNATIONS);
-            Decomposition found =
-                    LqDecomposer.decompose(name, weights, importance, settings, limits.seed(), workers);
+            Decomposition found = LqDecomposer.decompose(name, weights, importance, settings, limits.seed(), workers);
             error = found.bestError() * found.bestError() * ROUNDING;
         }
         return new Candidate(candidate.format(), candidate.rank(), candidate.bytes(), error, true);

@@ -42,12 +42,7 @@ public record LqSettings(
                 ? new LowRankMethod.Warm(0, 3, 1, 2.5, 0.1, 1.2)
                 : new LowRankMethod.Warm(16, 3, 2, 1, 0, 1);
         return new LqSettings(
-                base,
-                rank,
-                factors,
-                FisherHeuristic.TWO_SIDED,
-                method,
-                new Stopping.Patient(alternations, 5, 5e-4));
+                base, rank, factors, FisherHeuristic.TWO_SIDED, method, new Stopping.Patient(alternations, 5, 5e-4));
     }
 
     /** The same with another low-rank step. */

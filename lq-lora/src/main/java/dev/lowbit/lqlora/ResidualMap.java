@@ -86,8 +86,7 @@ final class ResidualMap implements LinearMap {
             float factor = perRow == null ? all : perRow[i] * all;
             long end = (long) (i + 1) * m.columns();
             for (long at = (long) i * m.columns(); at < end; at++) {
-                segment.setAtIndex(
-                        ValueLayout.JAVA_FLOAT, at, segment.getAtIndex(ValueLayout.JAVA_FLOAT, at) * factor);
+                segment.setAtIndex(ValueLayout.JAVA_FLOAT, at, segment.getAtIndex(ValueLayout.JAVA_FLOAT, at) * factor);
             }
         }
     }

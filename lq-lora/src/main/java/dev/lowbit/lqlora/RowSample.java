@@ -15,8 +15,8 @@ record RowSample(FloatMatrix weights, Importance importance) implements AutoClos
         int count = Math.clamp(Math.ceilDiv(size, w.columns()), 1, w.rows());
         return new RowSample(
                 pick(w, count),
-                importance instanceof Importance.Diagonal(FloatMatrix fisher)
-                        ? Importance.diagonal(pick(fisher, count))
+                importance instanceof Importance.Diagonal diagonal
+                        ? Importance.diagonal(pick(diagonal.fisher(), count))
                         : importance);
     }
 
@@ -31,8 +31,8 @@ record RowSample(FloatMatrix weights, Importance importance) implements AutoClos
     @Override
     public void close() {
         weights.close();
-        if (importance instanceof Importance.Diagonal(FloatMatrix fisher)) {
-            fisher.close();
+        if (importance instanceof Importance.Diagonal diagonal) {
+            diagonal.fisher().close();
         }
     }
 }

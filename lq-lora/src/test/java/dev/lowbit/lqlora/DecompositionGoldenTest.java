@@ -99,9 +99,10 @@ class DecompositionGoldenTest {
                     float[] seeds = golden.floats(key);
                     double quantOnly = golden.meta(format.getKey() + ".quant_only."
                             + (heuristic.equals("plain") ? "error" : "weighted_error"));
-                    // A single rising error is noise where the sketch is random, so the paper's method waits here as ours does.
-                    LqSettings paper = LqSettings.paper(format.getValue(), rank)
-                            .with(new Stopping.Patient(40, 5, 5e-4));
+                    // A single rising error is noise where the sketch is random, so the paper's method waits here as
+                    // ours does.
+                    LqSettings paper =
+                            LqSettings.paper(format.getValue(), rank).with(new Stopping.Patient(40, 5, 5e-4));
                     LqSettings ours = LqSettings.fast(format.getValue(), rank, FactorFormat.F32, 100);
                     for (LqSettings settings : List.of(paper, ours)) {
                         Decomposition result = run(golden, heuristic, settings);
@@ -135,8 +136,8 @@ class DecompositionGoldenTest {
                             .with(EXACT)
                             .with(new Stopping.WhenRising(1));
                     FloatMatrix rest = golden.matrix("input");
-                    try (LowRank low = run(golden, heuristic, settings)
-                            .lowRank(rest.rows(), rest.columns(), Workers.serial())) {
+                    try (LowRank low =
+                            run(golden, heuristic, settings).lowRank(rest.rows(), rest.columns(), Workers.serial())) {
                         low.subtractFrom(rest, Workers.serial());
                     }
                     BlockMatrix q = BlockQuantizer.quantize(rest, format.getValue(), Workers.serial());
@@ -171,10 +172,12 @@ class DecompositionGoldenTest {
             }
             float[] seeds = golden.floats("rsvd.rank" + rank + ".residual_fro_9seeds");
             try (LowRank low = LowRank.allocate(input.rows(), input.columns(), rank)) {
-                RandomStream stream = RandomStream.of(5, "golden", file.getFileName().toString());
+                RandomStream stream =
+                        RandomStream.of(5, "golden", file.getFileName().toString());
                 RandomizedSvd.of(LinearMap.of(input), low, 10, 2, stream, Workers.serial());
                 low.subtractFrom(input, Workers.serial());
-                assertThat(Norms.frobenius(input, Workers.serial())).isLessThanOrEqualTo(1.02 * seeds[seeds.length - 1]);
+                assertThat(Norms.frobenius(input, Workers.serial()))
+                        .isLessThanOrEqualTo(1.02 * seeds[seeds.length - 1]);
             }
         }
     }
@@ -194,11 +197,8 @@ class DecompositionGoldenTest {
                         low.subtractFrom(rest, Workers.serial());
                         FloatMatrix zero = FloatMatrix.wrap(rest.rows(), rest.columns(), new float[(int) rest.size()]);
                         double plain = Norms.frobenius(rest, Workers.serial());
-                        double cost =
-                                Math.sqrt(Norms.weightedSquaredDifference(rest, zero, fisher, Workers.serial()));
-                        assertThat(plain)
-                                .as(key)
-                                .isCloseTo(golden.meta(key + "residual_fro"), within(1e-3 * plain));
+                        double cost = Math.sqrt(Norms.weightedSquaredDifference(rest, zero, fisher, Workers.serial()));
+                        assertThat(plain).as(key).isCloseTo(golden.meta(key + "residual_fro"), within(1e-3 * plain));
                         assertThat(cost)
                                 .as(key)
                                 .isCloseTo(golden.meta(key + "weighted_residual_fro"), within(1e-3 * cost));
@@ -209,8 +209,8 @@ class DecompositionGoldenTest {
     }
 
     private static LowRank weighted(Golden golden, FloatMatrix w, FloatMatrix fisher, String heuristic, int rank) {
-        FisherWeights weights =
-                FisherWeights.of(Importance.diagonal(fisher), heuristic(heuristic)).orElse(null);
+        FisherWeights weights = FisherWeights.of(Importance.diagonal(fisher), heuristic(heuristic))
+                .orElse(null);
         LowRank low = LowRank.allocate(w.rows(), w.columns(), rank);
         try (LowRank none = LowRank.allocate(w.rows(), w.columns(), 0);
                 LowRankSolver solver = LowRankSolver.of(EXACT, w.rows(), w.columns(), rank, null)) {

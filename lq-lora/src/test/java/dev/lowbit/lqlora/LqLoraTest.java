@@ -99,7 +99,8 @@ class LqLoraTest {
     @Test
     void aPlantedLowRankPartIsChosenAndBeatsUniformFormatsOfTheSameBytes() {
         FloatMatrix w = Matrices.planted(256, 320, 4);
-        QuantizedMatrix q = LqLora.builder().maxRank(16).bitsPerWeight(2.75).build().compress(w);
+        QuantizedMatrix q =
+                LqLora.builder().maxRank(16).bitsPerWeight(2.75).build().compress(w);
         assertThat(q.rank()).isPositive();
         assertThat(q.bitsPerWeight()).isLessThanOrEqualTo(2.75);
         assertThat(measured(w, q)).isLessThan(0.8 * bestUniform(w, q.bytes()));
@@ -119,7 +120,8 @@ class LqLoraTest {
     void pureNoiseIsNeverWorseThanTheBestUniformFormat() {
         FloatMatrix w = Matrices.noise(128, 192);
         for (double bits : new double[] {2.1, 2.5, 3, 3.5, 4}) {
-            QuantizedMatrix q = LqLora.builder().maxRank(32).bitsPerWeight(bits).build().compress(w);
+            QuantizedMatrix q =
+                    LqLora.builder().maxRank(32).bitsPerWeight(bits).build().compress(w);
             assertThat(measured(w, q)).isLessThanOrEqualTo(bestUniform(w, q.bytes()) * (1 + 1e-6));
         }
     }
@@ -157,7 +159,8 @@ class LqLoraTest {
         for (int j = 0; j < 64; j++) {
             w.set(9, j, 0.25f);
         }
-        QuantizedMatrix q = LqLora.builder().maxRank(8).minRank(1).bitsPerWeight(4).build().compress(w);
+        QuantizedMatrix q =
+                LqLora.builder().maxRank(8).minRank(1).bitsPerWeight(4).build().compress(w);
         assertThat(Math.sqrt(measured(w, q))).isLessThan(1e29);
     }
 
@@ -169,12 +172,7 @@ class LqLoraTest {
                 .isInstanceOf(NonFiniteWeightException.class)
                 .hasMessageContaining("row 3, column 4");
         assertThatThrownBy(() -> LqDecomposer.decompose(
-                        "w",
-                        w,
-                        UNIFORM,
-                        LqSettings.paper(BlockFormat.parse("nf3-g64-s8x256-fp32"), 2),
-                        1,
-                        SERIAL))
+                        "w", w, UNIFORM, LqSettings.paper(BlockFormat.parse("nf3-g64-s8x256-fp32"), 2), 1, SERIAL))
                 .isInstanceOf(NonFiniteWeightException.class);
     }
 
@@ -184,8 +182,7 @@ class LqLoraTest {
         FloatMatrix negative = Matrices.noise(8, 12);
         FloatMatrix small = Matrices.noise(8, 11);
         for (FloatMatrix fisher : List.of(negative, small)) {
-            assertThatThrownBy(() ->
-                            METHOD.price("w", w, Importance.diagonal(fisher), new Limits(0, 4, 0, 1), SERIAL))
+            assertThatThrownBy(() -> METHOD.price("w", w, Importance.diagonal(fisher), new Limits(0, 4, 0, 1), SERIAL))
                     .isInstanceOf(InvalidRequestException.class)
                     .hasMessageContaining("w");
         }

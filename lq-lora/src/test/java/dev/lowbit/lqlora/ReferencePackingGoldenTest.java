@@ -22,7 +22,8 @@ class ReferencePackingGoldenTest {
                 assertThat(ReferencePacking.packWords(codes, bits)).isEqualTo(words);
                 assertThat(ReferencePacking.unpackWords(words, bits)).isEqualTo(codes);
                 assertThat(ReferencePacking.packStream(codes, bits)).isEqualTo(stream);
-                assertThat(ReferencePacking.unpackStream(stream, bits, codes.length)).isEqualTo(codes);
+                assertThat(ReferencePacking.unpackStream(stream, bits, codes.length))
+                        .isEqualTo(codes);
             }
             assertThat(widths).isPositive();
         }
