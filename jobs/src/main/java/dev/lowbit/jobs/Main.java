@@ -1,6 +1,8 @@
 package dev.lowbit.jobs;
 
+import dev.lowbit.jobs.commands.CompressCommand;
 import dev.lowbit.jobs.commands.DoctorCommand;
+import dev.lowbit.jobs.commands.PlanCommand;
 import java.io.BufferedOutputStream;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
@@ -29,7 +31,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
         footer = {"", "lowbit COMMAND --help explains a command."})
 public final class Main implements Callable<Integer> {
     /** To add a command: one class, one line here. */
-    private static final List<Function<Console, Callable<Integer>>> COMMANDS = List.of(DoctorCommand::new);
+    private static final List<Function<Console, Callable<Integer>>> COMMANDS =
+            List.of(CompressCommand::new, PlanCommand::new, DoctorCommand::new);
 
     @Spec
     private CommandSpec spec;

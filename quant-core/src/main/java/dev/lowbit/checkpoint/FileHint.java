@@ -48,12 +48,20 @@ enum FileHint {
         for (FileHint hint : values()) {
             for (byte[] magic : hint.magics) {
                 if (firstBytes.length >= magic.length
-                        && Arrays.equals(firstBytes, 0, magic.length, magic, 0, magic.length)) {
+                        && Arrays.equals(firstBytes, 0, magic.length, magic, 0, magic.length)
+                        && !(hint == PICKLE && beginsLikeSafetensors(firstBytes))) {
                     return Optional.of(hint);
                 }
             }
         }
         return Optional.empty();
+    }
+
+    /** A header of 0x280, 0x380, ... bytes starts like a pickle; four zeros and a brace after it do not. */
+    private static boolean beginsLikeSafetensors(byte[] firstBytes) {
+        return firstBytes.length > Long.BYTES
+                && Arrays.equals(firstBytes, Integer.BYTES, Long.BYTES, new byte[Integer.BYTES], 0, Integer.BYTES)
+                && (firstBytes[Long.BYTES] == '{' || firstBytes[Long.BYTES] <= ' ' && firstBytes[Long.BYTES] > 0);
     }
 
     /** Completes the sentence "this is ...". */

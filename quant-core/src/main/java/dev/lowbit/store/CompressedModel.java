@@ -183,6 +183,9 @@ public final class CompressedModel implements AutoCloseable {
                     directory.resolve(entry.file()), -1, Reason.DAMAGED, name + ": " + e.getMessage(), e);
         } catch (InvalidRequestException e) {
             throw new UnsupportedModelException(directory + ": matrix " + name + ": " + e.getMessage());
+        } catch (ArithmeticException | IllegalArgumentException e) {
+            throw new MalformedFileException(
+                    directory.resolve(Manifest.FILE), -1, Reason.BAD_MANIFEST, name + ": " + e.getMessage(), e);
         }
     }
 

@@ -14,8 +14,8 @@ import java.util.Arrays;
  * @param weightedError sum of F (W - Ŵ)^2; equal to {@code squaredError} where every weight counts the same
  */
 public record MeasuredError(double squaredError, double squaredNorm, double weightedError) {
-    /** Values per panel: fixed, because the order of the sums may not depend on who runs them. */
-    private static final long PANEL_VALUES = 1 << 16;
+    /** Values per panel (4 MiB of scratch per worker): fixed, because the sums may not depend on who runs them. */
+    private static final long PANEL_VALUES = 1 << 20;
 
     public MeasuredError {
         if (!(isMagnitude(squaredError) && isMagnitude(squaredNorm) && isMagnitude(weightedError))) {

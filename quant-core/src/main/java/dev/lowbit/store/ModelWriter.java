@@ -240,6 +240,7 @@ public final class ModelWriter implements AutoCloseable {
         boolean same = matrix.format().equals(entry.format())
                 && matrix.rows() == entry.rows()
                 && matrix.columns() == entry.columns()
+                && matrix.rank() == entry.rank()
                 && matrix.parts().size() == entry.parts().size();
         for (int i = 0; same && i < entry.parts().size(); i++) {
             Part part = matrix.parts().get(i);

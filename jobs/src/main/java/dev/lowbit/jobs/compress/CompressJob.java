@@ -1,0 +1,150 @@
+package dev.lowbit.jobs.compress;
+
+import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.jobs.ProgressListener;
+import dev.lowbit.jobs.Quantity;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.store.Manifest;
+import dev.lowbit.store.MatrixEntry;
+import dev.lowbit.store.ModelLayout;
+import dev.lowbit.store.ModelWriter;
+import dev.lowbit.store.WorkDirectory;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.stream.Stream;
+
+/**
+ * Compresses a checkpoint to a budget. Whatever is finished (prices, confirmed errors, matrices) is kept in the work directory
+ * beside the output; a job that was stopped at any moment goes on from there and gives the same bytes.
+ */
+public final class CompressJob {
+    private static final String COSTS = "costs.json";
+
+    private CompressJob() {}
+
+    /**
+     * Runs the job.
+     *
+     * @param output directory to create
+     * @param resume whether to go on with a stopped job
+     * @throws InvalidRequestException (impossible) when the output exists, lies in the input, the budget or the memory cap is too
+     *     small, or what was stopped is another job
+     * @throws UncheckedIOException when something cannot be read or written, or the disk has too little room
+     */
+    public static JobResult run(
+            JobRequest request, Path output, boolean resume, Workers workers, ProgressListener progress) {
+        requireOutside(request.input(), output);
+        try (PlanJob job = PlanJob.open(request, workers, progress);
+                WorkDirectory work = WorkDirectory.open(output, resume)) {
+            Plan plan = job.plan(Optional.of(request.costs().orElse(work.path().resolve(COSTS))));
+            ModelLayout layout = job.layout(plan);
+            try (ModelWriter writer = ModelWriter.open(layout, work)) {
+                if (!writer.isPublished()) {
+                    requireRoom(layout, work);
+                    compress(job, plan, writer);
+                }
+                return result(job, plan, finish(layout, writer, progress));
+            }
+        }
+    }
+
+    private static void requireOutside(Path input, Path output) {
+        Path target = real(output);
+        if (Files.isDirectory(input) && target.startsWith(real(input))) {
+            throw InvalidRequestException.impossible(
+                    "output " + output + " lies in the input " + input + "; choose a directory outside of it");
+        }
+    }
+
+    /** The path without links, as far as it exists. */
+    private static Path real(Path path) {
+        Path absolute = path.toAbsolutePath().normalize();
+        try {
+            return absolute.toRealPath();
+        } catch (IOException e) {
+            Path parent = absolute.getParent();
+            return parent == null ? absolute : real(parent).resolve(absolute.getFileName());
+        }
+    }
+
+    /** Finished matrices lie beside the output until it is complete. */
+    private static void requireRoom(ModelLayout layout, WorkDirectory work) {
+        try (Stream<Path> present = Files.walk(work.path())) {
+            long there = present.filter(Files::isRegularFile)
+                    .mapToLong(file -> file.toFile().length())
+                    .sum();
+            long need = layout.bytes() + layout.outputBytes() - there;
+            long free = Files.getFileStore(work.path()).getUsableSpace();
+            if (free < need) {
+                throw new IOException("no space left for " + work.output() + ": " + Quantity.bytes(need)
+                        + " are needed while the job runs, " + Quantity.bytes(free) + " are free");
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e.getMessage(), e);
+        }
+    }
+
+    private static void compress(PlanJob job, Plan plan, ModelWriter writer) {
+        try (ProgressListener.Stage stage = job.progress().stage("compressing", plan.weights(), "weights")) {
+            for (Plan.Choice choice : plan.matrices()) {
+                Cancellation.check();
+                if (!writer.has(choice.target().name())) {
+                    compress(job, choice, writer);
+                }
+                stage.advance(choice.target().weights());
+            }
+        }
+    }
+
+    private static void compress(PlanJob job, Plan.Choice choice, ModelWriter writer) {
+        String name = choice.target().name();
+        JobRequest request = job.request();
+        try (TargetReader.Loaded loaded = job.reader().read(choice.target())) {
+            QuantizedMatrix matrix = request.method()
+                    .compress(
+                            name,
+                            loaded.weights(),
+                            loaded.importance(),
+                            choice.candidate(),
+                            request.limits(),
+                            job.workers());
+            writer.add(name, matrix, loaded.weights(), loaded.importance(), job.workers());
+        }
+    }
+
+    private static Manifest finish(ModelLayout layout, ModelWriter writer, ProgressListener progress) {
+        try (ProgressListener.Stage stage = progress.stage("writing", layout.outputBytes(), "bytes")) {
+            long[] written = {0};
+            return writer.finish(bytes -> {
+                Cancellation.check();
+                stage.advance(bytes - written[0]);
+                written[0] = bytes;
+            });
+        }
+    }
+
+    private static JobResult result(PlanJob job, Plan plan, Manifest manifest) {
+        List<MatrixResult> matrices =
+                manifest.matrices().stream().map(CompressJob::result).toList();
+        return job.result(plan, matrices, OptionalDouble.of(manifest.error().relativeError()));
+    }
+
+    private static MatrixResult result(MatrixEntry matrix) {
+        return new MatrixResult(
+                matrix.name(),
+                matrix.rows(),
+                matrix.columns(),
+                matrix.method(),
+                matrix.format(),
+                matrix.rank(),
+                matrix.bytes(),
+                matrix.bitsPerWeight(),
+                OptionalDouble.of(matrix.error().relativeError()));
+    }
+}

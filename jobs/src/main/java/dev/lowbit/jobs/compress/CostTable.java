@@ -1,0 +1,98 @@
+package dev.lowbit.jobs.compress;
+
+import dev.lowbit.budget.Candidate;
+import dev.lowbit.method.Compressor;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalDouble;
+import java.util.TreeMap;
+
+/**
+ * What every way to store every matrix costs. It grows while a model is priced, and every budget can be planned from it
+ * afterwards. Confirmed errors stand beside the predictions instead of replacing them, so that a plan depends on the prices
+ * and the budget alone, not on which budgets were planned before.
+ */
+final class CostTable {
+    /**
+     * What prices depend on beside the matrix itself.
+     *
+     * @param inputDigest digest of the checkpoint
+     * @param importanceDigest digest of the importance file, empty for none
+     * @param method the method's name
+     * @param limits what the caller restricts
+     */
+    record Key(String inputDigest, String importanceDigest, String method, Compressor.Limits limits) {}
+
+    /**
+     * The prices of one matrix.
+     *
+     * @param rows outputs
+     * @param columns inputs
+     * @param squaredNorm sum of all squared weights
+     * @param largest the largest magnitude of a weight
+     * @param candidates every way to store it
+     */
+    record Prices(int rows, int columns, double squaredNorm, double largest, List<Candidate> candidates) {
+        Prices {
+            candidates = List.copyOf(candidates);
+            if (candidates.isEmpty()) {
+                throw new IllegalArgumentException("a matrix needs at least one way to store it");
+            }
+        }
+
+        long weights() {
+            return (long) rows * columns;
+        }
+    }
+
+    private final Key key;
+    private final Map<String, Prices> prices = new LinkedHashMap<>();
+    private final Map<String, Map<String, Double>> confirmed = new LinkedHashMap<>();
+
+    CostTable(Key key) {
+        this.key = key;
+    }
+
+    Key key() {
+        return key;
+    }
+
+    boolean has(String name) {
+        return prices.containsKey(name);
+    }
+
+    /** The prices of a matrix that {@link #has} them. */
+    Prices prices(String name) {
+        Prices found = prices.get(name);
+        if (found == null) {
+            throw new IllegalArgumentException("no prices of " + name);
+        }
+        return found;
+    }
+
+    /** All priced matrices in the order in which they were priced. */
+    Map<String, Prices> all() {
+        return Collections.unmodifiableMap(prices);
+    }
+
+    void put(String name, Prices of) {
+        prices.put(name, of);
+    }
+
+    /** The measured error of a predicted candidate, where it is known. */
+    OptionalDouble confirmedError(String name, String format) {
+        Double error = confirmed(name).get(format);
+        return error == null ? OptionalDouble.empty() : OptionalDouble.of(error);
+    }
+
+    /** All confirmed errors of a matrix by format. */
+    Map<String, Double> confirmed(String name) {
+        return confirmed.getOrDefault(name, Map.of());
+    }
+
+    void confirm(String name, String format, double error) {
+        confirmed.computeIfAbsent(name, absent -> new TreeMap<>()).put(format, error);
+    }
+}

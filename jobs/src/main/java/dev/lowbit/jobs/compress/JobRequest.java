@@ -1,0 +1,68 @@
+package dev.lowbit.jobs.compress;
+
+import dev.lowbit.jobs.MethodOptions;
+import dev.lowbit.jobs.RunOptions;
+import dev.lowbit.jobs.Version;
+import dev.lowbit.method.Compressor;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+
+/**
+ * What is asked of {@code plan} and {@code compress}.
+ *
+ * @param input folder, file or index of the checkpoint
+ * @param software name and version of the program, recorded in the output
+ * @param method decides the numbers
+ * @param budget most bits per weight, or most bytes of the whole output
+ * @param limits what the method may choose among
+ * @param selection which matrices
+ * @param importance file of Fisher diagonals
+ * @param costs cost table file: used when it exists, written when something was added
+ * @param memoryBytes cap of the process's resident memory
+ */
+public record JobRequest(
+        Path input,
+        String software,
+        Compressor method,
+        MethodOptions.Budget budget,
+        Compressor.Limits limits,
+        TargetSelection selection,
+        Optional<Path> importance,
+        Optional<Path> costs,
+        OptionalLong memoryBytes) {
+    /** What the options of a command ask. */
+    public static JobRequest of(Path input, MethodOptions method, RunOptions run) {
+        return new JobRequest(
+                input,
+                "lowbit " + Version.lowbit(),
+                method.method(),
+                method.budget(),
+                method.limits(run.seed()),
+                new TargetSelection(method.embeddings(), method.skip(), method.only()),
+                method.calibration(),
+                method.costs(),
+                run.memoryBytes());
+    }
+
+    /** The options that decide bytes, as the manifest records them. */
+    SortedMap<String, String> options(String importanceDigest) {
+        SortedMap<String, String> options = new TreeMap<>();
+        switch (budget) {
+            case MethodOptions.Budget.BitsPerWeight given -> options.put("bits", Double.toString(given.bits()));
+            case MethodOptions.Budget.OutputBytes given -> options.put("size", Long.toString(given.bytes()));
+        }
+        options.put("rank", Integer.toString(limits.maxRank()));
+        options.put("minRank", Integer.toString(limits.minRank()));
+        options.put("group", Integer.toString(limits.groupSize()));
+        options.put("embeddings", Boolean.toString(selection.embeddings()));
+        options.put("skip", selection.skip().stream().map(Pattern::pattern).collect(Collectors.joining("\n")));
+        options.put("only", selection.only().stream().map(Pattern::pattern).collect(Collectors.joining("\n")));
+        options.put("importance", importanceDigest);
+        return options;
+    }
+}

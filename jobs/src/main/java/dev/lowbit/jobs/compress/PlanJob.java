@@ -1,0 +1,206 @@
+package dev.lowbit.jobs.compress;
+
+import dev.lowbit.budget.Candidate;
+import dev.lowbit.checkpoint.Checkpoint;
+import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.jobs.PeakMemory;
+import dev.lowbit.jobs.ProgressListener;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.store.CompressionJob;
+import dev.lowbit.store.Manifest;
+import dev.lowbit.store.MatrixChoice;
+import dev.lowbit.store.ModelLayout;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalDouble;
+
+/**
+ * Everything up to the point where a job starts writing: opens the input, selects matrices, prices them, and plans the budget.
+ * {@code lowbit plan} ends here, {@code lowbit compress} goes on; so both always agree.
+ */
+public final class PlanJob implements AutoCloseable {
+    /** Of the squared norm; no weight of a trained matrix comes near it. */
+    private static final double OUTLIER_SHARE = 0.99;
+
+    private final JobRequest request;
+    private final Workers workers;
+    private final ProgressListener progress;
+    private final long startNanos = System.nanoTime();
+    private final Checkpoint checkpoint;
+    private final TargetReader reader;
+    private final List<Target> targets;
+    private final List<String> warnings = new ArrayList<>();
+    private final MemoryCap cap;
+
+    private PlanJob(JobRequest request, Checkpoint checkpoint, Workers workers, ProgressListener progress) {
+        this.request = request;
+        this.workers = workers;
+        this.progress = progress;
+        this.checkpoint = checkpoint;
+        this.targets = request.selection().of(checkpoint);
+        this.cap = new MemoryCap(request.memoryBytes());
+        this.reader = new TargetReader(checkpoint, request.importance());
+        checkpoint.warnings().forEach(this::warn);
+    }
+
+    /**
+     * Opens the input and checks what can be checked without reading weights.
+     *
+     * @throws InvalidRequestException when there is nothing to compress, a pattern matches nothing, or the memory cap is too
+     *     small
+     */
+    public static PlanJob open(JobRequest request, Workers workers, ProgressListener progress) {
+        if (Manifest.isIn(request.input())) {
+            throw InvalidRequestException.impossible(
+                    request.input() + " is compressed already; name the model that it was made from");
+        }
+        Checkpoint checkpoint = Checkpoint.open(request.input());
+        try {
+            PlanJob job = new PlanJob(request, checkpoint, workers, progress);
+            job.cap.require(job.targets, request.method(), request.limits(), job.reader.isWeighted());
+            return job;
+        } catch (RuntimeException | Error e) {
+            checkpoint.close();
+            throw e;
+        }
+    }
+
+    /** Plans; nothing is written but the cost table file, where one is asked for. */
+    public JobResult run() {
+        return result(plan(request.costs()));
+    }
+
+    /** @param costs where the cost table is kept */
+    Plan plan(Optional<Path> costs) {
+        CostTable.Key key = new CostTable.Key(
+                checkpoint.digest(), reader.importanceDigest(), request.method().name(), request.limits());
+        CostTable table = costs.map(file -> CostTableFile.read(file, key)).orElseGet(() -> new CostTable(key));
+        Pricing pricing = new Pricing(reader, request.method(), table, costs, workers, progress);
+        pricing.price(targets);
+        targets.forEach(target -> oddity(target, table.prices(target.name())).ifPresent(this::warn));
+        long weights = targets.stream().mapToLong(Target::weights).sum();
+        SpendingLimit limit = new SpendingLimit(request.budget(), weights, this::outputBytes);
+        return new Planner(table, targets, limit, pricing::confirm).plan();
+    }
+
+    /** What a relative error would hide. */
+    private static Optional<String> oddity(Target target, CostTable.Prices prices) {
+        if (prices.squaredNorm() == 0) {
+            return Optional.of(target.name() + " is all zero");
+        }
+        double share = prices.largest() * prices.largest() / prices.squaredNorm();
+        return target.weights() > 1 && share > OUTLIER_SHARE
+                ? Optional.of(target.name() + " has a weight of magnitude " + prices.largest()
+                        + " beside which all others vanish; its relative error says nothing about them")
+                : Optional.empty();
+    }
+
+    private long outputBytes(List<Candidate> chosen, long budgetBytes) {
+        return layout(chosen, budgetBytes, 0, 0).outputBytes();
+    }
+
+    /** What compress writes for a plan, to the byte. */
+    ModelLayout layout(Plan plan) {
+        List<Candidate> chosen =
+                plan.matrices().stream().map(Plan.Choice::candidate).toList();
+        return layout(chosen, plan.budgetBytes(), plan.objective(), plan.bound());
+    }
+
+    private ModelLayout layout(List<Candidate> chosen, long budgetBytes, double objective, double bound) {
+        CompressionJob job = new CompressionJob(
+                request.software(),
+                request.method().name(),
+                request.limits().seed(),
+                budgetBytes,
+                objective,
+                bound,
+                request.options(reader.importanceDigest()));
+        List<MatrixChoice> choices = new ArrayList<>();
+        for (int i = 0; i < targets.size(); i++) {
+            choices.add(new MatrixChoice(
+                    targets.get(i).name(),
+                    targets.get(i).transposed(),
+                    request.method().name(),
+                    chosen.get(i).format(),
+                    chosen.get(i).rank()));
+        }
+        return ModelLayout.of(checkpoint, job, choices);
+    }
+
+    private JobResult result(Plan plan) {
+        List<MatrixResult> matrices = plan.matrices().stream()
+                .map(choice -> new MatrixResult(
+                        choice.target().name(),
+                        choice.target().rows(),
+                        choice.target().columns(),
+                        request.method().name(),
+                        choice.candidate().format(),
+                        choice.candidate().rank(),
+                        choice.candidate().bytes(),
+                        8.0 * choice.candidate().bytes() / choice.target().weights(),
+                        choice.relativeError()))
+                .toList();
+        return result(plan, matrices, plan.relativeError());
+    }
+
+    /** The result of a job with this plan and these matrices. */
+    JobResult result(Plan plan, List<MatrixResult> matrices, OptionalDouble relativeError) {
+        cap.broken().ifPresent(this::warn);
+        double paperBits = plan.matrices().stream()
+                .mapToDouble(choice -> choice.target().weights()
+                        * request.method()
+                                .paperBitsPerWeight(
+                                        choice.candidate().format(),
+                                        choice.target().rows(),
+                                        choice.target().columns()))
+                .sum();
+        return new JobResult(
+                request.method().name(),
+                plan.weights(),
+                8.0 * plan.bytes() / plan.weights(),
+                paperBits / plan.weights(),
+                plan.bytes(),
+                plan.budgetBytes(),
+                plan.note(),
+                plan.outputBytes(),
+                relativeError,
+                plan.objective(),
+                plan.bound(),
+                plan.gap(),
+                (System.nanoTime() - startNanos) / 1e9,
+                PeakMemory.bytes(),
+                plan.uniform(),
+                warnings,
+                matrices);
+    }
+
+    /** Tells the user and the result. */
+    void warn(String line) {
+        warnings.add(line);
+        progress.note("warning: " + line);
+    }
+
+    JobRequest request() {
+        return request;
+    }
+
+    TargetReader reader() {
+        return reader;
+    }
+
+    Workers workers() {
+        return workers;
+    }
+
+    ProgressListener progress() {
+        return progress;
+    }
+
+    @Override
+    public void close() {
+        reader.close();
+        checkpoint.close();
+    }
+}

@@ -1,0 +1,162 @@
+package dev.lowbit.jobs.compress;
+
+import dev.lowbit.budget.Allocation;
+import dev.lowbit.budget.Candidate;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.OptionalDouble;
+import java.util.Set;
+
+/**
+ * Chooses one candidate for each matrix.
+ *
+ * <p>The budget program is solved over the prices; every chosen prediction is then replaced by a measured error and the
+ * program solved again, until the answer rests on measured errors alone. After {@link #MAX_ROUNDS} rounds the predictions that
+ * are left are taken out. So the objective bounds what is written from above, and an optimistic prediction costs time but never
+ * quality. The plan depends on the prices, the budget and nothing else.
+ */
+final class Planner {
+    /** Measured on the models at hand: three or four rounds settle; each costs at most one decomposition per matrix. */
+    private static final int MAX_ROUNDS = 12;
+
+    /** What a plan leaves unspent without explaining it. */
+    private static final double EXPLAINED_FRACTION = 0.005;
+
+    private final CostTable table;
+    private final List<Target> targets;
+    private final SpendingLimit limit;
+    private final Confirmation confirmation;
+
+    /** Measures what predicted candidates really cost. */
+    @FunctionalInterface
+    interface Confirmation {
+        /** Adds to the table the confirmed error of each candidate, one for each of {@code targets}, in order. */
+        void confirm(List<Target> targets, List<Candidate> candidates);
+    }
+
+    /** @param table holds the prices of all targets; {@code confirmation} adds to it */
+    Planner(CostTable table, List<Target> targets, SpendingLimit limit, Confirmation confirmation) {
+        this.table = table;
+        this.targets = List.copyOf(targets);
+        this.limit = limit;
+        this.confirmation = confirmation;
+    }
+
+    Plan plan() {
+        // which predictions this plan has looked at; an earlier plan's confirmations must not change this one
+        List<Set<String>> seen = new ArrayList<>();
+        targets.forEach(target -> seen.add(new HashSet<>()));
+        for (int round = 0; round < MAX_ROUNDS; round++) {
+            List<List<Candidate>> candidates = candidates(seen, true);
+            SpendingLimit.Spending spending = limit.solve(candidates);
+            if (confirmChosen(candidates, spending.allocation(), seen)) {
+                return plan(candidates, spending);
+            }
+        }
+        List<List<Candidate>> exact = candidates(seen, false);
+        return plan(exact, limit.solve(exact));
+    }
+
+    private List<List<Candidate>> candidates(List<Set<String>> seen, boolean predictions) {
+        List<List<Candidate>> all = new ArrayList<>();
+        for (int i = 0; i < targets.size(); i++) {
+            String name = targets.get(i).name();
+            List<Candidate> ofMatrix = new ArrayList<>();
+            for (Candidate candidate : table.prices(name).candidates()) {
+                if (candidate.exact() || !seen.get(i).contains(candidate.format())) {
+                    if (candidate.exact() || predictions) {
+                        ofMatrix.add(candidate);
+                    }
+                } else {
+                    double error =
+                            table.confirmedError(name, candidate.format()).orElseThrow();
+                    ofMatrix.add(new Candidate(candidate.format(), candidate.rank(), candidate.bytes(), error, true));
+                }
+            }
+            all.add(ofMatrix);
+        }
+        return all;
+    }
+
+    /** Confirms every chosen prediction; true when there was none. */
+    private boolean confirmChosen(List<List<Candidate>> candidates, Allocation allocation, List<Set<String>> seen) {
+        boolean allExact = true;
+        List<Target> unknownTargets = new ArrayList<>();
+        List<Candidate> unknown = new ArrayList<>();
+        for (int i = 0; i < targets.size(); i++) {
+            Candidate chosen = candidates.get(i).get(allocation.choices()[i]);
+            if (!chosen.exact()) {
+                allExact = false;
+                seen.get(i).add(chosen.format());
+                OptionalDouble known = table.confirmedError(targets.get(i).name(), chosen.format());
+                if (known.isEmpty()) {
+                    unknownTargets.add(targets.get(i));
+                    unknown.add(chosen);
+                }
+            }
+        }
+        if (!unknown.isEmpty()) {
+            confirmation.confirm(unknownTargets, unknown);
+        }
+        return allExact;
+    }
+
+    private Plan plan(List<List<Candidate>> candidates, SpendingLimit.Spending spending) {
+        long weights = targets.stream().mapToLong(Target::weights).sum();
+        OptionalDouble norm = targets.stream().map(this::squaredNorm).reduce(OptionalDouble.of(0), Planner::sum);
+        List<UniformFormat> uniform = UniformFormat.best(candidates, weights, norm, spending.budgetBytes());
+        List<Candidate> chosen = chosen(candidates, spending, UniformFormat.best(uniform));
+        List<Plan.Choice> choices = new ArrayList<>();
+        for (int i = 0; i < targets.size(); i++) {
+            choices.add(new Plan.Choice(targets.get(i), chosen.get(i), squaredNorm(targets.get(i))));
+        }
+        double objective = chosen.stream().mapToDouble(Candidate::error).sum();
+        return new Plan(
+                choices,
+                spending.budgetBytes(),
+                objective,
+                Math.min(objective, spending.allocation().bound()),
+                limit.outputBytes(chosen, spending.budgetBytes()),
+                uniform,
+                UnspentBudget.reason(candidates, chosen, spending.budgetBytes(), EXPLAINED_FRACTION));
+    }
+
+    /** What an error is relative to; errors weighted by importance are relative to nothing a reader knows. */
+    private OptionalDouble squaredNorm(Target target) {
+        return table.key().importanceDigest().isEmpty()
+                ? OptionalDouble.of(table.prices(target.name()).squaredNorm())
+                : OptionalDouble.empty();
+    }
+
+    private static OptionalDouble sum(OptionalDouble a, OptionalDouble b) {
+        return a.isEmpty() || b.isEmpty()
+                ? OptionalDouble.empty()
+                : OptionalDouble.of(a.getAsDouble() + b.getAsDouble());
+    }
+
+    /** The program's answer, or the uniform format where that is better by less than the program's gap. */
+    private List<Candidate> chosen(
+            List<List<Candidate>> candidates, SpendingLimit.Spending spending, UniformFormat uniform) {
+        if (uniform != null && uniform.objective() < spending.allocation().objective()) {
+            List<Candidate> everywhere = uniformChoice(candidates, uniform);
+            if (limit.allows(everywhere, spending.budgetBytes())) {
+                return everywhere;
+            }
+        }
+        List<Candidate> chosen = new ArrayList<>();
+        for (int i = 0; i < candidates.size(); i++) {
+            chosen.add(candidates.get(i).get(spending.allocation().choices()[i]));
+        }
+        return chosen;
+    }
+
+    private static List<Candidate> uniformChoice(List<List<Candidate>> candidates, UniformFormat uniform) {
+        return candidates.stream()
+                .map(ofMatrix -> ofMatrix.stream()
+                        .filter(candidate -> candidate.format().equals(uniform.format()))
+                        .findFirst()
+                        .orElseThrow())
+                .toList();
+    }
+}

@@ -1,0 +1,140 @@
+package dev.lowbit.jobs.compress;
+
+import dev.lowbit.budget.Candidate;
+import dev.lowbit.checkpoint.MalformedFileException;
+import dev.lowbit.checkpoint.MalformedFileException.Reason;
+import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.jobs.ProgressListener;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.linalg.Norms;
+import dev.lowbit.matrix.MatrixFormats;
+import dev.lowbit.method.Compressor;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.IntConsumer;
+
+/** Fills a cost table, one matrix in memory at a time, and keeps its file up to date so that nothing is priced twice. */
+final class Pricing {
+    /** The file is rewritten whole; so often that little is lost, so rarely that writing stays cheap. */
+    private static final int WRITES = 64;
+
+    private final TargetReader reader;
+    private final Compressor method;
+    private final Compressor.Limits limits;
+    private final CostTable table;
+    private final Optional<Path> file;
+    private final Workers workers;
+    private final ProgressListener progress;
+
+    /**
+     * @param table modified
+     * @param file where the table is kept
+     */
+    Pricing(
+            TargetReader reader,
+            Compressor method,
+            CostTable table,
+            Optional<Path> file,
+            Workers workers,
+            ProgressListener progress) {
+        this.reader = reader;
+        this.method = method;
+        this.limits = table.key().limits();
+        this.table = table;
+        this.file = file;
+        this.workers = workers;
+        this.progress = progress;
+    }
+
+    /** Prices every target that the table lacks; those that it has are compared with the target. */
+    void price(List<Target> targets) {
+        targets.stream().filter(target -> table.has(target.name())).forEach(this::requireFits);
+        List<Target> missing =
+                targets.stream().filter(target -> !table.has(target.name())).toList();
+        if (missing.isEmpty()) {
+            return;
+        }
+        forEach("pricing", missing, i -> table.put(missing.get(i).name(), prices(missing.get(i))));
+    }
+
+    /** Measures predicted candidates, one for each of {@code targets}, and adds their errors to the table. */
+    void confirm(List<Target> targets, List<Candidate> candidates) {
+        forEach("confirming", targets, i -> {
+            String name = targets.get(i).name();
+            try (TargetReader.Loaded loaded = reader.read(targets.get(i))) {
+                Candidate confirmed =
+                        method.confirm(name, loaded.weights(), loaded.importance(), candidates.get(i), limits, workers);
+                table.confirm(name, confirmed.format(), confirmed.error());
+            }
+        });
+    }
+
+    /** Runs a step for each target and saves the table often enough that a killed job loses little. */
+    private void forEach(String stageName, List<Target> targets, IntConsumer step) {
+        long total = targets.stream().mapToLong(Target::weights).sum();
+        long unsaved = 0;
+        try (ProgressListener.Stage stage = progress.stage(stageName, total, "weights")) {
+            for (int i = 0; i < targets.size(); i++) {
+                Cancellation.check();
+                step.accept(i);
+                stage.advance(targets.get(i).weights());
+                unsaved += targets.get(i).weights();
+                if (unsaved >= total / WRITES || i == targets.size() - 1) {
+                    file.ifPresent(path -> CostTableFile.write(path, table));
+                    unsaved = 0;
+                }
+            }
+        }
+    }
+
+    private CostTable.Prices prices(Target target) {
+        try (TargetReader.Loaded loaded = reader.read(target)) {
+            List<Candidate> candidates =
+                    method.price(target.name(), loaded.weights(), loaded.importance(), limits, workers).stream()
+                            .filter(candidate -> candidate.error() < Double.POSITIVE_INFINITY)
+                            .toList();
+            return new CostTable.Prices(
+                    target.rows(),
+                    target.columns(),
+                    Norms.sumOfSquares(loaded.weights(), workers),
+                    Norms.absMax(loaded.weights()),
+                    candidates);
+        }
+    }
+
+    /** A table may have been changed by hand, but bytes are not a matter of opinion. */
+    private void requireFits(Target target) {
+        CostTable.Prices prices = table.prices(target.name());
+        if (prices.rows() != target.rows() || prices.columns() != target.columns()) {
+            throw changed(
+                    target,
+                    "is " + prices.rows() + " x " + prices.columns() + " there and " + target.rows() + " x "
+                            + target.columns() + " in the input");
+        }
+        for (Candidate candidate : prices.candidates()) {
+            long bytes = bytes(target, candidate);
+            if (candidate.bytes() != bytes) {
+                throw changed(
+                        target,
+                        candidate.format() + " has " + candidate.bytes() + " bytes there and " + bytes + " in truth");
+            }
+        }
+    }
+
+    private long bytes(Target target, Candidate candidate) {
+        try {
+            return MatrixFormats.bytes(candidate.format(), target.rows(), target.columns());
+        } catch (InvalidRequestException e) {
+            throw changed(target, e.getMessage());
+        }
+    }
+
+    private MalformedFileException changed(Target target, String detail) {
+        return new MalformedFileException(
+                file.orElseThrow(),
+                -1,
+                Reason.BAD_JSON,
+                target.name() + ": " + detail + "; correct the cost table or remove it");
+    }
+}

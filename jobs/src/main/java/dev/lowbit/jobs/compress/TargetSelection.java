@@ -1,0 +1,131 @@
+package dev.lowbit.jobs.compress;
+
+import dev.lowbit.checkpoint.Checkpoint;
+import dev.lowbit.checkpoint.TensorInfo;
+import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.error.UnsupportedModelException;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.regex.Pattern;
+
+/**
+ * Which matrices of a checkpoint are compressed: every two-dimensional weight of a linear layer, found by name and shape.
+ * Embeddings and the output head only when asked for; norms and everything that is not a weight never.
+ *
+ * @param embeddings whether embeddings and the output head are compressed too
+ * @param skip a matrix in whose full name one of these finds a match is left alone
+ * @param only when not empty, a matrix in whose full name none of these finds a match is left alone
+ */
+public record TargetSelection(boolean embeddings, List<Pattern> skip, List<Pattern> only) {
+    private static final String WEIGHT = ".weight";
+
+    /** One component of the name says that the layer looks rows up instead of multiplying with them. */
+    private static final Pattern EMBEDDING =
+            Pattern.compile("(.*_)?embed(ding)?s?(_.*)?|wte|wpe|shared|relative_attention_bias");
+
+    /** The whole name of an output head, below any prefix such as {@code model}. */
+    private static final Pattern HEAD =
+            Pattern.compile("(.*\\.)?(lm_head|embed_out)|(model\\.)?(output|score|classifier)");
+
+    private static final Pattern NORM = Pattern.compile(".*norm.*|ln_?(\\d+|f)", Pattern.CASE_INSENSITIVE);
+
+    /** GPT-2 stores these as inputs x outputs. */
+    private static final Pattern INPUT_MAJOR = Pattern.compile("c_attn|c_proj|c_fc");
+
+    public TargetSelection {
+        skip = List.copyOf(skip);
+        only = List.copyOf(only);
+    }
+
+    /** Everything that is compressed by default. */
+    public static TargetSelection standard() {
+        return new TargetSelection(false, List.of(), List.of());
+    }
+
+    /**
+     * The matrices to compress, in natural order of their names.
+     *
+     * @throws InvalidRequestException usage when a pattern matches nothing; impossible when nothing is left to compress
+     */
+    public List<Target> of(Checkpoint checkpoint) {
+        List<String> names = checkpoint.names();
+        List<String> eligible =
+                names.stream().filter(name -> isLinear(checkpoint.info(name))).toList();
+        List<GuardedPattern> skipped = guarded("--skip", skip);
+        List<GuardedPattern> wanted = guarded("--only", only);
+        skipped.forEach(pattern -> requireMatch(pattern, names, "no tensor of " + checkpoint.root()));
+        wanted.forEach(pattern -> requireMatch(pattern, eligible, "none of the " + eligible.size() + " matrices"));
+        List<Target> targets = eligible.stream()
+                .filter(name -> skipped.stream().noneMatch(pattern -> pattern.finds(name)))
+                .filter(name -> wanted.isEmpty() || wanted.stream().anyMatch(pattern -> pattern.finds(name)))
+                .map(name -> target(checkpoint.info(name)))
+                .sorted(Comparator.comparing(Target::name, NaturalOrder.INSTANCE))
+                .toList();
+        if (targets.isEmpty()) {
+            throw InvalidRequestException.impossible(
+                    checkpoint.root() + ": none of the " + names.size() + " tensors is left to compress"
+                            + (eligible.isEmpty()
+                                    ? "; two-dimensional floating-point tensors named <layer>.weight are needed"
+                                    : "; --skip and --only exclude all " + eligible.size() + " matrices"));
+        }
+        return targets;
+    }
+
+    private static List<GuardedPattern> guarded(String option, List<Pattern> patterns) {
+        List<GuardedPattern> guarded = new ArrayList<>();
+        patterns.forEach(pattern -> guarded.add(new GuardedPattern(option, pattern)));
+        return guarded;
+    }
+
+    private static void requireMatch(GuardedPattern pattern, List<String> names, String nothing) {
+        if (names.stream().noneMatch(pattern::finds)) {
+            throw InvalidRequestException.usage(pattern + " matches " + nothing
+                    + (names.isEmpty() ? "" : "; a name looks like " + names.getFirst()));
+        }
+    }
+
+    private boolean isLinear(TensorInfo tensor) {
+        if (tensor.shape().size() != 2
+                || tensor.shape().contains(0L)
+                || !tensor.type().isWeight()
+                || !tensor.name().endsWith(WEIGHT)) {
+            return false;
+        }
+        String layer = layer(tensor.name());
+        String[] components = layer.split("\\.");
+        if (NORM.matcher(components[components.length - 1]).matches()) {
+            return false;
+        }
+        return embeddings || !(HEAD.matcher(layer).matches() || isEmbedding(components));
+    }
+
+    /** Only the layer itself and what directly holds it: {@code embed_dim_proj.0.linear} is no embedding by its ancestors. */
+    private static boolean isEmbedding(String[] components) {
+        int last = components.length - 1;
+        return EMBEDDING.matcher(components[last]).matches() || last > 0 && components[last - 1].equals("embeddings");
+    }
+
+    private static String layer(String name) {
+        return name.substring(0, name.length() - WEIGHT.length());
+    }
+
+    private static Target target(TensorInfo tensor) {
+        String layer = layer(tensor.name());
+        boolean transposed =
+                INPUT_MAJOR.matcher(layer.substring(layer.lastIndexOf('.') + 1)).matches();
+        int first = size(tensor, 0);
+        int second = size(tensor, 1);
+        return new Target(
+                tensor.name(), transposed ? second : first, transposed ? first : second, transposed, tensor.byteSize());
+    }
+
+    private static int size(TensorInfo tensor, int dimension) {
+        long size = tensor.shape().get(dimension);
+        if (size > Integer.MAX_VALUE) {
+            throw new UnsupportedModelException(tensor.name() + " has shape " + tensor.shape()
+                    + "; a matrix may have at most 2^31 - 1 rows and columns; leave it out with --skip");
+        }
+        return (int) size;
+    }
+}

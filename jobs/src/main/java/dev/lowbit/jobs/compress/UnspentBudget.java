@@ -1,0 +1,45 @@
+package dev.lowbit.jobs.compress;
+
+import dev.lowbit.budget.Candidate;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+
+/** Says why a plan leaves part of its budget. */
+final class UnspentBudget {
+    private UnspentBudget() {}
+
+    /**
+     * One line when more than {@code fraction} of the budget is left, else empty.
+     *
+     * @param candidates for each matrix the ways to store it
+     * @param chosen for each matrix the chosen one
+     */
+    static Optional<String> reason(
+            List<List<Candidate>> candidates, List<Candidate> chosen, long budgetBytes, double fraction) {
+        long left = budgetBytes - chosen.stream().mapToLong(Candidate::bytes).sum();
+        if (left <= fraction * budgetBytes) {
+            return Optional.empty();
+        }
+        String unspent = left + " of " + budgetBytes + " bytes are left: ";
+        OptionalLong step = smallestImprovement(candidates, chosen);
+        return Optional.of(unspent
+                + (step.isEmpty()
+                        ? "every matrix already has the smallest error that any format gives it"
+                        : "the smallest step that lowers an error needs " + step.getAsLong() + " bytes"));
+    }
+
+    /** Fewest additional bytes that lower the error of one matrix. */
+    private static OptionalLong smallestImprovement(List<List<Candidate>> candidates, List<Candidate> chosen) {
+        long smallest = Long.MAX_VALUE;
+        for (int i = 0; i < chosen.size(); i++) {
+            Candidate now = chosen.get(i);
+            for (Candidate other : candidates.get(i)) {
+                if (other.error() < now.error()) {
+                    smallest = Math.min(smallest, other.bytes() - now.bytes());
+                }
+            }
+        }
+        return smallest == Long.MAX_VALUE ? OptionalLong.empty() : OptionalLong.of(smallest);
+    }
+}
