@@ -2,7 +2,6 @@ package dev.lowbit.jobs.demo;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
-import static org.assertj.core.api.Assertions.within;
 
 import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.jobs.WorkerPool;
@@ -55,7 +54,7 @@ class SyntheticCheckpointTest {
     }
 
     /**
-     * Heavier tails than normal (kurtosis 3; trained attention matrices of GPT-2 have 4 to 193), a variance near 1/columns,
+     * Heavier tails than normal (kurtosis 3; trained attention matrices of GPT-2 have 4 to 193), a variance of a few 1/columns,
      * and a few columns that stand out.
      */
     @Test
@@ -75,7 +74,7 @@ class SyntheticCheckpointTest {
             }
             double variance = second / matrix.size();
             assertThat(fourth / matrix.size() / (variance * variance)).isBetween(5.0, 193.0);
-            assertThat(variance * 512).isCloseTo(1.5, within(1.0));
+            assertThat(variance * 512).isBetween(1.0, 4.0);
             double median = java.util.Arrays.stream(columns).sorted().toArray()[256];
             assertThat(java.util.Arrays.stream(columns)
                             .filter(c -> c > 8 * median)
