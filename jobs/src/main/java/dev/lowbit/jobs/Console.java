@@ -31,7 +31,7 @@ public final class Console {
     }
 
     /** Progress for a command with these options: a bar on a terminal, plain lines elsewhere, nothing with --quiet. */
-    public ProgressListener progress(RunOptions options) {
+    public ProgressListener progress(OutputOptions options) {
         if (options.quiet()) {
             return ProgressListener.none();
         }

@@ -2,7 +2,10 @@ package dev.lowbit.jobs;
 
 import dev.lowbit.jobs.commands.CompressCommand;
 import dev.lowbit.jobs.commands.DoctorCommand;
+import dev.lowbit.jobs.commands.ExportCommand;
+import dev.lowbit.jobs.commands.InspectCommand;
 import dev.lowbit.jobs.commands.PlanCommand;
+import dev.lowbit.jobs.commands.VerifyCommand;
 import java.io.BufferedOutputStream;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
@@ -32,7 +35,13 @@ import picocli.CommandLine.UnmatchedArgumentException;
 public final class Main implements Callable<Integer> {
     /** To add a command: one class, one line here. */
     private static final List<Function<Console, Callable<Integer>>> COMMANDS =
-            List.of(CompressCommand::new, PlanCommand::new, DoctorCommand::new);
+            List.of(
+                    CompressCommand::new,
+                    PlanCommand::new,
+                    InspectCommand::new,
+                    VerifyCommand::new,
+                    ExportCommand::new,
+                    DoctorCommand::new);
 
     @Spec
     private CommandSpec spec;

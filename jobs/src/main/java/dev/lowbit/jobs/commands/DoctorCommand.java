@@ -1,24 +1,54 @@
 package dev.lowbit.jobs.commands;
 
 import dev.lowbit.jobs.Console;
+import dev.lowbit.jobs.CudaProbe;
 import dev.lowbit.jobs.ExitCodes;
 import dev.lowbit.jobs.JsonOutput;
+import dev.lowbit.jobs.MemoryBandwidth;
+import dev.lowbit.jobs.Methods;
+import dev.lowbit.jobs.Quantity;
 import dev.lowbit.jobs.Version;
+import dev.lowbit.jobs.WorkerPool;
+import dev.lowbit.kernel.Conversions;
 import dev.lowbit.kernel.KernelLookup;
+import dev.lowbit.kernel.Kernels;
+import dev.lowbit.kernel.VectorWidth;
+import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /** {@code lowbit doctor}: what Lowbit found on this machine and what it will use. */
-@Command(name = "doctor", description = "Show JDK, SIMD width, kernels and processors.")
+@Command(
+        name = "doctor",
+        description = "Show JDK, SIMD width, kernels chosen, CUDA and memory bandwidth of this machine.")
 public final class DoctorCommand implements Callable<Integer> {
     private final Console console;
 
     @Option(names = "--json", description = "The result as one JSON document on stdout.")
     private boolean json;
 
-    /** What the machine has. */
-    record Findings(String lowbit, String jdk, String kernels, int processors) {}
+    /**
+     * The document of {@code --json}.
+     *
+     * @param simdBits width of the vectors in use, 0 when the scalar reference is forced
+     * @param kernelClasses the implementation chosen for each family of verbs
+     * @param maxHeapBytes most bytes of the Java heap; matrices live outside it
+     * @param memoryBandwidth bytes per second that all processors read together
+     */
+    record Findings(
+            String lowbit,
+            String jdk,
+            String system,
+            int processors,
+            long maxHeapBytes,
+            int simdBits,
+            String kernels,
+            List<String> kernelClasses,
+            List<String> methods,
+            String cuda,
+            double memoryBandwidth) {}
 
     public DoctorCommand(Console console) {
         this.console = console;
@@ -26,19 +56,57 @@ public final class DoctorCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        Findings findings = new Findings(
-                Version.lowbit(),
-                Version.jdk(),
-                KernelLookup.description(),
-                Runtime.getRuntime().availableProcessors());
+        Findings findings = examine();
         if (json) {
             JsonOutput.write(console.out(), findings);
-        } else {
-            console.out().println("lowbit      " + findings.lowbit());
-            console.out().println("JDK         " + findings.jdk());
-            console.out().println("kernels     " + findings.kernels());
-            console.out().println("processors  " + findings.processors());
+            return ExitCodes.OK;
         }
+        line("lowbit", findings.lowbit());
+        line("JDK", findings.jdk());
+        line("system", findings.system());
+        line("processors", Integer.toString(findings.processors()));
+        line("Java heap", "at most " + Quantity.bytes(findings.maxHeapBytes()) + " (matrices live outside it)");
+        line("SIMD", findings.simdBits() == 0 ? "off" : findings.simdBits() + " bit");
+        line(
+                "kernels",
+                findings.kernels() + ": " + String.join(", ", findings.kernelClasses())
+                        + " (force with LOWBIT_JAVA_OPTS=-D" + VectorWidth.PROPERTY + "=0|128|256|512)");
+        line("methods", findings.methods().isEmpty() ? "none installed" : String.join(", ", findings.methods()));
+        line("CUDA", findings.cuda());
+        line(
+                "memory",
+                String.format(
+                        Locale.ROOT,
+                        "%.1f GB/s read by %d threads",
+                        findings.memoryBandwidth() / 1e9,
+                        findings.processors()));
         return ExitCodes.OK;
+    }
+
+    private static Findings examine() {
+        int processors = Runtime.getRuntime().availableProcessors();
+        double bandwidth;
+        try (WorkerPool pool = new WorkerPool(processors)) {
+            bandwidth = MemoryBandwidth.readBytesPerSecond(pool.workers());
+        }
+        return new Findings(
+                Version.lowbit(),
+                Version.jdk(),
+                System.getProperty("os.name") + " " + System.getProperty("os.version") + ", "
+                        + System.getProperty("os.arch"),
+                processors,
+                Runtime.getRuntime().maxMemory(),
+                VectorWidth.bits(),
+                KernelLookup.description(),
+                List.of(
+                        Kernels.get().getClass().getSimpleName(),
+                        Conversions.get().getClass().getSimpleName()),
+                Methods.names(),
+                CudaProbe.describe(),
+                bandwidth);
+    }
+
+    private void line(String name, String value) {
+        console.out().println(String.format(Locale.ROOT, "%-12s%s", name, value));
     }
 }

@@ -1,0 +1,99 @@
+package dev.lowbit.jobs;
+
+import dev.lowbit.error.InvalidRequestException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.Comparator;
+import java.util.List;
+import java.util.UUID;
+import java.util.stream.Stream;
+
+/** A directory that appears whole or not at all: filled under a hidden name beside its target, then renamed. */
+public final class OutputDirectory implements AutoCloseable {
+    private final Path target;
+    private final Path temporary;
+    private boolean published;
+
+    private OutputDirectory(Path target, Path temporary) {
+        this.target = target;
+        this.temporary = temporary;
+    }
+
+    /**
+     * Begins a directory.
+     *
+     * @param target must not exist, or be an empty directory; missing parents are made
+     * @throws InvalidRequestException impossible, when the target exists
+     */
+    public static OutputDirectory create(Path target) {
+        Path absolute = target.toAbsolutePath().normalize();
+        if (absolute.getFileName() == null) {
+            throw InvalidRequestException.usage("--out " + target + " is no name for a directory; give another");
+        }
+        requireFree(target);
+        Path temporary =
+                absolute.resolveSibling("." + absolute.getFileName() + "." + UUID.randomUUID() + ".lowbit-tmp");
+        try {
+            Files.createDirectories(temporary);
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot create " + temporary.getParent() + ": " + e.getMessage(), e);
+        }
+        return new OutputDirectory(absolute, temporary);
+    }
+
+    /** Refuses a target that exists, unless it is an empty directory. */
+    public static void requireFree(Path target) {
+        if (Files.notExists(target)) {
+            return;
+        }
+        boolean empty = false;
+        if (Files.isDirectory(target)) {
+            try (Stream<Path> entries = Files.list(target)) {
+                empty = entries.findAny().isEmpty();
+            } catch (IOException e) {
+                throw new UncheckedIOException("cannot list " + target + ": " + e.getMessage(), e);
+            }
+        }
+        if (!empty) {
+            throw InvalidRequestException.impossible(
+                    target + " exists; nothing is overwritten: give another --out or remove it");
+        }
+    }
+
+    /** Where to write. */
+    public Path path() {
+        return temporary;
+    }
+
+    /** Gives the directory its name. */
+    public void publish() {
+        try {
+            Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot rename to " + target + ": " + e.getMessage(), e);
+        }
+        published = true;
+    }
+
+    /** Removes what was written unless it was published. */
+    @Override
+    public void close() {
+        if (!published) {
+            deleteTree(temporary);
+        }
+    }
+
+    private static void deleteTree(Path root) {
+        try (Stream<Path> paths = Files.walk(root)) {
+            List<Path> deepestFirst = paths.sorted(Comparator.reverseOrder()).toList();
+            for (Path path : deepestFirst) {
+                Files.deleteIfExists(path);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot remove " + root + ": " + e.getMessage(), e);
+        }
+    }
+}

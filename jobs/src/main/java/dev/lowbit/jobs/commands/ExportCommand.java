@@ -1,0 +1,121 @@
+package dev.lowbit.jobs.commands;
+
+import dev.lowbit.jobs.Console;
+import dev.lowbit.jobs.DirectorySize;
+import dev.lowbit.jobs.ExitCodes;
+import dev.lowbit.jobs.JsonOutput;
+import dev.lowbit.jobs.PeakMemory;
+import dev.lowbit.jobs.Quantity;
+import dev.lowbit.jobs.ResourceOptions;
+import dev.lowbit.jobs.WorkerPool;
+import dev.lowbit.jobs.export.Exporter;
+import dev.lowbit.store.CompressedModel;
+import dev.lowbit.tensor.DType;
+import java.nio.file.Path;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code lowbit export}: a compressed model for programs that do not know Lowbit. */
+@Command(
+        name = "export",
+        description = {
+            "Write a compressed model in a format that others read.",
+            "safetensors: every matrix dequantized, in the source's names and orientation.",
+            "peft: base/, the model without its low-rank parts, and adapter/, those parts as a LoRA adapter."
+        })
+public final class ExportCommand implements Callable<Integer> {
+    /** Formats of {@code --to}. */
+    enum Format {
+        safetensors,
+        peft
+    }
+
+    /** Element types of {@code --dtype}. */
+    enum ElementType {
+        f32(DType.F32),
+        f16(DType.F16),
+        bf16(DType.BF16);
+
+        private final DType type;
+
+        ElementType(DType type) {
+            this.type = type;
+        }
+    }
+
+    /** The document of {@code --json}. */
+    record Result(
+            Format format,
+            ElementType dtype,
+            int matrices,
+            OptionalInt adapterMatrices,
+            long outputBytes,
+            double seconds,
+            OptionalLong peakMemoryBytes) {}
+
+    private final Console console;
+
+    @Parameters(paramLabel = "PATH", description = "A directory that compress wrote.")
+    private Path path;
+
+    @Option(names = "--to", paramLabel = "FORMAT", required = true, description = "${COMPLETION-CANDIDATES}.")
+    private Format format;
+
+    @Option(names = "--out", paramLabel = "DIR", required = true, description = "Directory to create.")
+    private Path out;
+
+    @Option(
+            names = "--dtype",
+            paramLabel = "TYPE",
+            defaultValue = "f32",
+            description =
+                    "Element type of dequantized matrices: ${COMPLETION-CANDIDATES} (default: f32, which rounds nothing).")
+    private ElementType type;
+
+    @Mixin
+    private ResourceOptions options;
+
+    public ExportCommand(Console console) {
+        this.console = console;
+    }
+
+    @Override
+    public Integer call() {
+        long start = System.nanoTime();
+        int matrices;
+        OptionalInt adapter = OptionalInt.empty();
+        try (CompressedModel model = CompressedModel.open(path);
+                WorkerPool pool = options.openWorkers()) {
+            Exporter exporter = new Exporter(model, type.type, console.progress(options), pool.workers());
+            matrices = model.names().size();
+            switch (format) {
+                case safetensors -> exporter.toSafetensors(out);
+                case peft -> adapter = OptionalInt.of(exporter.toPeft(out));
+            }
+        }
+        Result result = new Result(
+                format,
+                type,
+                matrices,
+                adapter,
+                DirectorySize.bytes(out),
+                (System.nanoTime() - start) / 1e9,
+                PeakMemory.bytes());
+        if (options.json()) {
+            JsonOutput.write(console.out(), result);
+        } else {
+            adapter.ifPresent(count -> console.out()
+                    .println("adapter for " + count + " of " + result.matrices()
+                            + " matrices, alpha = rank, so base + B A is" + " the compressed weight"));
+            console.out()
+                    .println("wrote " + out + ": " + result.matrices() + " matrices as " + type + ", "
+                            + Quantity.bytes(result.outputBytes()) + " in " + Quantity.duration(result.seconds()));
+        }
+        return ExitCodes.OK;
+    }
+}

@@ -1,0 +1,89 @@
+package dev.lowbit.jobs.commands;
+
+import dev.lowbit.checkpoint.Checkpoint;
+import dev.lowbit.checkpoint.MalformedFileException;
+import dev.lowbit.jobs.Console;
+import dev.lowbit.jobs.ExitCodes;
+import dev.lowbit.jobs.JsonOutput;
+import dev.lowbit.jobs.OutputOptions;
+import dev.lowbit.jobs.ProgressListener;
+import dev.lowbit.jobs.verify.PlainCheckpoint;
+import dev.lowbit.store.Finding;
+import dev.lowbit.store.Manifest;
+import dev.lowbit.store.Verifier;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code lowbit verify}: every checksum and every invariant; all faults in one run. */
+@Command(
+        name = "verify",
+        description = {
+            "Check every file, checksum and invariant of a compressed model; exit code 8 when one fails.",
+            "A checkpoint that Lowbit did not write has no checksums: its headers are checked, with --all its weights too."
+        })
+public final class VerifyCommand implements Callable<Integer> {
+    /** The document of {@code --json}. */
+    record Result(String kind, boolean good, List<Finding> findings) {}
+
+    private final Console console;
+
+    @Parameters(paramLabel = "PATH", description = "A compressed model, or a checkpoint.")
+    private Path path;
+
+    @Option(names = "--all", description = "Read every weight of a plain checkpoint and refuse NaN and infinity.")
+    private boolean all;
+
+    @Mixin
+    private OutputOptions options;
+
+    public VerifyCommand(Console console) {
+        this.console = console;
+    }
+
+    @Override
+    public Integer call() {
+        boolean compressed = isOutput(path);
+        List<Finding> findings;
+        if (compressed) {
+            findings = Verifier.verify(path);
+        } else {
+            ProgressListener progress = console.progress(options);
+            findings = PlainCheckpoint.verify(path, all, progress);
+        }
+        boolean good = findings.isEmpty();
+        if (options.json()) {
+            JsonOutput.write(console.out(), new Result(compressed ? "compressed" : "checkpoint", good, findings));
+        } else {
+            findings.forEach(finding -> console.out().println(finding));
+            console.out().println(good ? path + ": good" : path + ": " + findings.size() + " findings");
+        }
+        if (good) {
+            return ExitCodes.OK;
+        }
+        return compressed ? ExitCodes.DAMAGED : ExitCodes.MALFORMED;
+    }
+
+    /** Also when the manifest itself is what was lost. */
+    private static boolean isOutput(Path path) {
+        return Manifest.isIn(path) || Files.exists(path.resolve(Manifest.DIGEST_FILE)) || claimsToBeCompressed(path);
+    }
+
+    private static boolean claimsToBeCompressed(Path path) {
+        try (Checkpoint checkpoint = Checkpoint.open(path)) {
+            return checkpoint
+                    .config()
+                    .filter(config -> config.raw().get("quantization_config") instanceof java.util.Map<?, ?> block
+                            && "lowbit".equals(block.get("quant_method")))
+                    .isPresent();
+        } catch (MalformedFileException e) {
+            // then the check of a plain checkpoint says what is wrong
+            return false;
+        }
+    }
+}
