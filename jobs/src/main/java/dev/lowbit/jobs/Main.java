@@ -34,14 +34,13 @@ import picocli.CommandLine.UnmatchedArgumentException;
         footer = {"", "lowbit COMMAND --help explains a command."})
 public final class Main implements Callable<Integer> {
     /** To add a command: one class, one line here. */
-    private static final List<Function<Console, Callable<Integer>>> COMMANDS =
-            List.of(
-                    CompressCommand::new,
-                    PlanCommand::new,
-                    InspectCommand::new,
-                    VerifyCommand::new,
-                    ExportCommand::new,
-                    DoctorCommand::new);
+    private static final List<Function<Console, Callable<Integer>>> COMMANDS = List.of(
+            CompressCommand::new,
+            PlanCommand::new,
+            InspectCommand::new,
+            VerifyCommand::new,
+            ExportCommand::new,
+            DoctorCommand::new);
 
     @Spec
     private CommandSpec spec;
