@@ -1,6 +1,5 @@
 package dev.lowbit.matrix.block;
 
-import dev.lowbit.codebook.Codebook;
 import dev.lowbit.kernel.KernelLookup;
 
 /**
@@ -42,7 +41,7 @@ interface BlockKernels {
             int groupSize,
             float[] scales,
             int scalesOffset,
-            Codebook codebook,
+            CodeTable table,
             byte[] codes,
             int codesOffset);
 
@@ -58,7 +57,7 @@ interface BlockKernels {
             int groupSize,
             float[] scales,
             int scalesOffset,
-            Codebook codebook,
+            CodeTable table,
             float[] out,
             int outOffset);
 
@@ -83,7 +82,7 @@ interface BlockKernels {
      *
      * @param codes modified
      */
-    void unpack(byte[] packed, long bitOffset, int count, int bits, byte[] codes, int offset);
+    void unpack(byte[] packed, int bitOffset, int count, int bits, byte[] codes, int offset);
 
     /**
      * value(code) * scale for each weight of a piece whose codes start at bit {@code bitOffset}.
@@ -93,12 +92,12 @@ interface BlockKernels {
      */
     void dequantize(
             byte[] packed,
-            long bitOffset,
+            int bitOffset,
             int length,
             int groupSize,
             float[] scales,
             int scalesOffset,
-            Codebook codebook,
+            CodeTable table,
             float[] out,
             int outOffset);
 
@@ -111,12 +110,12 @@ interface BlockKernels {
      */
     void dot(
             byte[] packed,
-            long bitOffset,
+            int bitOffset,
             int length,
             int groupSize,
             float[] scales,
             int scalesOffset,
-            Codebook codebook,
+            CodeTable table,
             float[] x,
             int xOffset,
             float[] lanes);
@@ -129,31 +128,29 @@ interface BlockKernels {
      */
     void addScaled(
             byte[] packed,
-            long bitOffset,
+            int bitOffset,
             int length,
             int groupSize,
             float[] scales,
             int scalesOffset,
-            Codebook codebook,
+            CodeTable table,
             float factor,
             float[] out,
             int outOffset);
 
     /** The fixed tree over 16 lanes: lane l + lane l + 8, then 4, 2, 1. */
     static float sumLanes(float[] lanes) {
-        float[] sums = lanes.clone();
-        for (int half = LANES / 2; half > 0; half /= 2) {
-            for (int lane = 0; lane < half; lane++) {
-                sums[lane] += sums[lane + half];
-            }
-        }
-        return sums[0];
+        float a = (lanes[0] + lanes[8]) + (lanes[4] + lanes[12]);
+        float b = (lanes[2] + lanes[10]) + (lanes[6] + lanes[14]);
+        float c = (lanes[1] + lanes[9]) + (lanes[5] + lanes[13]);
+        float d = (lanes[3] + lanes[11]) + (lanes[7] + lanes[15]);
+        return (a + b) + (c + d);
     }
 
     /** Delays the choice until the first use. */
     final class Holder {
         private static final BlockKernels KERNELS =
-                KernelLookup.choose(ScalarBlockKernels::new, ScalarBlockKernels::new);
+                KernelLookup.choose(ScalarBlockKernels::new, VectorBlockKernels::new);
 
         private Holder() {}
     }

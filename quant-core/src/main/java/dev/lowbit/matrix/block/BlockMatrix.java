@@ -10,6 +10,7 @@ import dev.lowbit.tensor.FloatMatrix;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -17,13 +18,14 @@ import java.util.List;
  * The decoded scales (a float per block) are made at the first use and kept.
  */
 public final class BlockMatrix implements QuantizedMatrix {
+    private static final BlockKernels KERNELS = BlockKernels.get();
     private static final int ROWS_PER_TASK = 64;
 
     private final int rows;
     private final int columns;
     private final BlockFormat format;
     private final BlockGeometry geometry;
-    private final Codebook codebook;
+    private final CodeTable table;
     private final List<Part> parts;
     private final MemorySegment codes;
     private final float[] superScales;
@@ -43,7 +45,7 @@ public final class BlockMatrix implements QuantizedMatrix {
         this.columns = columns;
         this.format = format;
         this.geometry = format.geometry(rows, columns);
-        this.codebook = codebook;
+        this.table = new CodeTable(codebook);
         this.parts = List.copyOf(parts);
         this.codes = parts.getFirst().bytes();
         this.superScales = superScales;
@@ -99,7 +101,7 @@ public final class BlockMatrix implements QuantizedMatrix {
 
     /** What the codes stand for. */
     public Codebook codebook() {
-        return codebook;
+        return table.codebook;
     }
 
     /** The code of one weight. */
@@ -162,18 +164,31 @@ public final class BlockMatrix implements QuantizedMatrix {
     public void dequantize(int fromRow, FloatMatrix out, Workers workers) {
         DecodedProducts.checkRows(this, fromRow, out);
         float[] scales = scales();
+        long first = (long) fromRow * columns;
         workers.forEach(tasks(out.rows()), task -> {
-            long from = (long) task * ROWS_PER_TASK * columns;
-            long to = Math.min((long) out.rows(), (task + 1L) * ROWS_PER_TASK) * columns;
-            long first = (long) fromRow * columns;
             PackedPieces pieces = new PackedPieces(geometry, codes, format.codeBits());
-            pieces.forEach(first + from, first + to, (packed, bit, weight, length, block) -> {
-                float[] values = BlockScratch.ofThread().results(length);
-                BlockKernels.get()
-                        .dequantize(packed, bit, length, format.groupSize(), scales, block, codebook, values, 0);
+            int end = Math.min(out.rows(), (task + 1) * ROWS_PER_TASK);
+            pieces.start(first + (long) task * ROWS_PER_TASK * columns, first + (long) end * columns);
+            while (pieces.next()) {
+                float[] values = BlockScratch.ofThread().results(pieces.length());
+                KERNELS.dequantize(
+                        pieces.packed(),
+                        pieces.bitOffset(),
+                        pieces.length(),
+                        format.groupSize(),
+                        scales,
+                        pieces.block(),
+                        table,
+                        values,
+                        0);
                 MemorySegment.copy(
-                        values, 0, out.segment(), ValueLayout.JAVA_FLOAT, (weight - first) * Float.BYTES, length);
-            });
+                        values,
+                        0,
+                        out.segment(),
+                        ValueLayout.JAVA_FLOAT,
+                        (pieces.weight() - first) * Float.BYTES,
+                        pieces.length());
+            }
         });
     }
 
@@ -193,39 +208,36 @@ public final class BlockMatrix implements QuantizedMatrix {
         float[] outputs = new float[x.rows() * rows];
         workers.forEach(tasks(rows), task -> {
             PackedPieces pieces = new PackedPieces(geometry, codes, format.codeBits());
-            float[] lanes = new float[BlockKernels.LANES * x.rows()];
+            float[] lanes = new float[BlockKernels.LANES];
             int end = Math.min(rows, (task + 1) * ROWS_PER_TASK);
-            for (int row = task * ROWS_PER_TASK; row < end; row++) {
-                multiplyRow(pieces, row, scales, inputs, x.rows(), lanes, outputs);
+            for (int token = 0; token < x.rows(); token++) {
+                for (int row = task * ROWS_PER_TASK; row < end; row++) {
+                    outputs[token * rows + row] = dot(pieces, row, scales, inputs, token * columns, lanes);
+                }
             }
         });
         MemorySegment.copy(outputs, 0, y.segment(), ValueLayout.JAVA_FLOAT, 0, outputs.length);
     }
 
-    private void multiplyRow(
-            PackedPieces pieces, int row, float[] scales, float[] inputs, int tokens, float[] lanes, float[] outputs) {
+    /** One row times one token. */
+    private float dot(PackedPieces pieces, int row, float[] scales, float[] inputs, int inputsOffset, float[] lanes) {
         long first = (long) row * columns;
-        java.util.Arrays.fill(lanes, 0f);
-        for (int token = 0; token < tokens; token++) {
-            int xOffset = token * columns;
-            float[] sums = new float[BlockKernels.LANES];
-            pieces.forEach(
-                    first,
-                    first + columns,
-                    (packed, bit, weight, length, block) -> BlockKernels.get()
-                            .dot(
-                                    packed,
-                                    bit,
-                                    length,
-                                    format.groupSize(),
-                                    scales,
-                                    block,
-                                    codebook,
-                                    inputs,
-                                    xOffset + (int) (weight - first),
-                                    sums));
-            outputs[token * rows + row] = BlockKernels.sumLanes(sums);
+        Arrays.fill(lanes, 0f);
+        pieces.start(first, first + columns);
+        while (pieces.next()) {
+            KERNELS.dot(
+                    pieces.packed(),
+                    pieces.bitOffset(),
+                    pieces.length(),
+                    format.groupSize(),
+                    scales,
+                    pieces.block(),
+                    table,
+                    inputs,
+                    inputsOffset + (int) (pieces.weight() - first),
+                    lanes);
         }
+        return BlockKernels.sumLanes(lanes);
     }
 
     @Override

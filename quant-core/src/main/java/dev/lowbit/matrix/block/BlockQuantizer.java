@@ -189,6 +189,7 @@ public final class BlockQuantizer {
         BlockGeometry geometry = format.geometry(weights.rows(), weights.columns());
         BlockChunks chunks = new BlockChunks(geometry);
         int bits = format.codeBits();
+        CodeTable table = new CodeTable(plan.codebook());
         MemorySegment codes = PackedCodes.allocate(geometry.size(), bits);
         workers.forEach(chunks.count(), index -> {
             Chunk chunk = chunks.chunk(index);
@@ -204,7 +205,7 @@ public final class BlockQuantizer {
                                 geometry.groupSize(),
                                 plan.scales().values(),
                                 chunk.firstBlock() + piece * chunk.blocksPerPiece(),
-                                plan.codebook(),
+                                table,
                                 chunkCodes,
                                 piece * chunk.pieceLength());
             }
@@ -225,6 +226,7 @@ public final class BlockQuantizer {
             FloatMatrix residualOut,
             Workers workers) {
         BlockChunks chunks = new BlockChunks(geometry);
+        CodeTable table = new CodeTable(plan.codebook());
         double[] sums = new double[chunks.count()];
         workers.forEach(sums.length, index -> {
             Chunk chunk = chunks.chunk(index);
@@ -240,7 +242,7 @@ public final class BlockQuantizer {
                                 geometry.groupSize(),
                                 plan.scales().values(),
                                 chunk.firstBlock() + piece * chunk.blocksPerPiece(),
-                                plan.codebook(),
+                                table,
                                 results,
                                 piece * chunk.pieceLength());
             }

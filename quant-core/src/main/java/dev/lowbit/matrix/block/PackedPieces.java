@@ -4,8 +4,9 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * Walks a range of weights of one matrix piece by piece: each piece lies in one line, starts with a block (or is the rest of one),
- * and comes with its packed bytes copied to an array that is readable beyond its end. For use by one thread.
+ * A cursor over a range of weights of one matrix, piece by piece: each piece lies in one line, starts with a block (or is the rest of
+ * one), and comes with its packed bytes copied to an array that is readable beyond its end, because kernels load whole words. For use
+ * by one thread, which reuses the array of its {@link BlockScratch}.
  */
 final class PackedPieces {
     private static final int TARGET_WEIGHTS = 1 << 13;
@@ -14,49 +15,74 @@ final class PackedPieces {
     private final MemorySegment codes;
     private final int bits;
     private final byte[] packed;
+    private final long step;
+
+    private long next;
+    private long end;
+    private long weight;
+    private int length;
+    private int block;
 
     PackedPieces(BlockGeometry geometry, MemorySegment codes, int bits) {
         this.geometry = geometry;
         this.codes = codes;
         this.bits = bits;
-        int longest = Math.max(geometry.groupSize(), TARGET_WEIGHTS);
-        this.packed = new byte[longest / Byte.SIZE * bits + 2 * Byte.SIZE + BlockKernels.PACKED_SLACK];
-    }
-
-    /** Takes a piece. */
-    @FunctionalInterface
-    interface Body {
-        /**
-         * @param packed holds the piece's codes from bit {@code bitOffset} on
-         * @param weight row-major index of the first weight
-         * @param length weights in the piece
-         * @param block the block of the first weight
-         */
-        void accept(byte[] packed, long bitOffset, long weight, int length, int block);
-    }
-
-    /** All pieces of weights {@code from} (inclusive) to {@code to} (exclusive), in order. */
-    void forEach(long from, long to, Body body) {
         int group = geometry.groupSize();
-        long step = Math.max(1, TARGET_WEIGHTS / group) * (long) group;
-        for (long weight = from; weight < to; ) {
-            int block = geometry.blockOf(weight);
-            long start = geometry.start(block);
-            long lineEnd = weight - weight % geometry.lineLength() + geometry.lineLength();
-            long end = Math.min(to, lineEnd);
-            end = Math.min(end, start == weight ? weight + step : start + geometry.length(block));
-            int length = (int) (end - weight);
-            body.accept(packed, load(weight, length), weight, length, block);
-            weight = end;
-        }
+        this.step = Math.max(1, TARGET_WEIGHTS / group) * (long) group;
+        this.packed = BlockScratch.ofThread()
+                .packed((int) BlockFormat.packedBytes(step, bits) + Byte.SIZE + BlockKernels.PACKED_SLACK);
     }
 
-    /** Copies the bytes that hold the piece and returns the bit at which its codes start in {@link #packed}. */
-    private long load(long weight, int length) {
-        long bit = weight * bits;
-        long firstByte = bit / Byte.SIZE;
-        long lastByte = (bit + (long) length * bits - 1) / Byte.SIZE;
+    /** Sets the range: weights {@code from} (inclusive) to {@code to} (exclusive), row-major. */
+    void start(long from, long to) {
+        next = from;
+        end = to;
+    }
+
+    /** Moves to the next piece; false at the end. */
+    boolean next() {
+        if (next >= end) {
+            return false;
+        }
+        weight = next;
+        block = geometry.blockOf(weight);
+        long start = geometry.start(block);
+        long lineEnd = weight - weight % geometry.lineLength() + geometry.lineLength();
+        long pieceEnd = start == weight ? weight + step : start + geometry.length(block);
+        next = Math.min(pieceEnd, Math.min(lineEnd, end));
+        length = (int) (next - weight);
+        load();
+        return true;
+    }
+
+    private void load() {
+        long firstByte = weight * bits / Byte.SIZE;
+        long lastByte = ((weight + length) * bits - 1) / Byte.SIZE;
         MemorySegment.copy(codes, ValueLayout.JAVA_BYTE, firstByte, packed, 0, (int) (lastByte - firstByte + 1));
-        return bit % Byte.SIZE;
+    }
+
+    /** The array that holds the piece's codes. */
+    byte[] packed() {
+        return packed;
+    }
+
+    /** Where in {@link #packed} the piece's codes start. */
+    int bitOffset() {
+        return (int) (weight * bits % Byte.SIZE);
+    }
+
+    /** Row-major index of the piece's first weight. */
+    long weight() {
+        return weight;
+    }
+
+    /** Weights in the piece. */
+    int length() {
+        return length;
+    }
+
+    /** The block of the piece's first weight. */
+    int block() {
+        return block;
     }
 }

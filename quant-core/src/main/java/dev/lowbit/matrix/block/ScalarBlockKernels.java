@@ -28,11 +28,12 @@ final class ScalarBlockKernels implements BlockKernels {
             int groupSize,
             float[] scales,
             int scalesOffset,
-            Codebook codebook,
+            CodeTable table,
             byte[] codes,
             int codesOffset) {
         for (int i = 0; i < length; i++) {
-            codes[codesOffset + i] = (byte) code(weights[offset + i], scales[scalesOffset + i / groupSize], codebook);
+            codes[codesOffset + i] =
+                    (byte) code(weights[offset + i], scales[scalesOffset + i / groupSize], table.codebook);
         }
     }
 
@@ -44,17 +45,17 @@ final class ScalarBlockKernels implements BlockKernels {
             int groupSize,
             float[] scales,
             int scalesOffset,
-            Codebook codebook,
+            CodeTable table,
             float[] out,
             int outOffset) {
         for (int i = 0; i < length; i++) {
             float weight = weights[offset + i];
             float scale = scales[scalesOffset + i / groupSize];
-            out[outOffset + i] = weight - codebook.value(code(weight, scale, codebook)) * scale;
+            out[outOffset + i] = weight - table.codebook.value(code(weight, scale, table.codebook)) * scale;
         }
     }
 
-    static int code(float weight, float scale, Codebook codebook) {
+    private static int code(float weight, float scale, Codebook codebook) {
         return scale == 0 ? codebook.zeroCode() : codebook.encode(weight / scale);
     }
 
@@ -108,7 +109,7 @@ final class ScalarBlockKernels implements BlockKernels {
     }
 
     @Override
-    public void unpack(byte[] packed, long bitOffset, int count, int bits, byte[] codes, int offset) {
+    public void unpack(byte[] packed, int bitOffset, int count, int bits, byte[] codes, int offset) {
         for (int i = 0; i < count; i++) {
             codes[offset + i] = (byte) codeAt(packed, bitOffset + (long) i * bits, bits);
         }
@@ -124,34 +125,34 @@ final class ScalarBlockKernels implements BlockKernels {
     @Override
     public void dequantize(
             byte[] packed,
-            long bitOffset,
+            int bitOffset,
             int length,
             int groupSize,
             float[] scales,
             int scalesOffset,
-            Codebook codebook,
+            CodeTable table,
             float[] out,
             int outOffset) {
-        int bits = codebook.bits();
+        int bits = table.bits;
         for (int i = 0; i < length; i++) {
             int code = codeAt(packed, bitOffset + (long) i * bits, bits);
-            out[outOffset + i] = codebook.value(code) * scales[scalesOffset + i / groupSize];
+            out[outOffset + i] = table.codebook.value(code) * scales[scalesOffset + i / groupSize];
         }
     }
 
     @Override
     public void dot(
             byte[] packed,
-            long bitOffset,
+            int bitOffset,
             int length,
             int groupSize,
             float[] scales,
             int scalesOffset,
-            Codebook codebook,
+            CodeTable table,
             float[] x,
             int xOffset,
             float[] lanes) {
-        int bits = codebook.bits();
+        int bits = table.bits;
         float[] sums = new float[LANES];
         for (int start = 0; start < length; start += groupSize) {
             int end = Math.min(length, start + groupSize);
@@ -159,7 +160,7 @@ final class ScalarBlockKernels implements BlockKernels {
             for (int i = start; i < end; i++) {
                 int code = codeAt(packed, bitOffset + (long) i * bits, bits);
                 int lane = (i - start) % LANES;
-                sums[lane] = Math.fma(codebook.value(code), x[xOffset + i], sums[lane]);
+                sums[lane] = Math.fma(table.codebook.value(code), x[xOffset + i], sums[lane]);
             }
             float scale = scales[scalesOffset + start / groupSize];
             for (int lane = 0; lane < LANES; lane++) {
@@ -171,20 +172,20 @@ final class ScalarBlockKernels implements BlockKernels {
     @Override
     public void addScaled(
             byte[] packed,
-            long bitOffset,
+            int bitOffset,
             int length,
             int groupSize,
             float[] scales,
             int scalesOffset,
-            Codebook codebook,
+            CodeTable table,
             float factor,
             float[] out,
             int outOffset) {
-        int bits = codebook.bits();
+        int bits = table.bits;
         for (int i = 0; i < length; i++) {
             int code = codeAt(packed, bitOffset + (long) i * bits, bits);
             float scaled = factor * scales[scalesOffset + i / groupSize];
-            out[outOffset + i] = Math.fma(codebook.value(code), scaled, out[outOffset + i]);
+            out[outOffset + i] = Math.fma(table.codebook.value(code), scaled, out[outOffset + i]);
         }
     }
 }

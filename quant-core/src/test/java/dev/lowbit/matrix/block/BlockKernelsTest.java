@@ -1,0 +1,206 @@
+package dev.lowbit.matrix.block;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.lowbit.codebook.Codebook;
+import dev.lowbit.codebook.NormalFloat;
+import dev.lowbit.codebook.UniformGrid;
+import java.util.Arrays;
+import java.util.Random;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** The SIMD verbs give the bits of the scalar ones at awkward lengths, offsets, groups and values. */
+@Tag("kernels")
+class BlockKernelsTest {
+    private static final int[] LENGTHS = {1, 7, 15, 16, 17, 31, 63, 64, 65, 127, 257, 1021, 4099};
+    private static final int[] GROUPS = {1, 5, 16, 24, 32, 64, 100, 5000};
+    private static final int[] OFFSETS = {0, 1, 7};
+
+    private final BlockKernels scalar = new ScalarBlockKernels();
+    private final BlockKernels vector = new VectorBlockKernels();
+
+    static IntStream bits() {
+        return IntStream.rangeClosed(1, 8);
+    }
+
+    /** Random weights with what breaks kernels: zeros of both signs, ties, subnormals, huge values, zero scales. */
+    private record Case(
+            int length, int group, int offset, CodeTable table, float[] weights, float[] scales, byte[] codes) {
+        static Case of(int bits, int length, int group, int offset, Random random) {
+            Codebook book = bits == 1 || random.nextInt(4) == 0 ? UniformGrid.of(bits) : NormalFloat.of(bits);
+            float[] weights = new float[offset + length + 3];
+            float[] scales = new float[offset + length / group + 2];
+            for (int i = 0; i < scales.length; i++) {
+                scales[i] = switch (random.nextInt(8)) {
+                    case 0 -> 0f;
+                    case 1 -> Float.MIN_VALUE * (1 + random.nextInt(100));
+                    case 2 -> 1e30f;
+                    default -> (float) Math.exp(random.nextGaussian());
+                };
+            }
+            for (int i = 0; i < weights.length; i++) {
+                int block = Math.max(0, i - offset) / group;
+                float scale = scales[Math.min(scales.length - 1, offset + block)];
+                weights[i] = switch (random.nextInt(10)) {
+                    case 0 -> 0f;
+                    case 1 -> -0f;
+                    case 2 -> scale * book.midpoint(random.nextInt(book.size() - 1));
+                    case 3 -> Float.MIN_VALUE;
+                    case 4 -> -3e38f;
+                    default -> (float) (random.nextGaussian() * scale / 2);
+                };
+            }
+            byte[] codes = new byte[length + offset];
+            for (int i = 0; i < codes.length; i++) {
+                codes[i] = (byte) random.nextInt(1 << bits);
+            }
+            return new Case(length, group, offset, new CodeTable(book), weights, scales, codes);
+        }
+    }
+
+    private static void forAllCases(int bits, java.util.function.Consumer<Case> check) {
+        Random random = new Random(bits);
+        for (int length : LENGTHS) {
+            for (int group : GROUPS) {
+                for (int offset : OFFSETS) {
+                    check.accept(Case.of(bits, length, group, offset, random));
+                }
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("bits")
+    void absMax(int bits) {
+        forAllCases(bits, c -> {
+            float[] expected = new float[c.scales.length];
+            float[] actual = new float[c.scales.length];
+            scalar.absMax(c.weights, c.offset, c.length, c.group, expected, 0);
+            vector.absMax(c.weights, c.offset, c.length, c.group, actual, 0);
+            assertThat(actual).isEqualTo(expected);
+        });
+    }
+
+    @ParameterizedTest
+    @MethodSource("bits")
+    void encode(int bits) {
+        forAllCases(bits, c -> {
+            byte[] expected = new byte[c.weights.length];
+            byte[] actual = new byte[c.weights.length];
+            scalar.encode(c.weights, c.offset, c.length, c.group, c.scales, c.offset, c.table, expected, c.offset);
+            vector.encode(c.weights, c.offset, c.length, c.group, c.scales, c.offset, c.table, actual, c.offset);
+            assertThat(actual).isEqualTo(expected);
+        });
+    }
+
+    @ParameterizedTest
+    @MethodSource("bits")
+    void residualAndItsSquares(int bits) {
+        forAllCases(bits, c -> {
+            float[] expected = new float[c.weights.length];
+            float[] actual = new float[c.weights.length];
+            scalar.residual(c.weights, c.offset, c.length, c.group, c.scales, c.offset, c.table, expected, c.offset);
+            vector.residual(c.weights, c.offset, c.length, c.group, c.scales, c.offset, c.table, actual, c.offset);
+            assertThat(bitsOf(actual)).isEqualTo(bitsOf(expected));
+            float[] importance = new float[c.weights.length];
+            fill(importance, i -> Math.abs(c.weights[i] % 7));
+            for (float[] factors : new float[][] {null, importance}) {
+                assertThat(vector.sumOfSquares(actual, factors, c.offset, c.length))
+                        .isEqualTo(scalar.sumOfSquares(actual, factors, c.offset, c.length));
+            }
+        });
+    }
+
+    @ParameterizedTest
+    @MethodSource("bits")
+    void packAndUnpack(int bits) {
+        forAllCases(bits, c -> {
+            int bytes = (int) BlockFormat.packedBytes(c.length, bits);
+            byte[] expected = new byte[c.offset + bytes];
+            byte[] actual = new byte[c.offset + bytes];
+            scalar.pack(c.codes, c.offset, c.length, bits, expected, c.offset);
+            vector.pack(c.codes, c.offset, c.length, bits, actual, c.offset);
+            assertThat(actual).isEqualTo(expected);
+            byte[] padded = Arrays.copyOf(actual, actual.length + BlockKernels.PACKED_SLACK);
+            for (int skipped = 0; skipped < Math.min(c.length, 9); skipped++) {
+                byte[] codes = new byte[c.length - skipped];
+                vector.unpack(padded, c.offset * Byte.SIZE + skipped * bits, codes.length, bits, codes, 0);
+                assertThat(codes).isEqualTo(Arrays.copyOfRange(c.codes, c.offset + skipped, c.codes.length));
+            }
+        });
+    }
+
+    @ParameterizedTest
+    @MethodSource("bits")
+    void dequantizeDotAndAddFromAnyCode(int bits) {
+        forAllCases(bits, c -> {
+            byte[] packed = new byte[c.codes.length + BlockKernels.PACKED_SLACK];
+            scalar.pack(c.codes, 0, c.codes.length, bits, packed, 0);
+            int bit = c.offset * bits;
+            float[] expected = c.weights.clone();
+            float[] actual = c.weights.clone();
+            scalar.dequantize(packed, bit, c.length, c.group, c.scales, c.offset, c.table, expected, c.offset);
+            vector.dequantize(packed, bit, c.length, c.group, c.scales, c.offset, c.table, actual, c.offset);
+            assertThat(bitsOf(actual)).isEqualTo(bitsOf(expected));
+
+            float[] x = new float[c.weights.length];
+            fill(x, i -> Math.sin(i));
+            float[] lanes = new float[BlockKernels.LANES];
+            fill(lanes, i -> i);
+            float[] actualLanes = lanes.clone();
+            scalar.dot(packed, bit, c.length, c.group, c.scales, c.offset, c.table, x, c.offset, lanes);
+            vector.dot(packed, bit, c.length, c.group, c.scales, c.offset, c.table, x, c.offset, actualLanes);
+            assertThat(bitsOf(actualLanes)).isEqualTo(bitsOf(lanes));
+
+            scalar.addScaled(packed, bit, c.length, c.group, c.scales, c.offset, c.table, -0.3f, expected, c.offset);
+            vector.addScaled(packed, bit, c.length, c.group, c.scales, c.offset, c.table, -0.3f, actual, c.offset);
+            assertThat(bitsOf(actual)).isEqualTo(bitsOf(expected));
+        });
+    }
+
+    @ParameterizedTest
+    @MethodSource("bits")
+    void codeTableEncodesLikeItsCodebook(int bits) {
+        Random random = new Random(bits);
+        float[] odd = new float[1 << bits];
+        fill(odd, i -> random.nextGaussian() * Math.exp(3 * random.nextGaussian()));
+        Arrays.sort(odd);
+        for (Codebook book : new Codebook[] {
+            UniformGrid.of(bits),
+            NormalFloat.of(Math.max(2, bits)),
+            Codebook.ofValues(odd),
+            Codebook.ofValues(new float[1 << bits])
+        }) {
+            CodeTable table = new CodeTable(book);
+            for (int i = 0; i < 20_000; i++) {
+                float x = i % 2 == 0
+                        ? (float) (random.nextGaussian() * Math.exp(random.nextGaussian()))
+                        : nextTo(book.midpoint(random.nextInt(book.size() - 1)), random.nextInt(3) - 1);
+                assertThat(table.code(x)).isEqualTo(book.encode(x));
+            }
+            for (float x : new float[] {Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY, 0f, -0f, Float.MAX_VALUE}) {
+                assertThat(table.code(x)).isEqualTo(book.encode(x));
+            }
+        }
+    }
+
+    private static void fill(float[] values, java.util.function.IntToDoubleFunction function) {
+        for (int i = 0; i < values.length; i++) {
+            values[i] = (float) function.applyAsDouble(i);
+        }
+    }
+
+    private static float nextTo(float x, int direction) {
+        return direction == 0 ? x : direction > 0 ? Math.nextUp(x) : Math.nextDown(x);
+    }
+
+    /** Raw bits, so that zeros of different sign differ; NaN (inf - inf of a huge scale) is one value. */
+    private static int[] bitsOf(float[] values) {
+        int[] bits = new int[values.length];
+        Arrays.setAll(bits, i -> Float.floatToIntBits(values[i]));
+        return bits;
+    }
+}
