@@ -46,7 +46,7 @@ interface BlockKernels {
             int codesOffset);
 
     /**
-     * weight - value(encode(weight)) * scale for each weight.
+     * weight - value(encode(weight)) * scale for each weight; the weight itself where the scale is 0.
      *
      * @param out one per weight from {@code outOffset}; modified; may be {@code weights} at the same offset
      */

@@ -51,7 +51,8 @@ final class ScalarBlockKernels implements BlockKernels {
         for (int i = 0; i < length; i++) {
             float weight = weights[offset + i];
             float scale = scales[scalesOffset + i / groupSize];
-            out[outOffset + i] = weight - table.codebook.value(code(weight, scale, table.codebook)) * scale;
+            out[outOffset + i] =
+                    scale == 0 ? weight : weight - table.codebook.value(table.codebook.encode(weight / scale)) * scale;
         }
     }
 
