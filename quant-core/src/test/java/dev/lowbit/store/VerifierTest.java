@@ -19,7 +19,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class VerifierTest {
-    private static final int RANDOM_BITS_PER_FILE = 40;
+    private static final int RANDOM_BITS_PER_FILE = 30;
     private static final int FIRST_BITS = 9 * 8;
     private static final int LAST_BITS = 2 * 8;
 
