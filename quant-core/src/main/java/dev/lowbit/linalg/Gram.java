@@ -5,36 +5,49 @@ import dev.lowbit.tensor.FloatMatrix;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/** Products of a matrix with its own transpose, accumulated in double. */
+/**
+ * Products of a matrix with its own transpose, in double: XᵀX and XXᵀ. Products of floats are exact in double, so only the
+ * sums round: chains of 256 terms, block sums added in order; the bits depend neither on the threads nor on the SIMD width.
+ * The upper triangle is a copy of the lower one.
+ */
 public final class Gram {
+    private static final ValueLayout.OfDouble DOUBLE = ValueLayout.JAVA_DOUBLE_UNALIGNED;
+
     private Gram() {}
 
     /**
-     * XᵀX (of columns) or XXᵀ (of rows), symmetric n x n, row-major. Products of floats are exact in double, so the only
-     * rounding is that of the sum, which runs over the rows (columns) ascending.
+     * XᵀX (of columns) or XXᵀ (of rows), symmetric n x n, row-major, on the heap.
      *
-     * @param x not modified; n should be skinny (the result is n x n doubles on the heap)
+     * @param x not modified
      */
     public static double[] of(FloatMatrix x, boolean ofColumns, Workers workers) {
         int n = ofColumns ? x.columns() : x.rows();
         int length = ofColumns ? x.rows() : x.columns();
+        DoubleGemm.Source straight = DoubleGemm.of(x);
+        DoubleGemm.Source transposed = DoubleGemm.ofTransposed(x);
         double[] gram = new double[Math.multiplyExact(n, n)];
-        workers.forEach(n, i -> {
-            for (int j = 0; j <= i; j++) {
-                double sum = 0;
-                for (int k = 0; k < length; k++) {
-                    sum += ofColumns ? (double) x.get(k, i) * x.get(k, j) : (double) x.get(i, k) * x.get(j, k);
-                }
-                gram[i * n + j] = sum;
-                gram[j * n + i] = sum;
-            }
-        });
+        DoubleGemm.multiply(
+                ofColumns ? transposed : straight,
+                n,
+                ofColumns ? straight : transposed,
+                n,
+                length,
+                DoubleGemm.Part.LOWER,
+                (row, column, rows, columns, block, stride) -> {
+                    for (int i = 0; i < rows; i++) {
+                        for (int j = 0; j < Math.min(columns, row + i + 1 - column); j++) {
+                            gram[(row + i) * n + column + j] = block[i * stride + j];
+                            gram[(column + j) * n + row + i] = block[i * stride + j];
+                        }
+                    }
+                },
+                workers);
         return gram;
     }
 
     /**
-     * Adds XᵀX to a symmetric matrix of doubles, as calibration does batch after batch. One triangle is computed and
-     * mirrored.
+     * Adds XᵀX to a symmetric matrix of doubles, as calibration does batch after batch. The bits depend on how the tokens are
+     * cut into batches, not on anything else.
      *
      * @param tokensByInputs tokens x n; not modified
      * @param gram n x n native-order doubles, row-major, symmetric; modified
@@ -45,10 +58,23 @@ public final class Gram {
             throw new IllegalArgumentException("the Gram matrix of " + n + " inputs needs " + (long) n * n
                     + " doubles, got " + gram.byteSize() + " bytes");
         }
-        double[] batch = of(tokensByInputs, true, workers);
-        for (long i = 0; i < batch.length; i++) {
-            double old = gram.getAtIndex(ValueLayout.JAVA_DOUBLE_UNALIGNED, i);
-            gram.setAtIndex(ValueLayout.JAVA_DOUBLE_UNALIGNED, i, old + batch[(int) i]);
-        }
+        DoubleGemm.multiply(
+                DoubleGemm.ofTransposed(tokensByInputs),
+                n,
+                DoubleGemm.of(tokensByInputs),
+                n,
+                tokensByInputs.rows(),
+                DoubleGemm.Part.LOWER,
+                (row, column, rows, columns, block, stride) -> {
+                    for (int i = 0; i < rows; i++) {
+                        for (int j = 0; j < Math.min(columns, row + i + 1 - column); j++) {
+                            long lower = (long) (row + i) * n + column + j;
+                            double sum = gram.getAtIndex(DOUBLE, lower) + block[i * stride + j];
+                            gram.setAtIndex(DOUBLE, lower, sum);
+                            gram.setAtIndex(DOUBLE, (long) (column + j) * n + row + i, sum);
+                        }
+                    }
+                },
+                workers);
     }
 }
