@@ -311,6 +311,48 @@ class ModelWriterTest {
     }
 
     @Test
+    void anInterruptIsADeathLikeAnyOther() {
+        Map<String, byte[]> expected =
+                TinyModels.contents(TinyModels.compressModel(model, temp.resolve("good"), choices));
+        for (int moment = 2; moment < 30; moment += 3) {
+            int when = moment;
+            AtomicInteger steps = new AtomicInteger();
+            try {
+                run(true, () -> {
+                    if (steps.getAndIncrement() == when) {
+                        Thread.currentThread().interrupt();
+                    }
+                });
+            } catch (UncheckedIOException e) {
+                assertThat(output).doesNotExist();
+            }
+            Thread.interrupted();
+            run(true, () -> {});
+            assertSame(expected, TinyModels.contents(output), "interrupted at step " + moment);
+            delete(output);
+        }
+    }
+
+    private static void delete(Path tree) {
+        try {
+            WorkDirectory.deleteTree(tree);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    @Test
+    void aPlaceThatCannotHoldAnOutputIsRefused() throws IOException {
+        refuses(() -> WorkDirectory.open(model, false), "exists");
+        Path file = Files.writeString(temp.resolve("file"), "");
+        assertThatThrownBy(() -> WorkDirectory.open(file.resolve("out"), false))
+                .isInstanceOf(UncheckedIOException.class)
+                .hasMessageContaining("file");
+        assertThatThrownBy(() -> WorkDirectory.open(Path.of("/"), false)).isInstanceOf(InvalidRequestException.class);
+        WorkDirectory.open(temp.resolve("a/b/c"), false).close();
+    }
+
+    @Test
     void aMatrixMustBeAsPlanned() {
         try (Checkpoint source = Checkpoint.open(model);
                 WorkDirectory work = WorkDirectory.open(output, false);
