@@ -7,6 +7,8 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonParser;
 import tools.jackson.core.JsonToken;
@@ -23,6 +25,9 @@ import tools.jackson.core.json.JsonReadFeature;
  * order mark, guess UTF-16 and let malformed sequences pass.
  */
 final class JacksonTokens extends JsonTokens {
+    /** One factory for each set of limits in use, of which a process has a handful. */
+    private static final Map<Grammar, JsonFactory> FACTORIES = new ConcurrentHashMap<>();
+
     private final JsonParser parser;
     private final long base;
     private String text;
@@ -35,22 +40,29 @@ final class JacksonTokens extends JsonTokens {
     JacksonTokens(Path file, Limits limits, long base, InputStream stream, boolean nonFinite) {
         super(file, limits);
         this.base = base;
-        // no interning or canonical names: a million unique tensor names would only fill symbol tables
-        JsonFactory factory = JsonFactory.builder()
-                .disable(TokenStreamFactory.Feature.INTERN_PROPERTY_NAMES)
-                .disable(TokenStreamFactory.Feature.CANONICALIZE_PROPERTY_NAMES)
-                .configure(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS, nonFinite)
-                .streamReadConstraints(StreamReadConstraints.builder()
-                        .maxNestingDepth(limits.maxJsonDepth() + 1)
-                        .maxStringLength(limits.maxStringBytes())
-                        .maxNameLength(limits.maxStringBytes())
-                        .build())
-                .build();
         var decoder = StandardCharsets.UTF_8
                 .newDecoder()
                 .onMalformedInput(CodingErrorAction.REPORT)
                 .onUnmappableCharacter(CodingErrorAction.REPORT);
-        this.parser = factory.createParser(ObjectReadContext.empty(), new InputStreamReader(stream, decoder));
+        this.parser = FACTORIES
+                .computeIfAbsent(new Grammar(limits, nonFinite), Grammar::factory)
+                .createParser(ObjectReadContext.empty(), new InputStreamReader(stream, decoder));
+    }
+
+    private record Grammar(Limits limits, boolean nonFinite) {
+        JsonFactory factory() {
+            // no interning or canonical names: a million unique tensor names would only fill symbol tables
+            return JsonFactory.builder()
+                    .disable(TokenStreamFactory.Feature.INTERN_PROPERTY_NAMES)
+                    .disable(TokenStreamFactory.Feature.CANONICALIZE_PROPERTY_NAMES)
+                    .configure(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS, nonFinite)
+                    .streamReadConstraints(StreamReadConstraints.builder()
+                            .maxNestingDepth(limits.maxJsonDepth() + 1)
+                            .maxStringLength(limits.maxStringBytes())
+                            .maxNameLength(limits.maxStringBytes())
+                            .build())
+                    .build();
+        }
     }
 
     @Override

@@ -13,6 +13,9 @@ import java.lang.foreign.ValueLayout;
  * (quiet) NaN. All implementations give the same bits.
  */
 public interface Conversions {
+    /** Rows and columns of the tiles of {@link #transpose}: a row of floats is a cache line. */
+    int TILE = 16;
+
     /** The implementation in use. */
     static Conversions get() {
         return ConversionsHolder.INSTANCE;
@@ -76,18 +79,34 @@ public interface Conversions {
      * @param rows rows of the whole matrix
      */
     static void transpose(MemorySegment band, int bandRows, int columns, MemorySegment target, int row, int rows) {
-        final int tile = 16;
-        for (int c0 = 0; c0 < columns; c0 += tile) {
-            int c1 = Math.min(columns, c0 + tile);
-            for (int r0 = 0; r0 < bandRows; r0 += tile) {
-                int r1 = Math.min(bandRows, r0 + tile);
-                for (int c = c0; c < c1; c++) {
-                    long to = (long) c * rows + row;
-                    for (int r = r0; r < r1; r++) {
-                        int bits = band.getAtIndex(ValueLayout.JAVA_INT_UNALIGNED, (long) r * columns + c);
-                        target.setAtIndex(ValueLayout.JAVA_INT_UNALIGNED, to + r, bits);
-                    }
-                }
+        // a tile is read along its rows and written along its columns, whole cache lines both times: walking one of the
+        // two
+        // across memory instead loses every line again when the row length is a power of two
+        float[] tile = new float[TILE * TILE];
+        for (int c = 0; c < columns; c += TILE) {
+            for (int r = 0; r < bandRows; r += TILE) {
+                int width = Math.min(TILE, columns - c);
+                int height = Math.min(TILE, bandRows - r);
+                loadTile(band, (long) r * columns + c, columns, height, width, tile);
+                storeTile(tile, target, (long) c * rows + row + r, rows, height, width);
+            }
+        }
+    }
+
+    private static void loadTile(MemorySegment source, long at, int stride, int height, int width, float[] tile) {
+        for (int r = 0; r < height; r++) {
+            long from = at + (long) r * stride;
+            for (int c = 0; c < width; c++) {
+                tile[r * TILE + c] = source.getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, from + c);
+            }
+        }
+    }
+
+    private static void storeTile(float[] tile, MemorySegment target, long at, int stride, int height, int width) {
+        for (int c = 0; c < width; c++) {
+            long to = at + (long) c * stride;
+            for (int r = 0; r < height; r++) {
+                target.setAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, to + r, tile[r * TILE + c]);
             }
         }
     }

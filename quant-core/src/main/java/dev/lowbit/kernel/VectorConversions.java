@@ -30,6 +30,9 @@ final class VectorConversions implements Conversions {
     private static final VectorSpecies<Float> HALF_F =
             shape(VectorWidth.bits() / 2).withLanes(float.class);
 
+    /** Elements of one call: vector code is slow until it is compiled, and a method is compiled when it was called often. */
+    private static final long BLOCK = 1024;
+
     private static final float TO_HALF_BIAS = 0x1p112f;
     private static final float TO_E4M3_BIAS = 0x1p120f;
     private static final int EXPONENT = 0x7f800000;
@@ -47,6 +50,14 @@ final class VectorConversions implements Conversions {
 
     @Override
     public void widenF16(MemorySegment source, long sourceOffset, MemorySegment target, long targetOffset, long count) {
+        for (long from = 0; from < count; from += BLOCK) {
+            long block = Math.min(BLOCK, count - from);
+            widenF16Block(source, sourceOffset + 2 * from, target, targetOffset + 4 * from, block);
+        }
+    }
+
+    private void widenF16Block(
+            MemorySegment source, long sourceOffset, MemorySegment target, long targetOffset, long count) {
         long bound = count - count % LANES;
         for (long i = 0; i < bound; i += LANES) {
             IntVector code = (IntVector) ShortVector.fromMemorySegment(S, source, sourceOffset + 2 * i, LE)
@@ -63,6 +74,14 @@ final class VectorConversions implements Conversions {
     @Override
     public void widenBf16(
             MemorySegment source, long sourceOffset, MemorySegment target, long targetOffset, long count) {
+        for (long from = 0; from < count; from += BLOCK) {
+            long block = Math.min(BLOCK, count - from);
+            widenBf16Block(source, sourceOffset + 2 * from, target, targetOffset + 4 * from, block);
+        }
+    }
+
+    private void widenBf16Block(
+            MemorySegment source, long sourceOffset, MemorySegment target, long targetOffset, long count) {
         long bound = count - count % LANES;
         for (long i = 0; i < bound; i += LANES) {
             IntVector code = (IntVector) ShortVector.fromMemorySegment(S, source, sourceOffset + 2 * i, LE)
@@ -74,6 +93,14 @@ final class VectorConversions implements Conversions {
 
     @Override
     public void widenF8E4m3(
+            MemorySegment source, long sourceOffset, MemorySegment target, long targetOffset, long count) {
+        for (long from = 0; from < count; from += BLOCK) {
+            long block = Math.min(BLOCK, count - from);
+            widenF8E4m3Block(source, sourceOffset + from, target, targetOffset + 4 * from, block);
+        }
+    }
+
+    private void widenF8E4m3Block(
             MemorySegment source, long sourceOffset, MemorySegment target, long targetOffset, long count) {
         long at = 0;
         // a whole byte vector is the smallest there is: its lanes beyond the ints converted here are loaded and not
@@ -94,6 +121,14 @@ final class VectorConversions implements Conversions {
     @Override
     public void widenF8E5m2(
             MemorySegment source, long sourceOffset, MemorySegment target, long targetOffset, long count) {
+        for (long from = 0; from < count; from += BLOCK) {
+            long block = Math.min(BLOCK, count - from);
+            widenF8E5m2Block(source, sourceOffset + from, target, targetOffset + 4 * from, block);
+        }
+    }
+
+    private void widenF8E5m2Block(
+            MemorySegment source, long sourceOffset, MemorySegment target, long targetOffset, long count) {
         long at = 0;
         for (; at + ByteVector.SPECIES_128.length() <= count; at += LANES) {
             IntVector code =
@@ -111,6 +146,14 @@ final class VectorConversions implements Conversions {
     @Override
     public void narrowF64(
             MemorySegment source, long sourceOffset, MemorySegment target, long targetOffset, long count) {
+        for (long from = 0; from < count; from += BLOCK) {
+            long block = Math.min(BLOCK, count - from);
+            narrowF64Block(source, sourceOffset + 8 * from, target, targetOffset + 4 * from, block);
+        }
+    }
+
+    private void narrowF64Block(
+            MemorySegment source, long sourceOffset, MemorySegment target, long targetOffset, long count) {
         long bound = count - count % DOUBLES;
         for (long i = 0; i < bound; i += DOUBLES) {
             FloatVector rounded = (FloatVector) DoubleVector.fromMemorySegment(D, source, sourceOffset + 8 * i, LE)
@@ -122,6 +165,14 @@ final class VectorConversions implements Conversions {
 
     @Override
     public void narrowF16(
+            MemorySegment source, long sourceOffset, MemorySegment target, long targetOffset, long count) {
+        for (long from = 0; from < count; from += BLOCK) {
+            long block = Math.min(BLOCK, count - from);
+            narrowF16Block(source, sourceOffset + 4 * from, target, targetOffset + 2 * from, block);
+        }
+    }
+
+    private void narrowF16Block(
             MemorySegment source, long sourceOffset, MemorySegment target, long targetOffset, long count) {
         long bound = count - count % LANES;
         for (long i = 0; i < bound; i += LANES) {
@@ -155,6 +206,14 @@ final class VectorConversions implements Conversions {
     @Override
     public void narrowBf16(
             MemorySegment source, long sourceOffset, MemorySegment target, long targetOffset, long count) {
+        for (long from = 0; from < count; from += BLOCK) {
+            long block = Math.min(BLOCK, count - from);
+            narrowBf16Block(source, sourceOffset + 4 * from, target, targetOffset + 2 * from, block);
+        }
+    }
+
+    private void narrowBf16Block(
+            MemorySegment source, long sourceOffset, MemorySegment target, long targetOffset, long count) {
         long bound = count - count % LANES;
         for (long i = 0; i < bound; i += LANES) {
             IntVector bits = IntVector.fromMemorySegment(I, source, sourceOffset + 4 * i, LE);
@@ -171,6 +230,16 @@ final class VectorConversions implements Conversions {
 
     @Override
     public long firstNonFinite(MemorySegment floats, long offset, long count) {
+        for (long from = 0; from < count; from += BLOCK) {
+            long found = firstNonFiniteInBlock(floats, offset + 4 * from, Math.min(BLOCK, count - from));
+            if (found >= 0) {
+                return from + found;
+            }
+        }
+        return -1;
+    }
+
+    private long firstNonFiniteInBlock(MemorySegment floats, long offset, long count) {
         long bound = count - count % LANES;
         for (long i = 0; i < bound; i += LANES) {
             VectorMask<Integer> bad = IntVector.fromMemorySegment(I, floats, offset + 4 * i, LE)

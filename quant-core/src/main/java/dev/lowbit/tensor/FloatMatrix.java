@@ -60,7 +60,8 @@ public final class FloatMatrix implements AutoCloseable {
     }
 
     private static MemorySegment allocateSegment(int rows, int columns, Arena arena) {
-        return arena.allocate(Math.multiplyExact((long) rows * columns, (long) Float.BYTES), ALIGNMENT_BYTES);
+        return LargeMemory.allocate(
+                Math.multiplyExact((long) rows * columns, (long) Float.BYTES), ALIGNMENT_BYTES, arena);
     }
 
     public int rows() {

@@ -21,6 +21,8 @@ import java.util.List;
 final class SafetensorsCases {
     static final String BASE_JSON = "{\"t\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]}}";
     static final int DATA_BYTES = 16;
+    private static final byte[] EMPTY_TENSOR =
+            "\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}".getBytes(StandardCharsets.US_ASCII);
 
     /**
      * @param id name of the case
@@ -308,21 +310,18 @@ final class SafetensorsCases {
     }
 
     private static void manyTensors(int count, OutputStream out) throws IOException {
-        long headerBytes = 1;
+        ByteArrayOutputStream json = new ByteArrayOutputStream(64 * count);
         for (int i = 0; i < count; i++) {
-            headerBytes += emptyTensor(i).length();
+            json.write(i == 0 ? '{' : ',');
+            json.write('"');
+            json.writeBytes(Integer.toString(i).getBytes(StandardCharsets.US_ASCII));
+            json.writeBytes(EMPTY_TENSOR);
         }
+        json.write('}');
         out.write(ByteBuffer.allocate(8)
                 .order(ByteOrder.LITTLE_ENDIAN)
-                .putLong(headerBytes)
+                .putLong(json.size())
                 .array());
-        for (int i = 0; i < count; i++) {
-            out.write(emptyTensor(i).getBytes(StandardCharsets.US_ASCII));
-        }
-        out.write('}');
-    }
-
-    private static String emptyTensor(int i) {
-        return (i == 0 ? "{" : ",") + "\"" + i + "\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}";
+        json.writeTo(out);
     }
 }

@@ -95,7 +95,7 @@ class SafetensorsFuzzTest {
         long accepted = 0;
         while (System.nanoTime() < end) {
             byte[] input = corpus.get(random.nextInt(corpus.size()));
-            for (int i = random.nextInt(4); i >= 0; i--) {
+            for (int i = Math.max(0, random.nextInt(6) - 3); i >= 0; i--) {
                 input = mutate(input, corpus, random);
             }
             Files.write(file, input);
