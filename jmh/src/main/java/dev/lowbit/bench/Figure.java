@@ -1,0 +1,127 @@
+package dev.lowbit.bench;
+
+import java.util.List;
+import java.util.OptionalDouble;
+
+/**
+ * One number of the report: a benchmark, the work of one call and the reference it is held against.
+ *
+ * @param id its name in the report and the baseline
+ * @param benchmark class and method
+ * @param parameters values in the order of the parameters' names
+ * @param weights weights that one call handles; 0 where that means nothing
+ * @param work operations or bytes of one call, as the measure needs
+ * @param bar the least speed that the project promises, as a ratio
+ */
+record Figure(
+        String id,
+        String benchmark,
+        List<String> parameters,
+        double weights,
+        double work,
+        Measure measure,
+        OptionalDouble bar) {
+    private static final double LARGE = 4096.0 * 4096;
+
+    /** Every figure of the suite. */
+    static final List<Figure> ALL = List.of(
+            of(GemmBenchmark.class, "multiply", "gemm-1024").operations(2.0 * 1024 * 1024 * 1024, 0.60),
+            of(GemmBenchmark.class, "multiplyLeftTransposed", "gemm-1024-left-transposed")
+                    .operations(2.0 * 1024 * 1024 * 1024),
+            of(GemmBenchmark.class, "multiplyRightTransposed", "gemm-1024-right-transposed")
+                    .operations(2.0 * 1024 * 1024 * 1024),
+            of(GemmBenchmark.class, "gram", "gram-4096x74-double").operations(4096.0 * 74 * 75),
+            of(GemmBenchmark.class, "gemv", "gemv-f32").read(LARGE, 32),
+            of(GemvBenchmark.class, "multiply", "gemv-nf2", "nf2-g64-s8x256-fp32")
+                    .read(LARGE, 2.126953125),
+            of(GemvBenchmark.class, "multiply", "gemv-nf3", "nf3-g64-s8x256-fp32")
+                    .read(LARGE, 3.126953125),
+            of(GemvBenchmark.class, "multiply", "gemv-nf4", "nf4-g64-s8x256-fp32")
+                    .read(LARGE, 4.126953125),
+            of(GemvBenchmark.class, "multiplyTransposed", "gemv-transposed-nf2", "nf2-g64-s8x256-fp32")
+                    .read(LARGE, 2.126953125),
+            of(GemvBenchmark.class, "multiplyTransposed", "gemv-transposed-nf3", "nf3-g64-s8x256-fp32")
+                    .read(LARGE, 3.126953125),
+            of(GemvBenchmark.class, "multiplyTransposed", "gemv-transposed-nf4", "nf4-g64-s8x256-fp32")
+                    .read(LARGE, 4.126953125),
+            of(ConversionBenchmark.class, "widen", "widen-f16", "F16").store(ConversionBenchmark.COUNT),
+            of(ConversionBenchmark.class, "widen", "widen-bf16", "BF16").store(ConversionBenchmark.COUNT),
+            of(ConversionBenchmark.class, "widen", "widen-f8", "F8_E4M3").store(ConversionBenchmark.COUNT),
+            of(DequantizeBenchmark.class, "dequantize", "dequantize-nf2", "nf2-g64-s8x256-fp32")
+                    .store(LARGE, 0.60),
+            of(DequantizeBenchmark.class, "dequantize", "dequantize-nf3", "nf3-g64-s8x256-fp32")
+                    .store(LARGE, 0.60),
+            of(DequantizeBenchmark.class, "dequantize", "dequantize-nf4", "nf4-g64-s8x256-fp32")
+                    .store(LARGE, 0.60),
+            of(QuantizeBenchmark.class, "quantize", "quantize-nf4", "nf4-g64-s8x256-fp32")
+                    .timesS(LARGE, 3.2),
+            of(QuantizeBenchmark.class, "quantize", "quantize-nf3", "nf3-g64-s8x256-fp32")
+                    .timesS(LARGE),
+            of(QuantizeBenchmark.class, "quantize", "quantize-nf2", "nf2-g64-s8x256-fp32")
+                    .timesS(LARGE),
+            of(QuantizeBenchmark.class, "price", "price-nf4", "nf4-g64-s8x256-fp32")
+                    .timesS(LARGE),
+            of(QuantizeBenchmark.class, "absMax", "absmax", "nf4-g64-s8x256-fp32")
+                    .read(LARGE, 32),
+            of(BudgetBenchmark.class, "solve", "budget-7b-2.5", "2.5").timesS(0),
+            of(BudgetBenchmark.class, "solve", "budget-7b-2.75", "2.75").timesS(0, 71),
+            of(BudgetBenchmark.class, "solve", "budget-7b-3", "3").timesS(0),
+            of(BudgetBenchmark.class, "solve", "budget-7b-4", "4").timesS(0),
+            of(DecomposeBenchmark.class, "decompose", "decompose-1024-r64", "nf3-g64-s8x256-fp32", "1024")
+                    .timesS(1024.0 * 1024, 11),
+            of(DecomposeBenchmark.class, "decompose", "decompose-4096-r64", "nf3-g64-s8x256-fp32", "4096")
+                    .timesS(LARGE, 230),
+            of(CompressBenchmark.class, "compress", "compress-1024-2.75").timesS(1024.0 * 1024));
+
+    private static Builder of(Class<?> benchmarks, String method, String id, String... parameters) {
+        return new Builder(id, benchmarks.getName() + "." + method, List.of(parameters));
+    }
+
+    /** Names a figure, to be given its work. */
+    private record Builder(String id, String benchmark, List<String> parameters) {
+        Figure operations(double operations) {
+            return new Figure(id, benchmark, parameters, 0, operations, Measure.OF_SGEMM, OptionalDouble.empty());
+        }
+
+        Figure operations(double operations, double bar) {
+            return new Figure(id, benchmark, parameters, 0, operations, Measure.OF_SGEMM, OptionalDouble.of(bar));
+        }
+
+        Figure read(double weights, double bits) {
+            double bytes = weights * bits / Byte.SIZE;
+            return new Figure(id, benchmark, parameters, weights, bytes, Measure.OF_READ, OptionalDouble.empty());
+        }
+
+        Figure store(double weights) {
+            return store(weights, OptionalDouble.empty());
+        }
+
+        Figure store(double weights, double bar) {
+            return store(weights, OptionalDouble.of(bar));
+        }
+
+        private Figure store(double weights, OptionalDouble bar) {
+            return new Figure(id, benchmark, parameters, weights, weights * Float.BYTES, Measure.OF_STORE, bar);
+        }
+
+        Figure timesS(double weights) {
+            return new Figure(id, benchmark, parameters, weights, 0, Measure.TIMES_S, OptionalDouble.empty());
+        }
+
+        Figure timesS(double weights, double bar) {
+            return new Figure(id, benchmark, parameters, weights, 0, Measure.TIMES_S, OptionalDouble.of(bar));
+        }
+    }
+
+    boolean in(JmhResults results) {
+        return results.has(benchmark, parameters.toArray(String[]::new));
+    }
+
+    JmhResults.Time time(JmhResults results) {
+        return results.time(benchmark, parameters.toArray(String[]::new));
+    }
+
+    double ratio(JmhResults results, References references) {
+        return measure.ratio(time(results).seconds(), work, references);
+    }
+}

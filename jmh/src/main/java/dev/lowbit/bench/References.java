@@ -1,0 +1,31 @@
+package dev.lowbit.bench;
+
+/**
+ * What the machine could do in a run.
+ *
+ * @param sgemmSeconds S, the time of OpenBLAS's sgemm of 1024 x 1024 x 1024 on one thread
+ * @param readRate bytes read from memory per second
+ * @param storeRate bytes written by the plain store loop per second
+ * @param fmaRate floating-point operations per second of the fused multiply-add loop
+ */
+record References(double sgemmSeconds, double readRate, double storeRate, double fmaRate) {
+    /** Operations of the reference sgemm. */
+    static final double SGEMM_OPERATIONS =
+            2.0 * ReferenceBenchmark.SGEMM_SIZE * ReferenceBenchmark.SGEMM_SIZE * ReferenceBenchmark.SGEMM_SIZE;
+
+    /**
+     * @throws IllegalArgumentException when the run did not contain all references
+     */
+    static References of(JmhResults results) {
+        String prefix = ReferenceBenchmark.class.getName() + ".";
+        return new References(
+                results.seconds(prefix + "sgemm"),
+                ReferenceBenchmark.READ_BYTES / results.seconds(prefix + "read"),
+                ReferenceBenchmark.STORE_BYTES / results.seconds(prefix + "store"),
+                ReferenceBenchmark.fmaOperations() / results.seconds(prefix + "fma"));
+    }
+
+    double sgemmRate() {
+        return SGEMM_OPERATIONS / sgemmSeconds;
+    }
+}

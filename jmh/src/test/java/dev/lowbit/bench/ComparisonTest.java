@@ -1,0 +1,199 @@
+package dev.lowbit.bench;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.lowbit.bench.Comparison.Verdict;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.json.JsonMapper;
+
+/** The comparer on made-up runs: it must turn red for a slowed kernel and stay green for a slow machine. */
+class ComparisonTest {
+    private static final String GEMM = "gemm-1024";
+
+    @TempDir
+    private Path folder;
+
+    /**
+     * A JMH result in which every figure takes {@code machine} times its nominal time, the named one {@code factor} times
+     * more still.
+     */
+    private static String run(double machine, String slowed, double factor, String left) {
+        List<String> entries = new ArrayList<>();
+        for (String reference : List.of("sgemm", "read", "store", "fma")) {
+            entries.add(entry(ReferenceBenchmark.class.getName() + "." + reference, List.of(), 20_000 * machine));
+        }
+        for (Figure figure : Figure.ALL) {
+            if (!figure.id().equals(left)) {
+                double time = 30_000 * machine * (figure.id().equals(slowed) ? factor : 1);
+                entries.add(entry(figure.benchmark(), figure.parameters(), time));
+            }
+        }
+        return entries.toString();
+    }
+
+    private static String entry(String benchmark, List<String> parameters, double micros) {
+        StringBuilder params = new StringBuilder();
+        for (int i = 0; i < parameters.size(); i++) {
+            params.append(i == 0 ? "" : ",").append("\"p" + i + "\":\"" + parameters.get(i) + "\"");
+        }
+        return String.format(
+                Locale.ROOT,
+                "{\"benchmark\":\"%s\",\"mode\":\"avgt\",\"params\":{%s},\"primaryMetric\":{\"score\":1,"
+                        + "\"scoreUnit\":\"us/op\",\"rawData\":[[%f,%f,%f],[%f,%f,%f]]}}",
+                benchmark,
+                params,
+                micros,
+                // One iteration that was disturbed must not count.
+                micros * 7,
+                micros * 0.99,
+                micros,
+                micros * 1.01,
+                micros);
+    }
+
+    private static JmhResults results(String json) {
+        return JmhResults.of(JsonMapper.shared().readTree(json), "test");
+    }
+
+    private static Baseline baseline() {
+        return Baseline.of(results(run(1, "", 1, "")));
+    }
+
+    private static Verdict verdict(Comparison comparison, String id) {
+        return comparison.lines().stream()
+                .filter(line -> line.figure().id().equals(id))
+                .findFirst()
+                .orElseThrow()
+                .verdict();
+    }
+
+    @Test
+    void theSameRunIsGreen() {
+        Comparison comparison = Comparison.of(results(run(1, "", 1, "")), baseline(), true);
+        assertThat(comparison.fails()).isFalse();
+        assertThat(comparison.lines()).hasSameSizeAs(Figure.ALL).allMatch(line -> line.verdict() == Verdict.SAME);
+    }
+
+    @Test
+    void everySlowedKernelTurnsItRedWhicheverWayItsRatioCounts() {
+        for (Figure figure : Figure.ALL) {
+            Comparison comparison = Comparison.of(results(run(1, figure.id(), 1.5, "")), baseline(), true);
+            assertThat(comparison.fails()).as(figure.id()).isTrue();
+            assertThat(comparison.lines())
+                    .filteredOn(line -> line.verdict() == Verdict.SLOWER)
+                    .extracting(line -> line.figure().id())
+                    .containsExactly(figure.id());
+        }
+    }
+
+    @Test
+    void aSlowMachineIsNotASlowKernel() {
+        assertThat(Comparison.of(results(run(3, "", 1, "")), baseline(), true).fails())
+                .isFalse();
+        assertThat(Comparison.of(results(run(3, GEMM, 1.5, "")), baseline(), true)
+                        .fails())
+                .isTrue();
+    }
+
+    @Test
+    void noiseIsNotASlowKernelAndAFasterOneIsTold() {
+        assertThat(verdict(Comparison.of(results(run(1, GEMM, 1.15, "")), baseline(), true), GEMM))
+                .isEqualTo(Verdict.SAME);
+        Comparison faster = Comparison.of(results(run(1, GEMM, 0.5, "")), baseline(), true);
+        assertThat(verdict(faster, GEMM)).isEqualTo(Verdict.FASTER);
+        assertThat(faster.fails()).isFalse();
+    }
+
+    @Test
+    void aFigureThatVanishedFromACompleteRunFails() {
+        JmhResults without = results(run(1, "", 1, GEMM));
+        assertThat(verdict(Comparison.of(without, baseline(), true), GEMM)).isEqualTo(Verdict.MISSING);
+        assertThat(Comparison.of(without, baseline(), true).fails()).isTrue();
+        assertThat(verdict(Comparison.of(without, baseline(), false), GEMM)).isEqualTo(Verdict.NOT_RUN);
+        assertThat(Comparison.of(without, baseline(), false).fails()).isFalse();
+    }
+
+    @Test
+    void aNewFigureIsTold() {
+        Baseline older = Baseline.of(results(run(1, "", 1, GEMM)));
+        assertThat(verdict(Comparison.of(results(run(1, "", 1, "")), older, true), GEMM))
+                .isEqualTo(Verdict.NEW);
+    }
+
+    @Test
+    void ratiosAreWhatTheyClaim() {
+        Comparison comparison = Comparison.of(results(run(1, "", 1, "")), baseline(), true);
+        for (Comparison.Line line : comparison.lines()) {
+            if (line.figure().measure() == Measure.TIMES_S) {
+                assertThat(line.ratio()).isEqualTo(1.5);
+            }
+            if (line.figure().id().equals(GEMM)) {
+                assertThat(line.ratio()).isCloseTo(2 / 3.0, org.assertj.core.data.Offset.offset(1e-12));
+            }
+            if (line.figure().id().equals("dequantize-nf4")) {
+                // The store reference writes as many bytes as the matrix has.
+                assertThat(line.ratio()).isCloseTo(2 / 3.0, org.assertj.core.data.Offset.offset(1e-12));
+            }
+        }
+    }
+
+    @Test
+    void exitCodesFromFiles() throws IOException {
+        Path baseline = folder.resolve("baseline.json");
+        Path good = Files.writeString(folder.resolve("good.json"), run(1, "", 1, ""));
+        Path slow = Files.writeString(folder.resolve("slow.json"), run(1, GEMM, 2, ""));
+        assertThat(compare("--results", good.toString(), "--baseline", baseline.toString(), "--write-baseline"))
+                .startsWith("0 ");
+        assertThat(compare("--results", good.toString(), "--baseline", baseline.toString()))
+                .startsWith("0 ")
+                .contains("| gemm-1024 | 30 ms |");
+        assertThat(compare("--results", slow.toString(), "--baseline", baseline.toString()))
+                .startsWith("1 ")
+                .contains("SLOWER")
+                .contains("FAILED");
+        assertThat(compare("--fast")).startsWith("2 ").contains("--fast is no option");
+        assertThat(compare("--results")).startsWith("2 ").contains("needs a file");
+    }
+
+    private static String compare(String... arguments) {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        int code = CompareMain.run(arguments, new PrintStream(bytes, true, StandardCharsets.UTF_8));
+        return code + " " + bytes.toString(StandardCharsets.UTF_8);
+    }
+
+    @Test
+    void aRunWithoutReferencesCannotBeCompared() {
+        JmhResults results = results("[" + entry("dev.lowbit.bench.GemmBenchmark.multiply", List.of(), 1) + "]");
+        assertThatThrownBy(() -> Comparison.of(results, baseline(), false))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("ReferenceBenchmark.sgemm");
+    }
+
+    @Test
+    void figureNamesAreUnique() {
+        Set<String> ids = new HashSet<>();
+        assertThat(Figure.ALL).allMatch(figure -> ids.add(figure.id()));
+    }
+
+    @Test
+    void theCommittedBaselineHoldsOnlyKnownFigures() {
+        Path root = Path.of(System.getProperty("lowbit.root", "..")).toAbsolutePath();
+        Baseline committed = Baseline.read(root.resolve("jmh/baseline.json"));
+        assertThat(committed.figures()).isNotEmpty();
+        assertThat(Figure.ALL.stream().map(Figure::id))
+                .containsAll(committed.figures().keySet());
+    }
+}
