@@ -1,0 +1,95 @@
+package dev.lowbit.checkpoint;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import dev.lowbit.checkpoint.MalformedFileException.Reason;
+import dev.lowbit.tensor.DType;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Case C15: adapter configurations that cannot be applied, and patterns that would never end. */
+@Timeout(value = 10, unit = TimeUnit.SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+class AdapterConfigTest {
+    private static final String CATASTROPHIC = "(a+)+(a+)+(a+)+(a+)+b";
+
+    @TempDir
+    Path path;
+
+    private AdapterConfig read(String json) {
+        new Folder(path).text("adapter_config.json", json);
+        return AdapterConfig.read(path.resolve("adapter_config.json"), Limits.defaults());
+    }
+
+    private static TensorInfo matrix(String name, long rows, long columns) {
+        return new TensorInfo(name, DType.F32, List.of(rows, columns), Path.of("m"), 0, rows * columns * 4);
+    }
+
+    private static void refused(Runnable reading) {
+        MalformedFileException e = catchThrowableOfType(MalformedFileException.class, reading::run);
+        assertThat(e).isNotNull();
+        assertThat(e.reason()).isEqualTo(Reason.BAD_ADAPTER);
+        assertThat(e.getMessage().lines()).hasSize(1);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "",
+                "[]",
+                "{}",
+                "{\"r\":0,\"target_modules\":[\"q\"]}",
+                "{\"r\":-1,\"target_modules\":[\"q\"]}",
+                "{\"r\":1.5,\"target_modules\":[\"q\"]}",
+                "{\"r\":4294967296,\"target_modules\":[\"q\"]}",
+                "{\"r\":8}",
+                "{\"r\":8,\"target_modules\":[]}",
+                "{\"r\":8,\"target_modules\":[1]}",
+                "{\"r\":8,\"target_modules\":\"(\"}",
+                "{\"r\":8,\"lora_alpha\":\"x\",\"target_modules\":[\"q\"]}"
+            })
+    void c15BadFieldsAreRefused(String json) {
+        refused(() -> read(json));
+    }
+
+    @Test
+    void c15TargetsMustExistAndHoldTheRank() {
+        List<TensorInfo> base = List.of(matrix("a.q_proj.weight", 16, 8), matrix("a.k_proj.weight", 4, 8));
+        AdapterConfig names =
+                read("{\"r\":8,\"lora_alpha\":16,\"target_modules\":[\"q_proj\"],\"fan_in_fan_out\":true}");
+        assertThat(names.matricesOf(base)).extracting(TensorInfo::name).containsExactly("a.q_proj.weight");
+        assertThat(names.alpha()).isEqualTo(16);
+        assertThat(names.fanInFanOut()).isTrue();
+        assertThat(read("{\"r\":8,\"target_modules\":\".*q_proj\"}").matricesOf(base))
+                .hasSize(1);
+        refused(() -> read("{\"r\":8,\"target_modules\":\"q_proj\"}").matricesOf(base));
+        refused(() -> read("{\"r\":8,\"target_modules\":[\"proj\"]}").matricesOf(base));
+        refused(() -> read("{\"r\":9,\"target_modules\":[\"q_proj\"]}").matricesOf(base));
+        refused(() -> read("{\"r\":8,\"target_modules\":\".*_proj\"}").matricesOf(base));
+    }
+
+    @Test
+    void c15ACatastrophicPatternIsRefusedNotRun() {
+        AdapterConfig config = read("{\"r\":1,\"target_modules\":\"" + CATASTROPHIC + "\"}");
+        refused(() -> config.matricesOf(List.of(matrix("a".repeat(400) + ".weight", 4, 4))));
+    }
+
+    @Test
+    void namePatternsCountTheirSteps() {
+        assertThat(NamePattern.of("layers\\.\\d+\\..*").matches("layers.10.q")).isTrue();
+        assertThat(NamePattern.of("\\.q$").find("layers.10.q")).isTrue();
+        assertThat(NamePattern.of("q").matches("layers.10.q")).isFalse();
+        assertThatThrownBy(() -> NamePattern.of(CATASTROPHIC).find("a".repeat(400)))
+                .isInstanceOf(NamePattern.TooExpensiveException.class);
+        assertThatThrownBy(() -> NamePattern.of("(x|y)*".repeat(200)).matches("xy".repeat(100_000)))
+                .isInstanceOf(NamePattern.TooExpensiveException.class);
+        assertThatThrownBy(() -> NamePattern.of("[")).isInstanceOf(IllegalArgumentException.class);
+    }
+}
