@@ -107,13 +107,12 @@ final class CostTableFile {
                     candidate.nonNegative("bytes"),
                     candidate.magnitude("error"),
                     candidate.flag("exact")));
-            if (candidate.has("confirmed")) {
-                table.confirm(name, candidate.text("format"), candidate.magnitude("confirmed"));
-            }
         }
         if (candidates.isEmpty()) {
             throw matrix.bad("has no candidate; at least one is needed");
         }
+        JsonFields confirmed = matrix.object("confirmed");
+        confirmed.values().keySet().forEach(format -> table.confirm(name, format, confirmed.magnitude(format)));
         table.put(
                 name,
                 new CostTable.Prices(
@@ -168,11 +167,13 @@ final class CostTableFile {
                 json.writeNumberProperty("bytes", candidate.bytes());
                 json.writeNumberProperty("error", candidate.error());
                 json.writeBooleanProperty("exact", candidate.exact());
-                table.confirmedError(name, candidate.format())
-                        .ifPresent(error -> json.writeNumberProperty("confirmed", error));
                 json.writeEndObject();
             }
             json.writeEndArray();
+            json.writeRaw('\n');
+            json.writeObjectPropertyStart("confirmed");
+            table.confirmed(name).forEach((format, error) -> json.writeNumberProperty(format, error));
+            json.writeEndObject();
             json.writeEndObject();
         });
         json.writeEndObject();

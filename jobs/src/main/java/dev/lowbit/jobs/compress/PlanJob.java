@@ -6,6 +6,7 @@ import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.jobs.PeakMemory;
 import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.MatrixFormats;
 import dev.lowbit.store.CompressionJob;
 import dev.lowbit.store.Manifest;
 import dev.lowbit.store.MatrixChoice;
@@ -82,7 +83,7 @@ public final class PlanJob implements AutoCloseable {
         targets.forEach(target -> oddity(target, table.prices(target.name())).ifPresent(this::warn));
         long weights = targets.stream().mapToLong(Target::weights).sum();
         SpendingLimit limit = new SpendingLimit(request.budget(), weights, this::outputBytes);
-        return new Planner(table, targets, limit, pricing::confirm).plan();
+        return new Planner(table, targets, limit, MatrixFormats::bytes, pricing::confirm).plan();
     }
 
     /** What a relative error would hide. */

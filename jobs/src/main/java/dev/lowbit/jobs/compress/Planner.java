@@ -3,6 +3,7 @@ package dev.lowbit.jobs.compress;
 import dev.lowbit.budget.Allocation;
 import dev.lowbit.budget.Candidate;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.OptionalDouble;
@@ -26,6 +27,7 @@ final class Planner {
     private final CostTable table;
     private final List<Target> targets;
     private final SpendingLimit limit;
+    private final UniformSearch.FormatSize formatSize;
     private final Confirmation confirmation;
 
     /** Measures what predicted candidates really cost. */
@@ -36,10 +38,16 @@ final class Planner {
     }
 
     /** @param table holds the prices of all targets; {@code confirmation} adds to it */
-    Planner(CostTable table, List<Target> targets, SpendingLimit limit, Confirmation confirmation) {
+    Planner(
+            CostTable table,
+            List<Target> targets,
+            SpendingLimit limit,
+            UniformSearch.FormatSize formatSize,
+            Confirmation confirmation) {
         this.table = table;
         this.targets = List.copyOf(targets);
         this.limit = limit;
+        this.formatSize = formatSize;
         this.confirmation = confirmation;
     }
 
@@ -105,8 +113,9 @@ final class Planner {
     private Plan plan(List<List<Candidate>> candidates, SpendingLimit.Spending spending) {
         long weights = targets.stream().mapToLong(Target::weights).sum();
         OptionalDouble norm = targets.stream().map(this::squaredNorm).reduce(OptionalDouble.of(0), Planner::sum);
-        List<UniformFormat> uniform = UniformFormat.best(candidates, weights, norm, spending.budgetBytes());
-        List<Candidate> chosen = chosen(candidates, spending, UniformFormat.best(uniform));
+        List<UniformSearch.Uniform> uniform =
+                new UniformSearch(table, targets, formatSize, confirmation).best(spending.budgetBytes());
+        List<Candidate> chosen = chosen(candidates, spending, uniform);
         List<Plan.Choice> choices = new ArrayList<>();
         for (int i = 0; i < targets.size(); i++) {
             choices.add(new Plan.Choice(targets.get(i), chosen.get(i), squaredNorm(targets.get(i))));
@@ -118,7 +127,7 @@ final class Planner {
                 objective,
                 Math.min(objective, spending.allocation().bound()),
                 limit.outputBytes(chosen, spending.budgetBytes()),
-                uniform,
+                uniform.stream().map(format -> format.report(weights, norm)).toList(),
                 UnspentBudget.reason(candidates, chosen, spending.budgetBytes(), EXPLAINED_FRACTION));
     }
 
@@ -135,28 +144,18 @@ final class Planner {
                 : OptionalDouble.of(a.getAsDouble() + b.getAsDouble());
     }
 
-    /** The program's answer, or the uniform format where that is better by less than the program's gap. */
+    /** The program's answer, or a uniform format where that is better by less than the program's gap. */
     private List<Candidate> chosen(
-            List<List<Candidate>> candidates, SpendingLimit.Spending spending, UniformFormat uniform) {
-        if (uniform != null && uniform.objective() < spending.allocation().objective()) {
-            List<Candidate> everywhere = uniformChoice(candidates, uniform);
-            if (limit.allows(everywhere, spending.budgetBytes())) {
-                return everywhere;
-            }
-        }
+            List<List<Candidate>> candidates, SpendingLimit.Spending spending, List<UniformSearch.Uniform> uniform) {
         List<Candidate> chosen = new ArrayList<>();
         for (int i = 0; i < candidates.size(); i++) {
             chosen.add(candidates.get(i).get(spending.allocation().choices()[i]));
         }
-        return chosen;
-    }
-
-    private static List<Candidate> uniformChoice(List<List<Candidate>> candidates, UniformFormat uniform) {
-        return candidates.stream()
-                .map(ofMatrix -> ofMatrix.stream()
-                        .filter(candidate -> candidate.format().equals(uniform.format()))
-                        .findFirst()
-                        .orElseThrow())
-                .toList();
+        return uniform.stream()
+                .filter(format -> format.objective() < spending.allocation().objective())
+                .filter(format -> limit.allows(format.choice(), spending.budgetBytes()))
+                .min(Comparator.comparingDouble(UniformSearch.Uniform::objective))
+                .map(UniformSearch.Uniform::choice)
+                .orElse(chosen);
     }
 }

@@ -100,7 +100,7 @@ class CostTableFileTest {
                 "\"exact\":false | \"exact\":0 | true or false is needed",
                 "\"minRank\":1 | \"minRank\":9 | minRank 9 is above maxRank 8",
                 "\"candidates\":[ | \"candidates\":[1, | an object is needed",
-                "\"confirmed\":0.625 | \"confirmed\":\"x\" | \"confirmed\" is x",
+                "-nf8\":0.625 | -nf8\":\"x\" | \"nf2+r1-nf8\" is x",
             })
     void aBrokenTableIsTheFilesFault(String from, String to, String message) throws IOException {
         String text = Files.readString(file);

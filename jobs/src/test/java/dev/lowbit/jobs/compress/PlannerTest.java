@@ -39,12 +39,12 @@ class PlannerTest {
     /** Plans with a directory that takes 100 bytes beside the parts, and 10 more for each low-rank term. */
     private Plan plan(Budget budget, Map<String, Double> truth) {
         SpendingLimit limit = new SpendingLimit(budget, 2L * SIDE * SIDE, PlannerTest::outputBytes);
-        return new Planner(table, TARGETS, limit, (targets, candidates) -> {
+        return new Planner(table, TARGETS, limit, (format, rows, columns) -> 600, (targets, candidates) -> {
                     for (int i = 0; i < targets.size(); i++) {
                         String key =
                                 targets.get(i).name() + " " + candidates.get(i).format();
                         measured.add(key);
-                        table.confirm(targets.get(i).name(), candidates.get(i).format(), truth.get(key));
+                        table.confirm(targets.get(i).name(), candidates.get(i).format(), truth.getOrDefault(key, 9.0));
                     }
                 })
                 .plan();
@@ -143,6 +143,18 @@ class PlannerTest {
                         org.assertj.core.groups.Tuple.tuple("int", "int3", 1180L, 10.0),
                         org.assertj.core.groups.Tuple.tuple("nf", "nf2-g16", 900L, 23.0));
         assertThat(plan.objective()).isLessThanOrEqualTo(10);
+    }
+
+    @Test
+    void aUniformFormatThatIsDominatedOnOneMatrixIsMeasuredThere() {
+        price("a", exact("nf2", 400, 9), exact("nf3", 600, 4));
+        price("b", exact("nf2", 400, 9), exact("nf3-f16", 600, 3));
+        Plan plan = plan(bits(1200), Map.of("b nf3", 3.5, "a nf3-f16", 4.75));
+        assertThat(plan.uniform()).extracting(UniformFormat::format).containsExactly("nf3");
+        assertThat(plan.uniform().getFirst().objective()).isEqualTo(7.5);
+        assertThat(plan.objective()).isEqualTo(7);
+        // nf3-f16 cannot be better than 4 + 3, so it was measured only if 7 is below 7.5
+        assertThat(measured).containsExactlyInAnyOrder("b nf3", "a nf3-f16");
     }
 
     @Test

@@ -18,7 +18,7 @@ final class SmallModel {
     private final Map<String, List<Long>> shapes = new LinkedHashMap<>();
     private final Map<String, float[]> values = new LinkedHashMap<>();
 
-    /** Two Llama-like layers with matrices of uneven sizes, a norm and an embedding. */
+    /** Two Llama-like layers with matrices of uneven sizes, one of nearly rank 1, a norm and an embedding. */
     static SmallModel llama() {
         SmallModel model = new SmallModel();
         model.random("model.embed_tokens.weight", 50, 48, 1);
@@ -29,6 +29,10 @@ final class SmallModel {
             model.random(prefix + "mlp.up_proj.weight", 100, 48, 30 + layer);
             model.random(prefix + "mlp.down_proj.weight", 48, 100, 40 + layer);
             model.vector(prefix + "input_layernorm.weight", 48);
+        }
+        float[] dominated = model.values("model.layers.1.mlp.up_proj.weight");
+        for (int i = 0; i < dominated.length; i++) {
+            dominated[i] += (float) (0.2 * Math.cos(i / 48) * Math.sin(i % 48));
         }
         return model;
     }

@@ -1,0 +1,164 @@
+package dev.lowbit.jobs.compress;
+
+import dev.lowbit.budget.Candidate;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+
+/**
+ * Finds the best uniform formats within a budget. A cost table leaves out what is dominated on a matrix, so the error of a
+ * format that is worthwhile elsewhere may be missing there; the best smaller candidate bounds it from below. Formats are
+ * measured in the order of that bound until none can be clearly better.
+ */
+final class UniformSearch {
+    /** Many formats differ by less than this in their error; telling them apart would measure them all. */
+    private static final double TOLERANCE = 0.01;
+
+    private final CostTable table;
+    private final List<Target> targets;
+    private final FormatSize formatSize;
+    private final Planner.Confirmation confirmation;
+
+    /** How many bytes a format takes. */
+    @FunctionalInterface
+    interface FormatSize {
+        long bytes(String format, int rows, int columns);
+    }
+
+    UniformSearch(CostTable table, List<Target> targets, FormatSize formatSize, Planner.Confirmation confirmation) {
+        this.table = table;
+        this.targets = targets;
+        this.formatSize = formatSize;
+        this.confirmation = confirmation;
+    }
+
+    /**
+     * A format everywhere.
+     *
+     * @param choice for each target the candidate of that format; exact, or bounded from below
+     */
+    record Uniform(String format, List<Candidate> choice) {
+        long bytes() {
+            return choice.stream().mapToLong(Candidate::bytes).sum();
+        }
+
+        double objective() {
+            return choice.stream().mapToDouble(Candidate::error).sum();
+        }
+
+        /** The kind of codebook: the letters that the identifier begins with. */
+        String family() {
+            return format.chars()
+                    .takeWhile(Character::isLetter)
+                    .mapToObj(Character::toString)
+                    .collect(Collectors.joining());
+        }
+
+        UniformFormat report(long weights, OptionalDouble squaredNorm) {
+            return new UniformFormat(
+                    family(),
+                    format,
+                    bytes(),
+                    8.0 * bytes() / weights,
+                    objective(),
+                    Plan.relativeError(objective(), squaredNorm));
+        }
+    }
+
+    /** The best of each family that has one within the budget, to within {@value #TOLERANCE} of the objective. */
+    List<Uniform> best(long budgetBytes) {
+        Map<String, List<Uniform>> families = new TreeMap<>();
+        for (String format : formats()) {
+            Uniform bounded = bounded(format);
+            if (bounded.bytes() <= budgetBytes) {
+                families.computeIfAbsent(bounded.family(), family -> new ArrayList<>())
+                        .add(bounded);
+            }
+        }
+        List<Uniform> best = new ArrayList<>();
+        families.values().forEach(family -> best.add(best(family)));
+        return best;
+    }
+
+    private Uniform best(List<Uniform> family) {
+        family.sort(Comparator.comparingDouble(Uniform::objective)
+                .thenComparingLong(Uniform::bytes)
+                .thenComparing(Uniform::format));
+        Optional<Uniform> best = Optional.empty();
+        for (Uniform bounded : family) {
+            if (best.isPresent() && best.get().objective() <= bounded.objective() * (1 + TOLERANCE)) {
+                break;
+            }
+            Uniform measured = measured(bounded);
+            if (best.isEmpty() || measured.objective() < best.get().objective()) {
+                best = Optional.of(measured);
+            }
+        }
+        return best.orElseThrow();
+    }
+
+    private TreeSet<String> formats() {
+        TreeSet<String> formats = new TreeSet<>();
+        for (Target target : targets) {
+            table.prices(target.name()).candidates().stream()
+                    .filter(candidate -> candidate.exact() && candidate.rank() == 0)
+                    .forEach(candidate -> formats.add(candidate.format()));
+        }
+        return formats;
+    }
+
+    private Uniform bounded(String format) {
+        return new Uniform(
+                format,
+                targets.stream()
+                        .map(target -> known(target, format).orElseGet(() -> bound(target, format)))
+                        .toList());
+    }
+
+    private Optional<Candidate> known(Target target, String format) {
+        List<Candidate> candidates = table.prices(target.name()).candidates();
+        Optional<Candidate> priced = candidates.stream()
+                .filter(candidate -> candidate.exact() && candidate.format().equals(format))
+                .findFirst();
+        OptionalDouble confirmed = table.confirmedError(target.name(), format);
+        if (priced.isPresent() || confirmed.isEmpty()) {
+            return priced;
+        }
+        return Optional.of(new Candidate(format, 0, bytes(target, format), confirmed.getAsDouble(), true));
+    }
+
+    /** Whatever left the format out has at most its bytes and at most its error. */
+    private Candidate bound(Target target, String format) {
+        long bytes = bytes(target, format);
+        double error = table.prices(target.name()).candidates().stream()
+                .filter(candidate -> candidate.exact() && candidate.bytes() <= bytes)
+                .mapToDouble(Candidate::error)
+                .min()
+                .orElse(0);
+        return new Candidate(format, 0, bytes, error, false);
+    }
+
+    private long bytes(Target target, String format) {
+        return formatSize.bytes(format, target.rows(), target.columns());
+    }
+
+    private Uniform measured(Uniform bounded) {
+        Map<Target, Candidate> missing = new LinkedHashMap<>();
+        for (int i = 0; i < targets.size(); i++) {
+            if (!bounded.choice().get(i).exact()) {
+                missing.put(targets.get(i), bounded.choice().get(i));
+            }
+        }
+        if (!missing.isEmpty()) {
+            confirmation.confirm(List.copyOf(missing.keySet()), List.copyOf(missing.values()));
+        }
+        return bounded(bounded.format());
+    }
+}

@@ -1,0 +1,46 @@
+package dev.lowbit.jobs.compress;
+
+import dev.lowbit.jobs.Main;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Starts the command in a process of its own, on the class path of the tests. */
+final class ChildJvm {
+    private ChildJvm() {}
+
+    /** Starts {@code lowbit args}; stdout and stderr go to {@code log}. */
+    static Process start(Path log, List<String> jvmFlags, List<String> args) {
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(List.of(
+                "--add-modules",
+                "jdk.incubator.vector",
+                "--enable-native-access=ALL-UNNAMED",
+                "-XX:+UseSerialGC",
+                "-cp",
+                System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"))));
+        command.addAll(jvmFlags);
+        command.add(Main.class.getName());
+        command.addAll(args);
+        try {
+            return new ProcessBuilder(command)
+                    .redirectErrorStream(true)
+                    .redirectOutput(log.toFile())
+                    .start();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Runs {@code lowbit args} to its end and returns the exit code. */
+    static int run(Path log, List<String> jvmFlags, List<String> args) {
+        try {
+            return start(log, jvmFlags, args).waitFor();
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+package dev.lowbit.jobs.compress;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.lowbit.SharedData;
+import dev.lowbit.jobs.MethodOptions.Budget;
+import dev.lowbit.store.Verifier;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * Every shared model at every budget of the paper: planned everywhere; compressed at all budgets where the model is small, at
+ * one elsewhere.
+ */
+class CompressGoldenTest {
+    private static final double[] BITS = {2.25, 2.5, 2.75, 3, 3.5, 4};
+    private static final double EVERYWHERE = 2.75;
+    private static final long SMALL_WEIGHTS = 500_000;
+    private static final int THREADS = 2;
+
+    @TempDir
+    private Path folder;
+
+    static List<Path> models() {
+        return SharedData.models();
+    }
+
+    @ParameterizedTest
+    @MethodSource("models")
+    void everyBudgetIsMetAndPlannedToTheByte(Path model) throws Exception {
+        Optional<Path> costs = Optional.of(folder.resolve("costs.json"));
+        for (double bits : BITS) {
+            JobRequest request = Jobs.request(model, new Budget.BitsPerWeight(bits), costs, OptionalLong.empty());
+            JobResult plan = Jobs.plan(request, THREADS);
+            requireBudgetMet(plan, bits);
+            requireNoUniformFormatIsBetter(plan);
+            report(model, bits, plan);
+            if (plan.weights() <= SMALL_WEIGHTS || bits == EVERYWHERE) {
+                Path output = folder.resolve("output-" + bits);
+                JobResult done = Jobs.compress(request, output, false, THREADS);
+                requireAsPlanned(done, plan);
+                assertThat(Jobs.bytes(output)).isEqualTo(plan.outputBytes());
+                assertThat(Verifier.verify(output)).isEmpty();
+            }
+        }
+        assertThat(Files.exists(costs.get())).isTrue();
+    }
+
+    private static void requireBudgetMet(JobResult plan, double bits) {
+        long budget = (long) Math.floor(bits * plan.weights() / 8);
+        assertThat(plan.budgetBytes()).isEqualTo(budget);
+        assertThat(plan.bytes()).isLessThanOrEqualTo(budget);
+        assertThat(plan.bytes() >= 0.995 * budget || plan.budgetNote().isPresent())
+                .as("%d of %d bytes, note %s", plan.bytes(), budget, plan.budgetNote())
+                .isTrue();
+        assertThat(plan.matrices().stream().mapToLong(MatrixResult::bytes).sum())
+                .isEqualTo(plan.bytes());
+        assertThat(plan.bound()).isBetween(0.0, plan.objective());
+        assertThat(plan.gap()).isBetween(0.0, 5e-5);
+    }
+
+    private static void requireNoUniformFormatIsBetter(JobResult plan) {
+        for (UniformFormat uniform : plan.uniform()) {
+            assertThat(uniform.bytes()).isLessThanOrEqualTo(plan.budgetBytes());
+            assertThat(plan.objective()).as("against " + uniform).isLessThanOrEqualTo(uniform.objective());
+        }
+    }
+
+    private static void requireAsPlanned(JobResult done, JobResult plan) {
+        assertThat(done.bytes()).isEqualTo(plan.bytes());
+        assertThat(done.outputBytes()).isEqualTo(plan.outputBytes());
+        assertThat(done.objective()).isEqualTo(plan.objective());
+        assertThat(done.relativeError().getAsDouble())
+                .isLessThanOrEqualTo(plan.relativeError().getAsDouble());
+        for (int i = 0; i < plan.matrices().size(); i++) {
+            MatrixResult planned = plan.matrices().get(i);
+            MatrixResult made = done.matrices().get(i);
+            assertThat(made)
+                    .usingRecursiveComparison()
+                    .ignoringFields("relativeError")
+                    .isEqualTo(planned);
+            assertThat(made.relativeError().getAsDouble())
+                    .as(made.name())
+                    .isLessThanOrEqualTo(planned.relativeError().getAsDouble());
+        }
+    }
+
+    private static void report(Path model, double bits, JobResult plan) {
+        long ranked =
+                plan.matrices().stream().filter(matrix -> matrix.rank() > 0).count();
+        int largest =
+                plan.matrices().stream().mapToInt(MatrixResult::rank).max().orElseThrow();
+        UniformFormat uniform = plan.uniform().isEmpty() ? null : plan.uniform().getFirst();
+        System.out.printf(
+                java.util.Locale.ROOT,
+                "%s at %.2f: %.4f bits, error %.5f, uniform %s, rank > 0 in %d of %d (at most %d), %.1f s%n",
+                model.getFileName(),
+                bits,
+                plan.bitsPerWeight(),
+                plan.relativeError().getAsDouble(),
+                uniform == null
+                        ? "none"
+                        : String.format(
+                                java.util.Locale.ROOT,
+                                "%.5f (%s)",
+                                uniform.relativeError().getAsDouble(),
+                                uniform.format()),
+                ranked,
+                plan.matrices().size(),
+                largest,
+                plan.seconds());
+    }
+}

@@ -1,0 +1,63 @@
+package dev.lowbit.jobs.compress;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.lowbit.jobs.MethodOptions.Budget;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** The same bytes, whatever runs the job: hashes of whole output directories. */
+class DeterminismTest {
+    private static final double BITS = 2.6;
+
+    @TempDir
+    private Path folder;
+
+    private Path model;
+    private Map<String, String> expected;
+
+    @BeforeEach
+    void compressOnce() {
+        model = SmallModel.llama().write(folder.resolve("model"));
+        JobResult result = Jobs.compress(Jobs.request(model, BITS), folder.resolve("expected"), false, 1);
+        assertThat(result.matrices()).anyMatch(matrix -> matrix.rank() > 0);
+        expected = Jobs.digests(folder.resolve("expected"));
+        assertThat(expected).containsKeys("model.safetensors", "lowbit.json", "lowbit.json.sha256");
+    }
+
+    @Test
+    void threadsMemoryCapsAndACostTableDoNotMatter() {
+        Optional<Path> costs = Optional.of(folder.resolve("costs.json"));
+        int run = 0;
+        for (int threads = 1; threads <= 3; threads++) {
+            for (long cap : new long[] {2L << 30, 8L << 30}) {
+                Path output = folder.resolve("run-" + run++);
+                JobRequest request = Jobs.request(model, new Budget.BitsPerWeight(BITS), costs, OptionalLong.of(cap));
+                Jobs.compress(request, output, false, threads);
+                assertThat(Jobs.digests(output)).as(threads + " threads").isEqualTo(expected);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"128, 1, 1GiB", "256, 2, 2GiB", "512, 3, 3GiB"})
+    void vectorWidthsDoNotMatter(int vectorBits, int threads, String memory) throws Exception {
+        Path output = folder.resolve("child");
+        List<String> args = new ArrayList<>(Jobs.arguments(model, BITS, output));
+        args.addAll(List.of("--threads", Integer.toString(threads), "--memory", memory, "--quiet"));
+        Path log = folder.resolve("log");
+        int code = ChildJvm.run(log, List.of("-Dlowbit.vector.bits=" + vectorBits), args);
+        assertThat(code).as(Files.readString(log)).isZero();
+        assertThat(Jobs.digests(output)).isEqualTo(expected);
+    }
+}

@@ -1,0 +1,77 @@
+package dev.lowbit.jobs.compress;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A job that is killed without warning goes on where it was and gives the bytes of an uninterrupted run. */
+class KillAndResumeTest {
+    private static final int KILLS = 20;
+    private static final double BITS = 2.6;
+
+    /** A process that lives a second is quicker without the optimising compiler, and that needs scalar kernels. */
+    private static final List<String> FLAGS = List.of("-Dlowbit.vector.bits=0", "-XX:TieredStopAtLevel=1");
+
+    @TempDir
+    private Path folder;
+
+    @Test
+    void twentyKillsAtRandomMoments() throws Exception {
+        long seed = System.nanoTime();
+        System.out.println("KillAndResumeTest seed " + seed);
+        Random random = new Random(seed);
+        Path model = SmallModel.llama().write(folder.resolve("model"));
+        long start = System.nanoTime();
+        Path whole = folder.resolve("whole");
+        Path log = folder.resolve("log");
+        assertThat(ChildJvm.run(log, FLAGS, Jobs.arguments(model, BITS, whole)))
+                .as(Files.readString(log))
+                .isZero();
+        long wholeMillis = (System.nanoTime() - start) / 1_000_000;
+        Map<String, String> expected = Jobs.digests(whole);
+
+        int killed = 0;
+        int outputs = 0;
+        while (killed < KILLS) {
+            Path output = folder.resolve("output-" + outputs++);
+            int kills = 1 + random.nextInt(4);
+            boolean finished = false;
+            for (int kill = 0; kill < kills && !finished; kill++) {
+                List<String> args = new ArrayList<>(Jobs.arguments(model, BITS, output));
+                if (kill > 0) {
+                    args.add("--resume");
+                }
+                Process child = ChildJvm.start(log, FLAGS, args);
+                // from the first sign of work on, so that the kill hits the job and not the start of the JVM
+                Path sign = kill == 0 ? output.resolveSibling(output.getFileName() + ".partial") : folder;
+                while (child.isAlive() && !Files.exists(sign)) {
+                    Thread.sleep(5);
+                }
+                finished = child.waitFor(random.nextLong(wholeMillis), TimeUnit.MILLISECONDS);
+                child.destroyForcibly().waitFor();
+                killed += finished ? 0 : 1;
+                if (finished) {
+                    assertThat(child.exitValue()).as(Files.readString(log)).isZero();
+                }
+            }
+            if (!finished) {
+                List<String> args = new ArrayList<>(Jobs.arguments(model, BITS, output));
+                args.add("--resume");
+                assertThat(ChildJvm.run(log, FLAGS, args))
+                        .as(Files.readString(log))
+                        .isZero();
+            }
+            assertThat(Jobs.digests(output)).as("seed " + seed).isEqualTo(expected);
+            assertThat(Files.exists(output.resolveSibling(output.getFileName() + ".partial")))
+                    .isFalse();
+        }
+    }
+}
