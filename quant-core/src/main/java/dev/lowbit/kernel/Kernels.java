@@ -6,9 +6,10 @@ import java.lang.foreign.MemorySegment;
  * The verbs on plain dense floats. Every operand is a segment of native-order floats plus an offset and a length, both
  * counted in floats, so that a verb works on any slice of a matrix. Segments are checked by their own bounds.
  *
- * <p>Sums are formed in double: the SIMD form keeps 16 virtual lanes (element i belongs to lane i mod 16) that are
- * combined in one fixed tree, so its bits are the same for every SIMD width; the scalar form adds in plain order and
- * agrees within rounding.
+ * <p>Sums are formed in double. In {@link VectorKernels} their order is fixed, so that the bits are the same for every SIMD
+ * width: element i of the whole sixteens belongs to virtual lane i mod 16; the lanes are combined as four groups of four,
+ * {@code (l0+l2)+(l1+l3)} each, and the groups as {@code (g0+g1)+(g2+g3)}; what is left behind the last whole sixteen is
+ * added one by one. {@link ScalarKernels} adds in plain order and agrees within rounding.
  */
 public interface Kernels {
     /** The implementation in use, chosen once by {@link KernelLookup}. */
@@ -19,14 +20,10 @@ public interface Kernels {
     /** max |x_i|, 0 for an empty slice; NaN when a value is NaN. x is not modified. */
     float absMax(MemorySegment x, long offset, long length);
 
-    /** The first index (relative to offset) of a NaN or an infinity, or -1. x is not modified. */
-    long firstNonFinite(MemorySegment x, long offset, long length);
-
-    /** Sum of x_i. x is not modified. */
-    double sum(MemorySegment x, long offset, long length);
-
     /** Sum of x_i^2. x is not modified. */
-    double sumOfSquares(MemorySegment x, long offset, long length);
+    default double sumOfSquares(MemorySegment x, long offset, long length) {
+        return dot(x, offset, x, offset, length);
+    }
 
     /** Sum of a_i * b_i. Neither is modified. */
     double dot(MemorySegment a, long aOffset, MemorySegment b, long bOffset, long length);
@@ -50,28 +47,8 @@ public interface Kernels {
     /** x_i = alpha * x_i. x is modified. */
     void scale(float alpha, MemorySegment x, long offset, long length);
 
-    /** out_i = a_i + b_i. out is modified and may be the same slice as a or b, not an overlapping one. */
-    void add(
-            MemorySegment a,
-            long aOffset,
-            MemorySegment b,
-            long bOffset,
-            MemorySegment out,
-            long outOffset,
-            long length);
-
     /** out_i = a_i - b_i. out is modified and may be the same slice as a or b, not an overlapping one. */
     void subtract(
-            MemorySegment a,
-            long aOffset,
-            MemorySegment b,
-            long bOffset,
-            MemorySegment out,
-            long outOffset,
-            long length);
-
-    /** out_i = a_i * b_i. out is modified and may be the same slice as a or b, not an overlapping one. */
-    void multiply(
             MemorySegment a,
             long aOffset,
             MemorySegment b,
@@ -83,7 +60,7 @@ public interface Kernels {
 
 /** Delays the choice until the first use. */
 final class KernelsHolder {
-    static final Kernels CHOSEN = KernelLookup.choose(ScalarKernels::new, ScalarKernels::new);
+    static final Kernels CHOSEN = KernelLookup.choose(ScalarKernels::new, VectorKernels::new);
 
     private KernelsHolder() {}
 }

@@ -17,35 +17,6 @@ public final class ScalarKernels implements Kernels {
     }
 
     @Override
-    public long firstNonFinite(MemorySegment x, long offset, long length) {
-        for (long i = 0; i < length; i++) {
-            if (!Float.isFinite(x.getAtIndex(FLOAT, offset + i))) {
-                return i;
-            }
-        }
-        return -1;
-    }
-
-    @Override
-    public double sum(MemorySegment x, long offset, long length) {
-        double sum = 0;
-        for (long i = 0; i < length; i++) {
-            sum += x.getAtIndex(FLOAT, offset + i);
-        }
-        return sum;
-    }
-
-    @Override
-    public double sumOfSquares(MemorySegment x, long offset, long length) {
-        double sum = 0;
-        for (long i = 0; i < length; i++) {
-            double value = x.getAtIndex(FLOAT, offset + i);
-            sum += value * value;
-        }
-        return sum;
-    }
-
-    @Override
     public double dot(MemorySegment a, long aOffset, MemorySegment b, long bOffset, long length) {
         double sum = 0;
         for (long i = 0; i < length; i++) {
@@ -97,21 +68,6 @@ public final class ScalarKernels implements Kernels {
     }
 
     @Override
-    public void add(
-            MemorySegment a,
-            long aOffset,
-            MemorySegment b,
-            long bOffset,
-            MemorySegment out,
-            long outOffset,
-            long length) {
-        for (long i = 0; i < length; i++) {
-            float value = a.getAtIndex(FLOAT, aOffset + i) + b.getAtIndex(FLOAT, bOffset + i);
-            out.setAtIndex(FLOAT, outOffset + i, value);
-        }
-    }
-
-    @Override
     public void subtract(
             MemorySegment a,
             long aOffset,
@@ -122,21 +78,6 @@ public final class ScalarKernels implements Kernels {
             long length) {
         for (long i = 0; i < length; i++) {
             float value = a.getAtIndex(FLOAT, aOffset + i) - b.getAtIndex(FLOAT, bOffset + i);
-            out.setAtIndex(FLOAT, outOffset + i, value);
-        }
-    }
-
-    @Override
-    public void multiply(
-            MemorySegment a,
-            long aOffset,
-            MemorySegment b,
-            long bOffset,
-            MemorySegment out,
-            long outOffset,
-            long length) {
-        for (long i = 0; i < length; i++) {
-            float value = a.getAtIndex(FLOAT, aOffset + i) * b.getAtIndex(FLOAT, bOffset + i);
             out.setAtIndex(FLOAT, outOffset + i, value);
         }
     }
