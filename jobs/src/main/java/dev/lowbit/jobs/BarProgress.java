@@ -37,7 +37,13 @@ final class BarProgress implements ProgressListener {
 
             @Override
             public void close() {
+                // the bar waits for its last line, and an interrupt would end that wait: the next line would mix with
+                // it
+                boolean interrupted = Thread.interrupted();
                 bar.close();
+                if (interrupted) {
+                    Thread.currentThread().interrupt();
+                }
             }
         };
     }

@@ -33,7 +33,8 @@ final class FailureMessage {
         // who wrapped it often knows the path; the bare cause does not
         boolean wrapped =
                 outer instanceof UncheckedIOException && !outer.getMessage().equals(e.toString());
-        String detail = oneLine(wrapped ? outer.getMessage() : e.getMessage());
+        String detail =
+                oneLine(wrapped ? outer.getMessage() : e.getMessage()).replaceAll("\\bjava(\\.\\w+)+Exception: ", "");
         String lower = detail.toLowerCase(Locale.ROOT);
         if (lower.contains("no space left") || lower.contains("quota exceeded")) {
             return "disk full: " + detail + "; free space or choose another directory, then run the command again";

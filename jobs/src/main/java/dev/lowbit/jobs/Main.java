@@ -1,6 +1,7 @@
 package dev.lowbit.jobs;
 
 import dev.lowbit.jobs.commands.CompressCommand;
+import dev.lowbit.jobs.commands.DemoCommand;
 import dev.lowbit.jobs.commands.DoctorCommand;
 import dev.lowbit.jobs.commands.ExportCommand;
 import dev.lowbit.jobs.commands.InspectCommand;
@@ -15,6 +16,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.function.Function;
+import java.util.regex.Pattern;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
@@ -35,6 +37,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
 public final class Main implements Callable<Integer> {
     /** To add a command: one class, one line here. */
     private static final List<Function<Console, Callable<Integer>>> COMMANDS = List.of(
+            DemoCommand::new,
             CompressCommand::new,
             PlanCommand::new,
             InspectCommand::new,
@@ -94,10 +97,7 @@ public final class Main implements Callable<Integer> {
 
     private static int run(String[] args, Console console) {
         Main main = new Main();
-        CommandLine commandLine = new CommandLine(main);
-        for (Function<Console, Callable<Integer>> command : COMMANDS) {
-            commandLine.addSubcommand(command.apply(console));
-        }
+        CommandLine commandLine = commandLine(main, console);
         commandLine
                 .setOut(writer(console.out()))
                 .setErr(writer(console.err()))
@@ -118,6 +118,19 @@ public final class Main implements Callable<Integer> {
         }
         console.err().flush();
         return code;
+    }
+
+    /** The whole tree of commands, for running and for checking the documentation. */
+    static CommandLine commandLine(Console console) {
+        return commandLine(new Main(), console);
+    }
+
+    private static CommandLine commandLine(Main main, Console console) {
+        CommandLine commandLine = new CommandLine(main);
+        for (Function<Console, Callable<Integer>> command : COMMANDS) {
+            commandLine.addSubcommand(command.apply(console));
+        }
+        return commandLine.registerConverter(Pattern.class, OptionValues::pattern);
     }
 
     @Override

@@ -29,7 +29,7 @@ public final class MethodOptions {
     @Option(
             names = "--method",
             paramLabel = "NAME",
-            defaultValue = "lq-lora",
+            defaultValue = Methods.DEFAULT,
             description = "Compression method (default: ${DEFAULT-VALUE}).")
     private String method;
 

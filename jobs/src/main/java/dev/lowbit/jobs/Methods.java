@@ -7,6 +7,9 @@ import java.util.ServiceLoader;
 
 /** The compression methods on the class path. */
 public final class Methods {
+    /** The method of a command that was told none. */
+    public static final String DEFAULT = "lq-lora";
+
     private Methods() {}
 
     /** Names of all methods found, sorted. */

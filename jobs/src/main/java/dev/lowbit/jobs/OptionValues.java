@@ -2,8 +2,11 @@ package dev.lowbit.jobs;
 
 import dev.lowbit.budget.BitBudget;
 import dev.lowbit.error.InvalidRequestException;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.TypeConversionException;
 
 /** Values of options that need more than a conversion; a bad one is a usage error which names its option. */
 final class OptionValues {
@@ -18,6 +21,15 @@ final class OptionValues {
             throw new ParameterException(command.commandLine(), option + ": " + e.getMessage());
         }
         return atLeast(command, option, bytes, 1);
+    }
+
+    /** A regular expression. */
+    static Pattern pattern(String text) {
+        try {
+            return Pattern.compile(text);
+        } catch (PatternSyntaxException e) {
+            throw new TypeConversionException("'" + text + "' is no regular expression: " + e.getDescription());
+        }
     }
 
     static long atLeast(CommandSpec command, String option, long value, long least) {

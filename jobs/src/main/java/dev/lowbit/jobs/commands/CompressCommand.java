@@ -4,12 +4,14 @@ import dev.lowbit.jobs.Console;
 import dev.lowbit.jobs.ExitCodes;
 import dev.lowbit.jobs.JsonOutput;
 import dev.lowbit.jobs.MethodOptions;
+import dev.lowbit.jobs.ReportOptions;
 import dev.lowbit.jobs.RunOptions;
 import dev.lowbit.jobs.WorkerPool;
 import dev.lowbit.jobs.compress.CompressJob;
 import dev.lowbit.jobs.compress.JobRequest;
 import dev.lowbit.jobs.compress.JobResult;
 import dev.lowbit.jobs.compress.ResultTable;
+import dev.lowbit.jobs.report.HtmlReport;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -39,6 +41,9 @@ public final class CompressCommand implements Callable<Integer> {
     @Mixin
     private RunOptions runOptions;
 
+    @Mixin
+    private ReportOptions reportOptions;
+
     public CompressCommand(Console console) {
         this.console = console;
     }
@@ -47,10 +52,18 @@ public final class CompressCommand implements Callable<Integer> {
     public Integer call() {
         JobRequest request = JobRequest.of(model, methodOptions, runOptions);
         console.interruptHint("run the same command with --resume to continue");
+        reportOptions.requireWritable(output);
         JobResult result;
         try (WorkerPool pool = runOptions.openWorkers()) {
             result = CompressJob.run(request, output, resume, pool.workers(), console.progress(runOptions));
         }
+        reportOptions
+                .report()
+                .ifPresent(file -> HtmlReport.write(
+                        file,
+                        result,
+                        model.toAbsolutePath().normalize().getFileName().toString(),
+                        runOptions.threads()));
         if (runOptions.json()) {
             JsonOutput.write(console.out(), result);
         } else {

@@ -38,9 +38,9 @@ public record SyntheticModel(
         }
     }
 
-    /** The model of {@code lowbit demo}: 1.8 million weights, compressed in seconds. */
+    /** The model of {@code lowbit demo}: a million weights, compressed in seconds. */
     public static SyntheticModel small() {
-        return new SyntheticModel(4, 192, 512, 6, 2, 512, DType.BF16, GIB);
+        return new SyntheticModel(3, 160, 448, 4, 2, 512, DType.BF16, GIB);
     }
 
     /** As many layers as fit {@code bytes}, with matrices of at most 4096 x 4096: what a memory cap is proven on. */

@@ -1,0 +1,140 @@
+package dev.lowbit.jobs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.TreeSet;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import picocli.CommandLine;
+import picocli.CommandLine.Model.OptionSpec;
+import tools.jackson.databind.DeserializationFeature;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/** What every command owes: help, documentation, and one JSON document on stdout. */
+class CommandLineTest {
+    private static final JsonMapper STRICT = JsonMapper.builder()
+            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+            .build();
+
+    @TempDir
+    private Path folder;
+
+    private static CommandLine commandLine() {
+        PrintStream nothing = new PrintStream(OutputStream.nullOutputStream());
+        return Main.commandLine(new Console(nothing, nothing, false));
+    }
+
+    static Stream<String> commands() {
+        return new TreeSet<>(commandLine().getSubcommands().keySet()).stream();
+    }
+
+    @ParameterizedTest
+    @MethodSource("commands")
+    void helpExplainsAndSucceeds(String command) {
+        Lowbit run = Lowbit.run(command, "--help");
+        assertThat(run.code()).isZero();
+        assertThat(run.err()).isEmpty();
+        assertThat(run.out()).startsWith("Usage: lowbit " + command + " ");
+        assertThat(run.out().lines()).allMatch(line -> line.length() <= 100);
+        CommandLine.Model.CommandSpec spec =
+                commandLine().getSubcommands().get(command).getCommandSpec();
+        assertThat(spec.options())
+                .allSatisfy(option -> assertThat(option.description())
+                        .as(option.longestName())
+                        .isNotEmpty());
+        assertThat(spec.positionalParameters())
+                .allSatisfy(parameter -> assertThat(parameter.description()).isNotEmpty());
+    }
+
+    @Test
+    void helpListsEveryCommand() {
+        assertThat(Lowbit.run("--help").out()).contains(commands().toList());
+    }
+
+    /** docs/commands.md has a section for every command that names every option of it. */
+    @ParameterizedTest
+    @MethodSource("commands")
+    void everyOptionIsDocumented(String command) throws IOException {
+        String documentation =
+                Files.readString(Path.of(System.getProperty("lowbit.root", ".."), "docs", "commands.md"));
+        int start = documentation.indexOf("\n## lowbit " + command + "\n");
+        assertThat(start).as("section of " + command).isPositive();
+        int end = documentation.indexOf("\n## ", start + 1);
+        String section = documentation.substring(start, end < 0 ? documentation.length() : end);
+        String common = documentation.substring(0, documentation.indexOf("\n## lowbit "));
+        for (OptionSpec option :
+                commandLine().getSubcommands().get(command).getCommandSpec().options()) {
+            assertThat(section + common).contains("`" + option.longestName());
+        }
+    }
+
+    @Test
+    void jsonIsOneDocumentAndNothingElse() {
+        Path model = SampleModels.llama(folder.resolve("model"));
+        Path good = folder.resolve("good");
+        List<Object[]> commands = List.of(
+                new Object[] {"compress", model, "--out", good, "--bits", 9, "--min-rank", 1, "--json"},
+                new Object[] {"plan", model, "--bits", 9, "--json"},
+                new Object[] {"inspect", model, "--json"},
+                new Object[] {"inspect", good, "--json"},
+                new Object[] {"verify", good, "--json"},
+                new Object[] {"verify", model, "--all", "--json"},
+                new Object[] {"export", good, "--to", "safetensors", "--out", folder.resolve("e"), "--json"},
+                new Object[] {"export", good, "--to", "peft", "--out", folder.resolve("p"), "--json"},
+                new Object[] {"doctor", "--json"});
+        for (Object[] command : commands) {
+            Lowbit run = Lowbit.run(command);
+            assertThat(run.code()).as(run.err()).isZero();
+            JsonNode document = STRICT.readTree(run.out());
+            assertThat(document.isObject()).isTrue();
+            assertThat(run.out()).doesNotContain("null", "NaN", "Infinity");
+        }
+    }
+
+    /** The fields that product promises, and that matrices add up to the total exactly. */
+    @Test
+    void inspectAndCompressAgree() {
+        Path model = SampleModels.llama(folder.resolve("model"));
+        Path out = folder.resolve("good");
+        JsonNode job = STRICT.readTree(Lowbit.run("compress", model, "--out", out, "--bits", 5, "--rank", 4, "--json")
+                .out());
+        JsonNode inspected =
+                STRICT.readTree(Lowbit.run("inspect", out, "--json").out());
+        for (String field : List.of(
+                "weights",
+                "bitsPerWeight",
+                "bytes",
+                "outputBytes",
+                "relativeError",
+                "objective",
+                "bound",
+                "gap",
+                "paperBitsPerWeight")) {
+            assertThat(inspected.get(field)).as(field).isEqualTo(job.get(field));
+        }
+        long bytes = 0;
+        for (int i = 0; i < inspected.get("matrices").size(); i++) {
+            JsonNode matrix = inspected.get("matrices").get(i);
+            bytes += matrix.get("bytes").asLong();
+            for (String field : List.of(
+                    "name", "rows", "columns", "method", "format", "rank", "bytes", "bitsPerWeight", "relativeError")) {
+                assertThat(matrix.get(field))
+                        .as(field)
+                        .isEqualTo(job.get("matrices").get(i).get(field));
+            }
+        }
+        assertThat(bytes).isEqualTo(inspected.get("bytes").asLong());
+        assertThat(DirectorySize.bytes(out))
+                .isEqualTo(inspected.get("outputBytes").asLong());
+    }
+}

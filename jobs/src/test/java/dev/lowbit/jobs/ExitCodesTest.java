@@ -1,0 +1,207 @@
+package dev.lowbit.jobs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.params.provider.Arguments.arguments;
+
+import dev.lowbit.tensor.FloatMatrix;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** The table of exit codes, each code by real runs of the command; {@code @x} stands for a file of the fixture. */
+class ExitCodesTest {
+    @TempDir
+    private static Path fixture;
+
+    @BeforeAll
+    static void makeFixture() throws IOException {
+        Path model = SampleModels.llama(fixture.resolve("model"));
+        SampleModels.compressed(model, fixture.resolve("good"), 0);
+        Path damaged = SampleModels.compressed(model, fixture.resolve("damaged"), 0);
+        flipLastBit(damaged.resolve("config.json"));
+        Path lost = SampleModels.compressed(model, fixture.resolve("lost"), 0);
+        Files.delete(lost.resolve("lowbit.json"));
+        Files.writeString(fixture.resolve("text.safetensors"), "this is no model, though it is called one");
+        Files.writeString(fixture.resolve("file"), "a file");
+        Files.createDirectory(fixture.resolve("empty"));
+        byte[] zip = {'P', 'K', 3, 4, 20, 0, 0, 0, 8, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+        Files.write(fixture.resolve("pytorch_model.bin"), zip);
+        Files.write(fixture.resolve("renamed.safetensors"), zip);
+        try (FloatMatrix matrix = FloatMatrix.allocate(8, 8)) {
+            matrix.set(3, 5, Float.NaN);
+            SampleModels.single(fixture.resolve("nan.safetensors"), matrix);
+        }
+    }
+
+    private static void flipLastBit(Path file) throws IOException {
+        byte[] bytes = Files.readAllBytes(file);
+        bytes[bytes.length - 1] ^= 1;
+        Files.write(file, bytes);
+    }
+
+    static List<Arguments> failures() {
+        return List.of(
+                arguments(2, "", "a command is needed"),
+                arguments(2, "bogus", "bogus"),
+                arguments(2, "inspect @good --bogus", "--bogus"),
+                arguments(2, "inspect", "PATH"),
+                arguments(2, "compress @model --bits 3", "--out"),
+                arguments(2, "compress @model --out @new", "neither of --bits and --size"),
+                arguments(2, "compress @model --out @new --bits 3 --size 1MB", "both of --bits and --size"),
+                arguments(2, "compress @model --out @new --bits -1", "--bits -1.0: a positive number"),
+                arguments(2, "compress @model --out @new --bits 3 --threads 0", "--threads 0: at least 1"),
+                arguments(2, "compress @model --out @new --bits 3 --memory much", "--memory"),
+                arguments(2, "compress @model --out @new --bits 3 --skip [", "--skip"),
+                arguments(
+                        2, "compress @model --out @new --bits 3 --skip nothing_has_this_name", "nothing_has_this_name"),
+                arguments(2, "compress @model --out @new --bits 3 --method magic", "choose one of lq-lora"),
+                arguments(2, "compress @model --out @new --bits 3 --rank 2 --min-rank 4", "--min-rank 4"),
+                arguments(2, "compress @model --out @new --bits 3 --device tpu", "choose cpu or cuda"),
+                arguments(2, "compress @model --out @new --bits 3 --report @no/such/r.html", "existing directory"),
+                arguments(2, "plan @model", "neither of --bits and --size"),
+                arguments(2, "export @good --to gguf --out @new", "--to"),
+                arguments(2, "export @model --to safetensors --out @new", "lowbit.json"),
+                arguments(3, "inspect @text.safetensors", "text.safetensors"),
+                arguments(3, "verify @text.safetensors", ""),
+                arguments(3, "verify --all @nan.safetensors", ""),
+                arguments(3, "compress @nan.safetensors --out @new --bits 4", "row 3"),
+                arguments(3, "inspect @empty", "is empty"),
+                arguments(3, "export @damaged --to safetensors --out @new", "damaged"),
+                arguments(4, "inspect @pytorch_model.bin", "pickle"),
+                arguments(4, "compress @renamed.safetensors --out @new --bits 3", "pickle"),
+                arguments(5, "compress @model --out @new --bits 0.5", "smallest"),
+                arguments(5, "compress @model --out @good --bits 3", "good"),
+                arguments(5, "compress @model --out @new --bits 4 --memory 1MiB", "--memory"),
+                arguments(5, "export @good --to safetensors --out @empty/../good", "exists"),
+                arguments(6, "inspect @absent", "absent"),
+                arguments(6, "verify @absent", "absent"),
+                arguments(6, "compress @absent --out @new --bits 3", "absent"),
+                arguments(6, "compress @model --out @file/x --bits 4", "file"),
+                arguments(6, "export @good --to safetensors --out @file/x", "file"),
+                arguments(7, "compress @model --out @new --bits 3 --device cuda", "--device cuda"),
+                arguments(7, "plan @model --bits 3 --device cuda", "--device cuda"),
+                arguments(8, "verify @damaged", ""),
+                arguments(8, "verify @lost", ""));
+    }
+
+    @ParameterizedTest(name = "{0}: lowbit {1}")
+    @MethodSource("failures")
+    void eachFaultHasItsCodeAndOneLine(int code, String command, String says) {
+        Lowbit run = run(command);
+        assertThat(run.code()).as(run.err() + run.out()).isEqualTo(code);
+        List<String> lines =
+                run.err().lines().filter(line -> line.startsWith("lowbit")).toList();
+        if (says.isEmpty()) {
+            assertThat(run.out().lines().count()).as("findings on stdout").isGreaterThanOrEqualTo(2);
+        } else {
+            assertThat(lines).hasSize(1);
+            assertThat(lines.getFirst()).contains(says).doesNotContain("Exception");
+        }
+        assertThat(fixture.resolve("new")).doesNotExist();
+        assertThat(run.err()).doesNotContain("\tat ");
+    }
+
+    @ParameterizedTest(name = "lowbit {0}")
+    @MethodSource
+    void success(String command) {
+        Lowbit run = run(command);
+        assertThat(run.err()).isEmpty();
+        assertThat(run.code()).isZero();
+        assertThat(run.out()).isNotBlank();
+    }
+
+    static Stream<String> success() {
+        return Stream.of(
+                "--help",
+                "--version",
+                "inspect @model --quiet",
+                "inspect @good",
+                "verify @good",
+                "verify @model --quiet",
+                "verify --all @model --quiet",
+                "plan @model --bits 4 --quiet");
+    }
+
+    private static Lowbit run(String command) {
+        Object[] words = command.isEmpty()
+                ? new Object[0]
+                : Arrays.stream(command.split(" "))
+                        .map(word -> word.startsWith("@") ? fixture.resolve(word.substring(1)) : word)
+                        .toArray();
+        return Lowbit.run(words);
+    }
+
+    @Test
+    void interruptedIs130AndCanBeResumed() {
+        Path out = fixture.resolve("interrupted");
+        Thread.currentThread().interrupt();
+        Lowbit run = run("compress @model --bits 9 --threads 1 --quiet --out @interrupted");
+        assertThat(Thread.interrupted() || run.code() == ExitCodes.INTERRUPTED).isTrue();
+        assertThat(run.code()).isEqualTo(ExitCodes.INTERRUPTED);
+        assertThat(run.err()).contains("interrupted");
+        assertThat(out).doesNotExist();
+        assertThat(run("compress @model --bits 9 --threads 1 --quiet --resume --out @interrupted")
+                        .code())
+                .isZero();
+        assertThat(out).exists();
+    }
+
+    @Test
+    void debugAddsTheStack() {
+        Lowbit run = run("inspect @absent --debug");
+        assertThat(run.code()).isEqualTo(ExitCodes.IO);
+        assertThat(run.err()).contains("\tat dev.lowbit.");
+    }
+
+    /** Disk full on stdout must not look like success. */
+    @Test
+    void unwritableStandardOutputIsAnIoFault() {
+        PrintStream full = new PrintStream(
+                new OutputStream() {
+                    @Override
+                    public void write(int b) throws IOException {
+                        throw new IOException("No space left on device");
+                    }
+                },
+                true,
+                StandardCharsets.UTF_8);
+        String[] words = {"inspect", fixture.resolve("model").toString(), "--json"};
+        assertThat(Main.run(words, full, new PrintStream(OutputStream.nullOutputStream())))
+                .isEqualTo(ExitCodes.IO);
+    }
+
+    /** In Turkish, upper and lower case of i are different letters, and some locales have digits of their own. */
+    @ParameterizedTest
+    @MethodSource
+    void sameOutputInEveryLocale(String locale) {
+        Locale before = Locale.getDefault();
+        String expected = run("inspect @good").out();
+        try {
+            Locale.setDefault(Locale.forLanguageTag(locale));
+            assertThat(run("inspect @good").out()).isEqualTo(expected);
+            Lowbit job = run("compress @model --bits 9 --rank 2 --threads 1 --quiet --out @" + locale);
+            assertThat(job.code()).as(job.err()).isZero();
+            assertThat(fixture.resolve(locale).resolve("lowbit.json"))
+                    .hasSameBinaryContentAs(fixture.resolve("good").resolve("lowbit.json"));
+        } finally {
+            Locale.setDefault(before);
+        }
+    }
+
+    static Stream<String> sameOutputInEveryLocale() {
+        return Stream.of("tr-TR", "ar-EG-u-nu-arab");
+    }
+}

@@ -1,0 +1,91 @@
+package dev.lowbit.jobs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.lowbit.checkpoint.SafetensorsWriter;
+import dev.lowbit.jobs.demo.SyntheticCheckpoint;
+import dev.lowbit.jobs.demo.SyntheticModel;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.tensor.DType;
+import dev.lowbit.tensor.FloatMatrix;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.random.RandomGenerator;
+
+/** Small models for tests of the command. */
+public final class SampleModels {
+    private SampleModels() {}
+
+    /** A sharded Llama of 2 layers with odd sizes. */
+    public static Path llama(Path folder) {
+        SyntheticCheckpoint.write(
+                folder, new SyntheticModel(2, 24, 40, 4, 2, 32, DType.F32, 1 << 14), 5, Workers.serial());
+        return folder;
+    }
+
+    /** Input-major matrices under the names of GPT-2, in half precision beside float biases, without config.json. */
+    public static Path gpt2(Path folder) {
+        RandomGenerator random = RandomGenerator.of("L64X128MixRandom");
+        List<SafetensorsWriter.Entry> entries = new ArrayList<>();
+        for (int i = 0; i < 2; i++) {
+            entries.add(new SafetensorsWriter.Entry("h." + i + ".attn.c_attn.weight", DType.F32, List.of(20L, 60L)));
+            entries.add(new SafetensorsWriter.Entry("h." + i + ".attn.c_attn.bias", DType.F32, List.of(60L)));
+            entries.add(new SafetensorsWriter.Entry("h." + i + ".attn.c_proj.weight", DType.F32, List.of(20L, 20L)));
+        }
+        try {
+            Files.createDirectories(folder);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        try (SafetensorsWriter writer =
+                SafetensorsWriter.create(folder.resolve("model.safetensors"), Map.of("format", "pt"), entries)) {
+            for (SafetensorsWriter.Entry entry : entries) {
+                float[] values = new float[Math.toIntExact(entry.bytes() / Float.BYTES)];
+                for (int j = 0; j < values.length; j++) {
+                    values[j] = (float) random.nextGaussian();
+                }
+                writer.write(MemorySegment.ofArray(values));
+            }
+            writer.finish();
+        }
+        return folder;
+    }
+
+    /** One matrix with these values as a whole checkpoint. */
+    public static Path single(Path file, FloatMatrix matrix) {
+        List<SafetensorsWriter.Entry> entries = List.of(new SafetensorsWriter.Entry(
+                "a.weight", DType.F32, List.of((long) matrix.rows(), (long) matrix.columns())));
+        try (SafetensorsWriter writer = SafetensorsWriter.create(file, Map.of(), entries)) {
+            writer.write(matrix.segment());
+            writer.finish();
+        }
+        return file;
+    }
+
+    /** Compresses with at least the given rank everywhere; fails the test when that fails. */
+    public static Path compressed(Path model, Path out, int minRank) {
+        Lowbit run = Lowbit.run(
+                "compress",
+                model,
+                "--out",
+                out,
+                "--bits",
+                9,
+                "--rank",
+                minRank + 2,
+                "--min-rank",
+                minRank,
+                "--quiet",
+                "--threads",
+                1);
+        assertThat(run.err()).isEmpty();
+        assertThat(run.code()).isZero();
+        return out;
+    }
+}
