@@ -176,6 +176,19 @@ class CompressedModelTest {
     }
 
     @Test
+    void aFileThatShrinksAfterOpeningIsNoticed() throws IOException {
+        try (CompressedModel model = CompressedModel.open(output)) {
+            Path file = output.resolve(model.entry(model.names().getFirst()).file());
+            byte[] bytes = Files.readAllBytes(file);
+            Files.write(file, java.util.Arrays.copyOf(bytes, bytes.length / 2));
+            assertThatThrownBy(() -> model.matrix(model.names().getFirst()))
+                    .isInstanceOfSatisfying(
+                            MalformedFileException.class,
+                            e -> assertThat(e.reason()).isEqualTo(Reason.FILE_CHANGED));
+        }
+    }
+
+    @Test
     void closingReleasesEverything() throws IOException {
         CompressedModel model = CompressedModel.open(output);
         QuantizedMatrix matrix = model.matrix(model.names().getFirst());

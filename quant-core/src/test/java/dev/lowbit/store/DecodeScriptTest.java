@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.lowbit.checkpoint.SafetensorsWriter;
 import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.dense.DenseMatrix;
 import dev.lowbit.tensor.DType;
 import dev.lowbit.tensor.FloatMatrix;
 import java.io.IOException;
@@ -56,12 +57,12 @@ class DecodeScriptTest {
                 .toString();
     }
 
-    /** All dequantized matrices as float32 in the source's orientation, as an export has them. */
-    private static void export(CompressedModel model, Path file) {
+    /** All dequantized matrices in the source's orientation, as an export has them. */
+    private static void export(CompressedModel model, DType type, Path file) {
         List<SafetensorsWriter.Entry> entries = model.manifest().matrices().stream()
                 .map(entry -> new SafetensorsWriter.Entry(
                         entry.name(),
-                        DType.F32,
+                        type,
                         entry.transposed()
                                 ? List.of((long) entry.columns(), (long) entry.rows())
                                 : List.of((long) entry.rows(), (long) entry.columns())))
@@ -76,7 +77,8 @@ class DecodeScriptTest {
                             turned.set(j, i, restored.get(i, j));
                         }
                     }
-                    writer.write((entry.transposed() ? turned : restored).segment());
+                    DenseMatrix rounded = DenseMatrix.of(entry.transposed() ? turned : restored, type);
+                    writer.write(rounded.parts().getFirst().bytes());
                 }
             }
             writer.finish();
@@ -116,13 +118,15 @@ class DecodeScriptTest {
         Path source = Files.createDirectory(temp.resolve("source"));
         TinyModels.write(source.resolve("model.safetensors"), entries, 3);
         Path output = TinyModels.compressModel(source, temp.resolve("out"), choices);
-        Path exported = temp.resolve("export.safetensors");
-        try (CompressedModel model = CompressedModel.open(output)) {
-            export(model, exported);
+        for (DType type : new DType[] {DType.F32, DType.F16, DType.BF16}) {
+            Path exported = temp.resolve(type + ".safetensors");
+            try (CompressedModel model = CompressedModel.open(output)) {
+                export(model, type, exported);
+            }
+            Run run = python(script(), output.toString(), "--compare", exported.toString());
+            assertThat(run.output()).contains(formats.length + " matrices, 0 bad");
+            assertThat(run.exitCode()).isZero();
         }
-        Run run = python(script(), output.toString(), "--compare", exported.toString());
-        assertThat(run.output()).contains(formats.length + " matrices, 0 bad");
-        assertThat(run.exitCode()).isZero();
     }
 
     @Test

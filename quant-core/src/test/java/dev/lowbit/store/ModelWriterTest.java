@@ -19,6 +19,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntConsumer;
 import java.util.function.LongConsumer;
@@ -177,7 +179,7 @@ class ModelWriterTest {
         Map<String, byte[]> expected =
                 TinyModels.contents(TinyModels.compressModel(model, temp.resolve("good"), choices));
         Random random = new Random(5);
-        for (int round = 0; round < 20; round++) {
+        for (int round = 0; round < 12; round++) {
             assertThat(runAndDieAt(14, true)).isTrue();
             Path matrices = temp.resolve("out.partial").resolve("matrices");
             Map<String, byte[]> done = TinyModels.contents(matrices);
@@ -311,10 +313,25 @@ class ModelWriterTest {
     }
 
     @Test
+    void matricesMayBeAddedByManyThreads() {
+        Map<String, byte[]> expected =
+                TinyModels.contents(TinyModels.compressModel(model, temp.resolve("good"), choices));
+        try (Checkpoint source = Checkpoint.open(model);
+                WorkDirectory work = WorkDirectory.open(output, false);
+                ModelWriter writer = ModelWriter.open(ModelLayout.of(source, TinyModels.JOB, choices), work);
+                ExecutorService executor = Executors.newFixedThreadPool(3)) {
+            Workers.on(executor, 3)
+                    .forEach(choices.size(), i -> TinyModels.addAll(writer, source, choices.subList(i, i + 1)));
+            writer.finish();
+        }
+        assertSame(expected, TinyModels.contents(output), "by three threads");
+    }
+
+    @Test
     void anInterruptIsADeathLikeAnyOther() {
         Map<String, byte[]> expected =
                 TinyModels.contents(TinyModels.compressModel(model, temp.resolve("good"), choices));
-        for (int moment = 2; moment < 30; moment += 3) {
+        for (int moment = 2; moment < 30; moment += 5) {
             int when = moment;
             AtomicInteger steps = new AtomicInteger();
             try {
