@@ -4,7 +4,7 @@ package dev.lowbit.checkpoint;
  * Compact JSON, written the way the safetensors reference writes it (no white space, only what must be escaped is), so that
  * a file that is read and written again keeps its bytes.
  */
-final class JsonText {
+public final class JsonText {
     private final StringBuilder text = new StringBuilder();
     private boolean first = true;
     private boolean afterName;
@@ -67,6 +67,11 @@ final class JsonText {
     }
 
     private void quote(String value) {
+        quote(value, text);
+    }
+
+    /** Appends a JSON string to {@code text}, which is modified: only what must be escaped is. */
+    public static void quote(String value, StringBuilder text) {
         text.append('"');
         for (int i = 0; i < value.length(); i++) {
             char c = value.charAt(i);

@@ -1,5 +1,6 @@
 package dev.lowbit.store;
 
+import dev.lowbit.checkpoint.JsonText;
 import java.nio.charset.StandardCharsets;
 import java.util.Locale;
 
@@ -58,13 +59,13 @@ final class Json {
 
     Json key(String name) {
         next();
-        quote(name);
+        JsonText.quote(name, text);
         text.append(": ");
         return this;
     }
 
     Json string(String value) {
-        quote(value);
+        JsonText.quote(value, text);
         return this;
     }
 
@@ -82,21 +83,6 @@ final class Json {
     Json measured(double value) {
         text.append(String.format(Locale.ROOT, "%24.16e", value));
         return this;
-    }
-
-    private void quote(String value) {
-        text.append('"');
-        for (int i = 0; i < value.length(); i++) {
-            char c = value.charAt(i);
-            if (c == '"' || c == '\\') {
-                text.append('\\').append(c);
-            } else if (c < ' ') {
-                text.append(String.format(Locale.ROOT, "\\u%04x", (int) c));
-            } else {
-                text.append(c);
-            }
-        }
-        text.append('"');
     }
 
     /** The document in UTF-8, ended by a line feed. */
