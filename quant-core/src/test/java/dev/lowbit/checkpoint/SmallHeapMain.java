@@ -1,6 +1,7 @@
 package dev.lowbit.checkpoint;
 
 import dev.lowbit.checkpoint.SafetensorsCases.Case;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
@@ -18,18 +19,23 @@ final class SmallHeapMain {
             }
             for (ReadPath path : ReadPath.values()) {
                 String outcome;
-                long start = System.nanoTime();
+                long start = cpuNanos();
                 try {
                     path.list(file, c.limits());
                     outcome = "accepted";
                 } catch (MalformedFileException e) {
                     outcome = e.reason().toString();
                 }
-                if (System.nanoTime() - start > LIMIT_NANOS) {
+                if (cpuNanos() - start > LIMIT_NANOS) {
                     outcome = "took longer than 10 s";
                 }
                 System.out.println(c.id() + " " + path + " " + outcome);
             }
         }
+    }
+
+    /** Time of this thread alone: on a machine that others use too, time on the wall says nothing about the reader. */
+    static long cpuNanos() {
+        return ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime();
     }
 }
