@@ -1,5 +1,6 @@
 package dev.lowbit.linalg;
 
+import dev.lowbit.kernel.BlockCopy;
 import dev.lowbit.kernel.GemmKernel;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.tensor.FloatMatrix;
@@ -76,10 +77,7 @@ public final class Gemm {
         /** Copies the block at (row, column) of the used matrix, rows x columns, into a row-major array. */
         void load(int row, int column, int rows, int columns, float[] out, int outStride) {
             if (!transposed) {
-                for (int i = 0; i < rows; i++) {
-                    MemorySegment.copy(
-                            segment, FLOAT, ((row + i) * stride + column) * Float.BYTES, out, i * outStride, columns);
-                }
+                BlockCopy.load(segment, row * stride + column, stride, rows, columns, out, outStride);
                 return;
             }
             for (int block = 0; block < rows; block += 16) {
@@ -96,10 +94,7 @@ public final class Gemm {
         /** The way back. */
         void store(int row, int column, int rows, int columns, float[] in, int inStride) {
             if (!transposed) {
-                for (int i = 0; i < rows; i++) {
-                    MemorySegment.copy(
-                            in, i * inStride, segment, FLOAT, ((row + i) * stride + column) * Float.BYTES, columns);
-                }
+                BlockCopy.store(in, inStride, rows, columns, segment, row * stride + column, stride);
                 return;
             }
             for (int block = 0; block < rows; block += 16) {
