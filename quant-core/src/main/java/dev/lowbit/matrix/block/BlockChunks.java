@@ -1,6 +1,9 @@
 package dev.lowbit.matrix.block;
 
 import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.tensor.FloatMatrix;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 
 /**
  * Cuts the blocks of a matrix into fixed chunks that can be quantized apart: a chunk starts at a block and at a whole byte of the
@@ -60,5 +63,24 @@ final class BlockChunks {
         int weights() {
             return pieces * pieceLength;
         }
+
+        /** Copies this chunk's part of a matrix to the start of an array, which it returns. */
+        float[] load(FloatMatrix source, float[] into) {
+            MemorySegment.copy(source.segment(), ValueLayout.JAVA_FLOAT, firstWeight * Float.BYTES, into, 0, weights());
+            return into;
+        }
+
+        /** Every piece: its offset in the chunk, its length, its first block. */
+        void forEachPiece(PieceBody body) {
+            for (int piece = 0; piece < pieces; piece++) {
+                body.accept(piece * pieceLength, pieceLength, firstBlock + piece * blocksPerPiece);
+            }
+        }
+    }
+
+    /** What is done with one piece of a chunk. */
+    @FunctionalInterface
+    interface PieceBody {
+        void accept(int offset, int length, int firstBlock);
     }
 }

@@ -14,6 +14,11 @@ interface BlockKernels {
     /** Bytes that must be readable behind the last packed byte of a piece. */
     int PACKED_SLACK = 16;
 
+    /** From the start of a piece, eight codes of up to 4 bits lie in the first 32 bits of their first byte. */
+    static boolean isAligned(int bitOffset, int bits) {
+        return bits > 4 || bitOffset % Byte.SIZE + bits * Byte.SIZE <= Integer.SIZE;
+    }
+
     /** Weights whose squares are summed in float before the sum goes on in double. */
     int SQUARES_CHUNK = 256;
 
@@ -85,7 +90,7 @@ interface BlockKernels {
     void unpack(byte[] packed, int bitOffset, int count, int bits, byte[] codes, int offset);
 
     /**
-     * value(code) * scale for each weight of a piece whose codes start at bit {@code bitOffset}.
+     * value(code) * scale for each weight of a piece whose codes start at bit {@code bitOffset}, which {@link #isAligned}.
      *
      * @param packed readable for {@link #PACKED_SLACK} bytes behind the piece
      * @param out modified

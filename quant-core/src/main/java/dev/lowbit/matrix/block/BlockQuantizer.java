@@ -87,12 +87,10 @@ public final class BlockQuantizer {
             BlockFormat format = formats.get(i);
             BlockGeometry geometry = format.geometry(weights.rows(), weights.columns());
             float[] absMax = absMaxOf.computeIfAbsent(geometry, g -> absMax(weights, g, workers));
-            Optional<EncodedScales> scales = EncodedScales.encode(absMax, format.scales());
-            errors[i] = Double.POSITIVE_INFINITY;
-            if (scales.isPresent()) {
-                Plan plan = new Plan(scales.get(), format.codebook().standard(format.codeBits()));
-                errors[i] = residual(weights, importance, geometry, plan, null, workers);
-            }
+            Optional<Plan> plan = plan(weights, importance, format, absMax, workers);
+            errors[i] = plan.isPresent()
+                    ? residual(weights, importance, geometry, plan.get(), null, workers)
+                    : Double.POSITIVE_INFINITY;
         }
         return errors;
     }
@@ -122,9 +120,17 @@ public final class BlockQuantizer {
     private static Plan plan(FloatMatrix weights, Importance importance, BlockFormat format, Workers workers) {
         checkShape(weights, importance);
         float[] absMax = absMax(weights, format.geometry(weights.rows(), weights.columns()), workers);
-        EncodedScales scales =
-                EncodedScales.encode(absMax, format.scales()).orElseThrow(() -> notAvailable(format, weights));
-        return new Plan(scales, format.codebook().standard(format.codeBits()));
+        return plan(weights, importance, format, absMax, workers).orElseThrow(() -> notAvailable(format, weights));
+    }
+
+    private static Optional<Plan> plan(
+            FloatMatrix weights, Importance importance, BlockFormat format, float[] absMax, Workers workers) {
+        if (format.codebook() == CodebookKind.LC) {
+            return LearnedFit.of(weights, importance, format, absMax, workers)
+                    .map(fit -> new Plan(fit.scales(), fit.codebook()));
+        }
+        return EncodedScales.encode(absMax, format.scales())
+                .map(scales -> new Plan(scales, format.codebook().standard(format.codeBits())));
     }
 
     private static InvalidRequestException notAvailable(BlockFormat format, FloatMatrix weights) {
@@ -148,17 +154,9 @@ public final class BlockQuantizer {
         BlockChunks chunks = new BlockChunks(geometry);
         workers.forEach(chunks.count(), index -> {
             Chunk chunk = chunks.chunk(index);
-            float[] values = load(weights, chunk, BlockScratch.ofThread().weights(chunk.weights()));
-            for (int piece = 0; piece < chunk.pieces(); piece++) {
-                BlockKernels.get()
-                        .absMax(
-                                values,
-                                piece * chunk.pieceLength(),
-                                chunk.pieceLength(),
-                                geometry.groupSize(),
-                                result,
-                                chunk.firstBlock() + piece * chunk.blocksPerPiece());
-            }
+            float[] values = chunk.load(weights, BlockScratch.ofThread().weights(chunk.weights()));
+            chunk.forEachPiece((offset, length, block) ->
+                    BlockKernels.get().absMax(values, offset, length, geometry.groupSize(), result, block));
         });
         for (int block = 0; block < result.length; block++) {
             if (!(result[block] <= Float.MAX_VALUE)) {
@@ -179,36 +177,20 @@ public final class BlockQuantizer {
         throw new IllegalStateException("a block without finite absmax has finite weights: they changed meanwhile");
     }
 
-    private static float[] load(FloatMatrix source, Chunk chunk, float[] into) {
-        MemorySegment.copy(
-                source.segment(), ValueLayout.JAVA_FLOAT, chunk.firstWeight() * Float.BYTES, into, 0, chunk.weights());
-        return into;
-    }
-
     private static BlockMatrix store(FloatMatrix weights, BlockFormat format, Plan plan, Workers workers) {
         BlockGeometry geometry = format.geometry(weights.rows(), weights.columns());
         BlockChunks chunks = new BlockChunks(geometry);
         int bits = format.codeBits();
         CodeTable table = new CodeTable(plan.codebook());
+        float[] scales = plan.scales().values();
         MemorySegment codes = PackedCodes.allocate(geometry.size(), bits);
         workers.forEach(chunks.count(), index -> {
             Chunk chunk = chunks.chunk(index);
             BlockScratch scratch = BlockScratch.ofThread();
-            float[] values = load(weights, chunk, scratch.weights(chunk.weights()));
+            float[] values = chunk.load(weights, scratch.weights(chunk.weights()));
             byte[] chunkCodes = scratch.codes(chunk.weights());
-            for (int piece = 0; piece < chunk.pieces(); piece++) {
-                BlockKernels.get()
-                        .encode(
-                                values,
-                                piece * chunk.pieceLength(),
-                                chunk.pieceLength(),
-                                geometry.groupSize(),
-                                plan.scales().values(),
-                                chunk.firstBlock() + piece * chunk.blocksPerPiece(),
-                                table,
-                                chunkCodes,
-                                piece * chunk.pieceLength());
-            }
+            chunk.forEachPiece((offset, length, block) -> BlockKernels.get()
+                    .encode(values, offset, length, geometry.groupSize(), scales, block, table, chunkCodes, offset));
             int bytes = (int) BlockFormat.packedBytes(chunk.weights(), bits);
             byte[] packed = scratch.packed(bytes);
             BlockKernels.get().pack(chunkCodes, 0, chunk.weights(), bits, packed, 0);
@@ -227,27 +209,17 @@ public final class BlockQuantizer {
             Workers workers) {
         BlockChunks chunks = new BlockChunks(geometry);
         CodeTable table = new CodeTable(plan.codebook());
+        float[] scales = plan.scales().values();
         double[] sums = new double[chunks.count()];
         workers.forEach(sums.length, index -> {
             Chunk chunk = chunks.chunk(index);
             BlockScratch scratch = BlockScratch.ofThread();
-            float[] values = load(weights, chunk, scratch.weights(chunk.weights()));
+            float[] values = chunk.load(weights, scratch.weights(chunk.weights()));
             float[] results = scratch.results(chunk.weights());
-            for (int piece = 0; piece < chunk.pieces(); piece++) {
-                BlockKernels.get()
-                        .residual(
-                                values,
-                                piece * chunk.pieceLength(),
-                                chunk.pieceLength(),
-                                geometry.groupSize(),
-                                plan.scales().values(),
-                                chunk.firstBlock() + piece * chunk.blocksPerPiece(),
-                                table,
-                                results,
-                                piece * chunk.pieceLength());
-            }
+            chunk.forEachPiece((offset, length, block) -> BlockKernels.get()
+                    .residual(values, offset, length, geometry.groupSize(), scales, block, table, results, offset));
             float[] factors = importance instanceof Importance.Diagonal diagonal
-                    ? load(diagonal.fisher(), chunk, scratch.importance(chunk.weights()))
+                    ? chunk.load(diagonal.fisher(), scratch.importance(chunk.weights()))
                     : null;
             sums[index] = BlockKernels.get().sumOfSquares(results, factors, 0, chunk.weights());
             if (residualOut != null) {

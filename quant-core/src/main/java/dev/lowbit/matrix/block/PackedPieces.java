@@ -9,7 +9,7 @@ import java.lang.foreign.ValueLayout;
  * by one thread, which reuses the array of its {@link BlockScratch}.
  */
 final class PackedPieces {
-    private static final int TARGET_WEIGHTS = 1 << 13;
+    private static final int TARGET_WEIGHTS = 1 << 12;
 
     private final BlockGeometry geometry;
     private final MemorySegment codes;
@@ -22,6 +22,7 @@ final class PackedPieces {
     private long weight;
     private int length;
     private int block;
+    private int bitOffset;
 
     PackedPieces(BlockGeometry geometry, MemorySegment codes, int bits) {
         this.geometry = geometry;
@@ -56,9 +57,23 @@ final class PackedPieces {
     }
 
     private void load() {
-        long firstByte = weight * bits / Byte.SIZE;
-        long lastByte = ((weight + length) * bits - 1) / Byte.SIZE;
-        MemorySegment.copy(codes, ValueLayout.JAVA_BYTE, firstByte, packed, 0, (int) (lastByte - firstByte + 1));
+        long firstBit = weight * bits;
+        long lastByte = (firstBit + (long) length * bits - 1) / Byte.SIZE;
+        int bytes = (int) (lastByte - firstBit / Byte.SIZE + 1);
+        MemorySegment.copy(codes, ValueLayout.JAVA_BYTE, firstBit / Byte.SIZE, packed, 0, bytes);
+        bitOffset = (int) (firstBit % Byte.SIZE);
+        if (!BlockKernels.isAligned(bitOffset, bits)) {
+            dropBits(bytes);
+        }
+    }
+
+    /** Moves the piece's codes to bit 0. */
+    private void dropBits(int bytes) {
+        for (int i = 0; i < bytes; i++) {
+            int pair = (packed[i] & 0xff) | (i + 1 < bytes ? (packed[i + 1] & 0xff) << Byte.SIZE : 0);
+            packed[i] = (byte) (pair >>> bitOffset);
+        }
+        bitOffset = 0;
     }
 
     /** The array that holds the piece's codes. */
@@ -68,7 +83,7 @@ final class PackedPieces {
 
     /** Where in {@link #packed} the piece's codes start. */
     int bitOffset() {
-        return (int) (weight * bits % Byte.SIZE);
+        return bitOffset;
     }
 
     /** Row-major index of the piece's first weight. */

@@ -12,8 +12,8 @@ import jdk.incubator.vector.VectorSpecies;
 
 /**
  * Decodes codes of up to 4 bits whose values fit two vector registers. Eight codes of b bits are b whole bytes, so a step loads a
- * 64-bit word at the byte that holds its first code, drops the bits before it (the same number for the whole piece), copies the rest to
- * all lanes, shifts each lane to its own code and looks the value up by permuting a register: no alignment is needed.
+ * 32-bit word at the byte that holds its first code, copies it to all lanes, shifts each lane to its own code and looks the value up by
+ * permuting a register. A piece may start at any bit from which eight codes fit the word.
  */
 final class RegisterLookup {
     private static final VectorSpecies<Float> F = VectorWidth.floats();
@@ -24,7 +24,7 @@ final class RegisterLookup {
     /** Codes that share a 32-bit word. */
     private static final int WORD_CODES = 8;
 
-    private static final VarHandle WORD = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+    private static final VarHandle WORD = MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
 
     /** The lanes that take their code from the second word. */
     private static final VectorMask<Integer> SECOND =
@@ -45,24 +45,42 @@ final class RegisterLookup {
         return bits <= MAX_BITS && 1 << bits <= 2 * WIDTH;
     }
 
-    /** value(code) * scale for {@code count} weights; a scale of 1 leaves the values as they are. */
+    /** Whether every block of a piece starts a whole number of words after the first, as {@link #dequantize} and {@link #dot} need. */
+    static boolean keepsAlignment(int groupSize, int length) {
+        return groupSize % WORD_CODES == 0 || groupSize >= length;
+    }
+
+    /** {@link BlockKernels#dequantize}. */
     static void dequantize(
-            byte[] packed, int bitOffset, int count, float scale, CodeTable table, float[] out, int outOffset) {
+            byte[] packed,
+            int bitOffset,
+            int length,
+            int groupSize,
+            float[] scales,
+            int scalesOffset,
+            CodeTable table,
+            float[] out,
+            int outOffset) {
         int bits = table.bits;
-        IntVector shifts = SHIFTS[bits];
-        FloatVector scales = FloatVector.broadcast(F, scale);
+        IntVector shifts = SHIFTS[bits].add(bitOffset % Byte.SIZE);
         IntVector low = FloatVector.fromArray(F, table.cyclic, 0).reinterpretAsInts();
         IntVector high =
                 FloatVector.fromArray(F, table.cyclic, CodeTable.CYCLE - WIDTH).reinterpretAsInts();
         boolean two = 1 << bits > WIDTH;
-        int i = 0;
-        for (; i + WIDTH <= count; i += WIDTH) {
-            IntVector index = codes(packed, bitOffset + i * bits, bits, shifts);
-            value(index, low, high, two).mul(scales).intoArray(out, outOffset + i);
-        }
-        for (; i < count; i++) {
-            int code = ScalarBlockKernels.codeAt(packed, bitOffset + i * bits, bits);
-            out[outOffset + i] = table.values[code] * scale;
+        int block = scalesOffset;
+        for (int start = 0; start < length; start += groupSize) {
+            float scale = scales[block++];
+            FloatVector factor = FloatVector.broadcast(F, scale);
+            int end = Math.min(length, start + groupSize);
+            int i = start;
+            for (; i + WIDTH <= end; i += WIDTH) {
+                IntVector index = codes(packed, bitOffset, i, bits, shifts);
+                value(index, low, high, two).mul(factor).intoArray(out, outOffset + i);
+            }
+            for (; i < end; i++) {
+                int code = ScalarBlockKernels.codeAt(packed, bitOffset + i * bits, bits);
+                out[outOffset + i] = table.values[code] * scale;
+            }
         }
     }
 
@@ -80,18 +98,7 @@ final class RegisterLookup {
             float[] lanes) {
         int step = BlockKernels.LANES;
         for (int part = 0; part < step; part += WIDTH) {
-            dotOfLanes(
-                    packed,
-                    bitOffset + part * table.bits,
-                    length,
-                    groupSize,
-                    scales,
-                    scalesOffset,
-                    table,
-                    x,
-                    xOffset + part,
-                    lanes,
-                    part);
+            dotOfLanes(packed, bitOffset, length, groupSize, scales, scalesOffset, table, x, xOffset, lanes, part);
         }
     }
 
@@ -108,7 +115,7 @@ final class RegisterLookup {
             float[] lanes,
             int lane) {
         int bits = table.bits;
-        IntVector shifts = SHIFTS[bits];
+        IntVector shifts = SHIFTS[bits].add(bitOffset % Byte.SIZE);
         IntVector low = FloatVector.fromArray(F, table.cyclic, 0).reinterpretAsInts();
         IntVector high =
                 FloatVector.fromArray(F, table.cyclic, CodeTable.CYCLE - WIDTH).reinterpretAsInts();
@@ -117,8 +124,8 @@ final class RegisterLookup {
         int block = scalesOffset;
         for (int start = 0; start < length; start += groupSize) {
             FloatVector sum = FloatVector.zero(F);
-            for (int i = start; i < start + groupSize; i += BlockKernels.LANES) {
-                IntVector index = codes(packed, bitOffset + i * bits, bits, shifts);
+            for (int i = start + lane; i < start + groupSize; i += BlockKernels.LANES) {
+                IntVector index = codes(packed, bitOffset, i, bits, shifts);
                 sum = value(index, low, high, two).fma(FloatVector.fromArray(F, x, xOffset + i), sum);
             }
             total = sum.fma(FloatVector.broadcast(F, scales[block++]), total);
@@ -126,16 +133,18 @@ final class RegisterLookup {
         total.intoArray(lanes, lane);
     }
 
-    /** A code per lane, with foreign bits above it. */
-    private static IntVector codes(byte[] packed, int bit, int bits, IntVector shifts) {
-        int shift = bit & (Byte.SIZE - 1);
-        int first = (int) ((long) WORD.get(packed, bit >>> 3) >>> shift);
-        IntVector words = IntVector.broadcast(I, first);
+    /**
+     * Codes {@code i} to {@code i + WIDTH - 1}, one per lane, with foreign bits above them. Words start at every eighth code, so four lanes
+     * may begin in the middle of one; the shifts also drop the bits before the first code.
+     */
+    private static IntVector codes(byte[] packed, int bitOffset, int i, int bits, IntVector shifts) {
+        int at = (bitOffset + (i & -WORD_CODES) * bits) / Byte.SIZE;
+        IntVector words = IntVector.broadcast(I, (int) WORD.get(packed, at));
         if (WIDTH > WORD_CODES) {
-            int second = (int) ((long) WORD.get(packed, (bit >>> 3) + bits) >>> shift);
-            words = words.blend(IntVector.broadcast(I, second), SECOND);
+            words = words.blend(IntVector.broadcast(I, (int) WORD.get(packed, at + bits)), SECOND);
         }
-        return words.lanewise(VectorOperators.LSHR, shifts);
+        IntVector own = WIDTH < WORD_CODES ? shifts.add((i & (WORD_CODES - 1)) * bits) : shifts;
+        return words.lanewise(VectorOperators.LSHR, own);
     }
 
     /** The index wraps at the register's length; with two registers the next bit says which. */

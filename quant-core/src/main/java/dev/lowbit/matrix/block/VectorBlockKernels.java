@@ -31,6 +31,7 @@ final class VectorBlockKernels implements BlockKernels {
 
     private static final VarHandle WORD = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
 
+    private static final float[] ONE = {1f};
     private static final ScalarBlockKernels SCALAR = new ScalarBlockKernels();
 
     @Override
@@ -304,23 +305,31 @@ final class VectorBlockKernels implements BlockKernels {
             CodeTable table,
             float[] out,
             int outOffset) {
-        boolean inRegisters = RegisterLookup.holds(table.bits);
-        byte[] codes = inRegisters ? null : BlockScratch.ofThread().codes(length);
-        if (!inRegisters) {
-            unpack(packed, bitOffset, length, table.bits, codes, 0);
+        if (RegisterLookup.holds(table.bits) && RegisterLookup.keepsAlignment(groupSize, length)) {
+            RegisterLookup.dequantize(
+                    packed, bitOffset, length, groupSize, scales, scalesOffset, table, out, outOffset);
+            return;
         }
+        decodeUnscaled(packed, bitOffset, length, table, out, outOffset);
         for (int start = 0; start < length; start += groupSize) {
-            int count = Math.min(length - start, groupSize);
+            int end = outOffset + Math.min(length, start + groupSize);
             float scale = scales[scalesOffset + start / groupSize];
-            if (inRegisters) {
-                RegisterLookup.dequantize(
-                        packed, bitOffset + start * table.bits, count, scale, table, out, outOffset + start);
-            } else {
-                float[] values = table.values;
-                for (int i = 0; i < count; i++) {
-                    out[outOffset + start + i] = values[codes[start + i] & 0xff] * scale;
-                }
+            for (int i = outOffset + start; i < end; i++) {
+                out[i] *= scale;
             }
+        }
+    }
+
+    private void decodeUnscaled(byte[] packed, int bitOffset, int length, CodeTable table, float[] out, int outOffset) {
+        if (RegisterLookup.holds(table.bits)) {
+            RegisterLookup.dequantize(packed, bitOffset, length, length, ONE, 0, table, out, outOffset);
+            return;
+        }
+        byte[] codes = BlockScratch.ofThread().codes(length);
+        unpack(packed, bitOffset, length, table.bits, codes, 0);
+        float[] values = table.values;
+        for (int i = 0; i < length; i++) {
+            out[outOffset + i] = values[codes[i] & 0xff];
         }
     }
 
@@ -355,21 +364,8 @@ final class VectorBlockKernels implements BlockKernels {
             return;
         }
         float[] values = BlockScratch.ofThread().results(length);
-        decodeUnscaled(packed, bitOffset, length, table, values);
+        decodeUnscaled(packed, bitOffset, length, table, values, 0);
         dotDecoded(values, length, groupSize, scales, scalesOffset, x, xOffset, lanes);
-    }
-
-    private void decodeUnscaled(byte[] packed, int bitOffset, int length, CodeTable table, float[] out) {
-        if (RegisterLookup.holds(table.bits)) {
-            RegisterLookup.dequantize(packed, bitOffset, length, 1f, table, out, 0);
-            return;
-        }
-        byte[] codes = BlockScratch.ofThread().codes(length);
-        unpack(packed, bitOffset, length, table.bits, codes, 0);
-        float[] values = table.values;
-        for (int i = 0; i < length; i++) {
-            out[i] = values[codes[i] & 0xff];
-        }
     }
 
     private static void dotDecoded(
@@ -418,7 +414,7 @@ final class VectorBlockKernels implements BlockKernels {
             float[] out,
             int outOffset) {
         float[] values = BlockScratch.ofThread().results(length);
-        decodeUnscaled(packed, bitOffset, length, table, values);
+        decodeUnscaled(packed, bitOffset, length, table, values, 0);
         for (int start = 0; start < length; start += groupSize) {
             int count = Math.min(length - start, groupSize);
             float scaled = factor * scales[scalesOffset + start / groupSize];
