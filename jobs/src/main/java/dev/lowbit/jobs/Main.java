@@ -170,6 +170,8 @@ public final class Main implements Callable<Integer> {
                 .println("lowbit: interrupted"
                         + (console.interruptHint().isEmpty() ? "" : "; " + console.interruptHint()));
         console.err().flush();
+        // the same code for every signal; whatever a job has finished is on the disk
+        Runtime.getRuntime().halt(ExitCodes.INTERRUPTED);
     }
 
     /** UTF-8 whatever the locale, because JSON is. */

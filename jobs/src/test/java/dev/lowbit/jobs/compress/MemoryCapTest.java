@@ -1,0 +1,100 @@
+package dev.lowbit.jobs.compress;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.lowbit.checkpoint.Limits;
+import dev.lowbit.checkpoint.SafetensorsWriter;
+import dev.lowbit.checkpoint.StrictJson;
+import dev.lowbit.store.Verifier;
+import dev.lowbit.tensor.DType;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A checkpoint larger than the cap is compressed with a peak below the cap; jobs/benchmarks/memory-4gb.sh is its big brother. */
+class MemoryCapTest {
+    private static final long CAP = 320L << 20;
+    private static final int MATRICES = 10;
+    private static final int ROWS = 2048;
+    private static final int COLUMNS = 1024;
+    private static final long VOCABULARY = 96_000;
+
+    @TempDir
+    private Path folder;
+
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void aCheckpointLargerThanTheCap() throws IOException {
+        Path model = folder.resolve("model");
+        write(Files.createDirectory(model));
+        assertThat(Jobs.bytes(model)).isGreaterThan(CAP + (CAP >> 2));
+        Path output = folder.resolve("output");
+        Path log = folder.resolve("log");
+        List<String> args = List.of(
+                "compress",
+                model.toString(),
+                "--out",
+                output.toString(),
+                "--bits",
+                "3",
+                "--rank",
+                "0",
+                "--group",
+                "64",
+                "--memory",
+                Long.toString(CAP),
+                "--threads",
+                "2",
+                "--quiet",
+                "--json");
+        int code = ChildJvm.run(log, List.of("-Xmx96m"), args);
+        String text = Files.readString(log);
+        assertThat(code).as(text).isZero();
+        // the JVM warns on stderr about its incubator module
+        Map<String, Object> result = StrictJson.parseObject(log, text.substring(text.indexOf('{')), Limits.defaults());
+        System.out.println("peak " + result.get("peakMemoryBytes") + " of " + CAP);
+        assertThat((Long) result.get("peakMemoryBytes")).isPositive().isLessThan(CAP);
+        assertThat(Verifier.verify(output)).isEmpty();
+    }
+
+    /** An embedding of zeros that is only copied, and matrices of the same random values. */
+    private static void write(Path directory) {
+        List<SafetensorsWriter.Entry> entries = new ArrayList<>();
+        entries.add(new SafetensorsWriter.Entry("embed_tokens.weight", DType.F32, List.of(VOCABULARY, (long) COLUMNS)));
+        for (int i = 0; i < MATRICES; i++) {
+            entries.add(new SafetensorsWriter.Entry(
+                    "layers." + i + ".up_proj.weight", DType.F32, List.of((long) ROWS, (long) COLUMNS)));
+        }
+        try (SafetensorsWriter writer =
+                SafetensorsWriter.create(directory.resolve("model.safetensors"), Map.of(), entries)) {
+            ByteBuffer row = ByteBuffer.allocate(COLUMNS * Float.BYTES);
+            for (long i = 0; i < VOCABULARY; i++) {
+                writer.write(row.clear());
+            }
+            ByteBuffer matrix = random();
+            for (int i = 0; i < MATRICES; i++) {
+                writer.write(matrix.clear());
+            }
+            writer.finish();
+        }
+    }
+
+    private static ByteBuffer random() {
+        ByteBuffer matrix = ByteBuffer.allocate(ROWS * COLUMNS * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        Random random = new Random(1);
+        while (matrix.hasRemaining()) {
+            matrix.putFloat((float) random.nextGaussian());
+        }
+        return matrix;
+    }
+}

@@ -1,0 +1,288 @@
+package dev.lowbit.jobs.compress;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.lowbit.checkpoint.MalformedFileException;
+import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.jobs.MethodOptions.Budget;
+import dev.lowbit.jobs.ProgressListener;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.store.Verifier;
+import dev.lowbit.store.WorkDirectory;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.concurrent.CancellationException;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What goes wrong while a job runs: the answer is typed, one line, and leaves nothing half done. */
+class RuntimeFaultsTest {
+    private static final double BITS = 3;
+
+    @TempDir
+    private Path folder;
+
+    private Path model() {
+        return small().write(folder.resolve("model"));
+    }
+
+    private static SmallModel small() {
+        return new SmallModel()
+                .random("layers.0.up_proj.weight", 20, 32, 1)
+                .random("layers.1.up_proj.weight", 20, 32, 2);
+    }
+
+    private JobResult compress(Path model, Path output, boolean resume) {
+        return Jobs.compress(Jobs.request(model, BITS), output, resume, 1);
+    }
+
+    private static void impossible(org.assertj.core.api.ThrowableAssert.ThrowingCallable call, String message) {
+        assertThatThrownBy(call)
+                .isInstanceOfSatisfying(
+                        InvalidRequestException.class,
+                        e -> assertThat(e.kind()).isEqualTo(InvalidRequestException.Kind.IMPOSSIBLE))
+                .hasMessageContaining(message)
+                .hasMessageNotContaining("\n");
+    }
+
+    @Test
+    void anOutputThatExistsOrLiesInTheInputIsRefusedBeforeAnyWork() throws IOException {
+        Path model = model();
+        Path existing = Files.createDirectory(folder.resolve("existing"));
+        impossible(() -> compress(model, existing, false), "exists");
+        impossible(() -> compress(model, model, false), "lies in the input");
+        impossible(() -> compress(model, model.resolve("deeper").resolve("out"), false), "lies in the input");
+        Path link = Files.createSymbolicLink(folder.resolve("link"), model);
+        impossible(() -> compress(model, link.resolve("out"), false), "lies in the input");
+        assertThat(model.toFile().list()).containsExactly("model.safetensors");
+        assertThat(existing.toFile().list()).isEmpty();
+    }
+
+    @Test
+    void anUnwritableParentIsAnInputOutputError() throws IOException {
+        Path model = model();
+        Path parent = Files.createDirectory(folder.resolve("locked"));
+        Files.setPosixFilePermissions(parent, PosixFilePermissions.fromString("r-x------"));
+        Assumptions.assumeFalse(Files.isWritable(parent), "this user may write everywhere");
+        assertThatThrownBy(() -> compress(model, parent.resolve("out"), false))
+                .hasRootCauseInstanceOf(IOException.class);
+    }
+
+    @Test
+    void aFileWhereTheParentShouldBeIsAnInputOutputError() throws IOException {
+        Path file = Files.writeString(folder.resolve("file"), "x");
+        Path model = model();
+        assertThatThrownBy(() -> compress(model, file.resolve("out"), false)).hasRootCauseInstanceOf(IOException.class);
+    }
+
+    @Test
+    void twoJobsOnOneOutputExcludeEachOther() {
+        Path model = model();
+        Path output = folder.resolve("out");
+        try (WorkDirectory other = WorkDirectory.open(output, false)) {
+            impossible(() -> compress(model, output, false), "another job");
+            assertThat(other.isPublished()).isFalse();
+        }
+        assertThat(compress(model, output, false).bytes()).isPositive();
+    }
+
+    @Test
+    void aStoppedJobIsOnlyContinuedWhenAskedFor() {
+        Path model = model();
+        Path output = folder.resolve("out");
+        interruptedRun(model, output);
+        impossible(() -> compress(model, output, false), "--resume");
+        Map<String, String> expected = digestsOfWhole(model);
+        compress(model, output, true);
+        assertThat(Jobs.digests(output)).isEqualTo(expected);
+        assertThat(Verifier.verify(output)).isEmpty();
+    }
+
+    /** Runs until the first matrix is finished; prices and that matrix are kept. */
+    private void interruptedRun(Path model, Path output) {
+        ProgressListener interrupting = new ProgressListener() {
+            @Override
+            public Stage stage(String name, long total, String unit) {
+                return name.equals("compressing")
+                        ? new InterruptingStage()
+                        : ProgressListener.none().stage(name, total, unit);
+            }
+
+            @Override
+            public void note(String line) {}
+        };
+        assertThatThrownBy(
+                        () -> CompressJob.run(Jobs.request(model, BITS), output, false, Workers.serial(), interrupting))
+                .isInstanceOf(CancellationException.class);
+        assertThat(Thread.interrupted()).isTrue();
+        assertThat(Files.exists(output)).isFalse();
+    }
+
+    /** Interrupts the job at the end of its first step. */
+    private static final class InterruptingStage implements ProgressListener.Stage {
+        @Override
+        public void advance(long amount) {
+            Thread.currentThread().interrupt();
+        }
+
+        @Override
+        public void close() {}
+    }
+
+    private Map<String, String> digestsOfWhole(Path model) {
+        Path whole = folder.resolve("whole");
+        compress(model, whole, false);
+        return Jobs.digests(whole);
+    }
+
+    @Test
+    void anInputThatChangedSinceAJobWasStoppedIsRefused() {
+        Path model = model();
+        Path output = folder.resolve("out");
+        interruptedRun(model, output);
+        SmallModel changed = small();
+        changed.values("layers.0.up_proj.weight")[5] += 1;
+        changed.write(model);
+        impossible(() -> compress(model, output, true), "another input");
+        assertThat(Files.exists(output)).isFalse();
+    }
+
+    @Test
+    void otherOptionsThanThoseOfTheStoppedJobAreRefused() {
+        Path model = model();
+        Path output = folder.resolve("out");
+        interruptedRun(model, output);
+        JobRequest given = Jobs.request(model, BITS);
+        JobRequest other = new JobRequest(
+                given.input(),
+                given.software(),
+                given.method(),
+                given.budget(),
+                new dev.lowbit.method.Compressor.Limits(0, 4, 0, 0),
+                given.selection(),
+                given.importance(),
+                given.costs(),
+                given.memoryBytes());
+        impossible(() -> Jobs.compress(other, output, true, 1), "--rank 8");
+    }
+
+    @Test
+    void nonFiniteWeightsAreNamed() {
+        for (float bad : new float[] {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY}) {
+            SmallModel model = small();
+            model.values("layers.1.up_proj.weight")[2 * 32 + 7] = bad;
+            Path path = model.write(folder.resolve("bad"));
+            assertThatThrownBy(() -> compress(path, folder.resolve("out"), false))
+                    .isInstanceOfSatisfying(
+                            MalformedFileException.class,
+                            e -> assertThat(e.reason()).isEqualTo(MalformedFileException.Reason.NON_FINITE))
+                    .hasMessageContaining("layers.1.up_proj.weight")
+                    .hasMessageContaining("row 2, column 7");
+            assertThat(Files.exists(folder.resolve("out"))).isFalse();
+            deletePartial();
+        }
+    }
+
+    private void deletePartial() {
+        try (WorkDirectory work = WorkDirectory.open(folder.resolve("out"), true)) {
+            Files.deleteIfExists(work.path().resolve("costs.json"));
+        } catch (IOException e) {
+            throw new java.io.UncheckedIOException(e);
+        }
+    }
+
+    @Test
+    void oddButFiniteWeightsGiveDefinedResultsAndAWarning() {
+        SmallModel model = small().random("a.zero.weight", 20, 32, 3)
+                .random("a.equal.weight", 20, 32, 4)
+                .random("a.outlier.weight", 20, 32, 5)
+                .random("a.subnormal.weight", 20, 32, 6)
+                .random("a.row.weight", 1, 32, 7)
+                .random("a.column.weight", 20, 1, 8);
+        java.util.Arrays.fill(model.values("a.zero.weight"), 0);
+        java.util.Arrays.fill(model.values("a.equal.weight"), 0.25f);
+        model.values("a.outlier.weight")[100] = 1e30f;
+        java.util.Arrays.fill(model.values("a.subnormal.weight"), Float.MIN_VALUE * 3);
+        Path output = folder.resolve("out");
+        JobResult result = Jobs.compress(Jobs.request(model.write(folder.resolve("odd")), 4.5), output, false, 1);
+        assertThat(result.warnings())
+                .anyMatch(warning -> warning.contains("a.zero.weight is all zero"))
+                .anyMatch(
+                        warning -> warning.contains("a.outlier.weight has a weight of magnitude 1.0000000150474662E30"))
+                .hasSize(2);
+        assertThat(result.matrices())
+                .allMatch(matrix -> Double.isFinite(matrix.relativeError().getAsDouble()));
+        assertThat(result.matrices())
+                .filteredOn(matrix -> matrix.name().equals("a.zero.weight"))
+                .allMatch(matrix -> matrix.relativeError().getAsDouble() == 0);
+        assertThat(Verifier.verify(output)).isEmpty();
+    }
+
+    @Test
+    void localeDoesNotMatter() {
+        Path model = model();
+        Map<String, String> expected = digestsOfWhole(model);
+        Locale before = Locale.getDefault();
+        try {
+            for (String tag : List.of("tr-TR", "ar-EG-u-nu-arab", "de-DE")) {
+                Locale.setDefault(Locale.forLanguageTag(tag));
+                Path output = folder.resolve("out-" + tag);
+                compress(model, output, false);
+                assertThat(Jobs.digests(output)).isEqualTo(expected);
+            }
+        } finally {
+            Locale.setDefault(before);
+        }
+    }
+
+    @Test
+    void otherDefaultCharsetsDoNotMatter() throws IOException {
+        Path model = model();
+        Map<String, String> expected = digestsOfWhole(model);
+        Path output = folder.resolve("out");
+        Path log = folder.resolve("log");
+        int code = ChildJvm.run(
+                log, List.of("-Dfile.encoding=UTF-16", "-Duser.language=ar"), Jobs.arguments(model, BITS, output));
+        assertThat(code)
+                .as(Files.readString(log, java.nio.charset.StandardCharsets.ISO_8859_1))
+                .isZero();
+        assertThat(Jobs.digests(output)).isEqualTo(expected);
+    }
+
+    @Test
+    void aMemoryCapBelowTheNeedNamesIt() {
+        Path model = model();
+        JobRequest request =
+                Jobs.request(model, new Budget.BitsPerWeight(BITS), Optional.empty(), OptionalLong.of(20L << 20));
+        impossible(() -> Jobs.compress(request, folder.resolve("out"), false, 1), "give --memory");
+        assertThat(Files.exists(folder.resolve("out.partial"))).isFalse();
+    }
+
+    @Test
+    void aCompressedModelIsNotCompressedAgain() {
+        Path output = folder.resolve("out");
+        compress(model(), output, false);
+        impossible(() -> compress(output, folder.resolve("again"), false), "compressed already");
+    }
+
+    @Test
+    void aSizeIsTheSizeOfTheWholeDirectory() {
+        Path model = model();
+        for (long size : new long[] {4300, 4400, 5000}) {
+            JobRequest request =
+                    Jobs.request(model, new Budget.OutputBytes(size), Optional.empty(), OptionalLong.empty());
+            Path output = folder.resolve("out-" + size);
+            JobResult result = Jobs.compress(request, output, false, 1);
+            assertThat(Jobs.bytes(output)).isEqualTo(result.outputBytes()).isLessThanOrEqualTo(size);
+        }
+    }
+}
