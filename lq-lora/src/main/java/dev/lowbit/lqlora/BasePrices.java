@@ -14,14 +14,23 @@ import java.util.stream.IntStream;
 /**
  * What quantizing alone costs: the exact error of every configuration that no other beats in bytes and error.
  *
- * <p>On a large matrix a sample of rows first drops the configurations that another beats there by more than
- * {@value #MARGIN} of the error; only the rest is priced on the whole matrix.
+ * <p>On a large matrix samples of its rows, each larger than the one before, first drop the configurations that another beats
+ * there clearly; only the rest is priced on the whole matrix. The same rows are used for all, so what is left of chance is
+ * how differently two configurations like the rows chosen: far less than the margins.
  */
 final class BasePrices {
-    private static final long SAMPLE_WEIGHTS = 1 << 18;
-    private static final double MARGIN = 0.02;
+    private static final List<Stage> STAGES =
+            List.of(new Stage(1 << 15, 0.02), new Stage(1 << 18, 0.003), new Stage(1 << 21, 0.001));
 
     private BasePrices() {}
+
+    /**
+     * One elimination.
+     *
+     * @param weights size of the sample
+     * @param margin fraction of the error by which another must be better
+     */
+    private record Stage(long weights, double margin) {}
 
     /**
      * A configuration with its exact price.
@@ -37,10 +46,13 @@ final class BasePrices {
     /** Ascending bytes, descending errors. */
     static List<Priced> of(FloatMatrix w, Importance importance, List<BlockFormat> formats, Workers workers) {
         List<BlockFormat> worthwhile = formats;
-        if (w.size() > 2 * SAMPLE_WEIGHTS) {
-            try (RowSample sample = RowSample.of(w, importance, SAMPLE_WEIGHTS)) {
-                List<Priced> rough = price(sample.weights(), sample.importance(), formats, w, workers);
-                worthwhile = undominated(rough, 1 - MARGIN).stream()
+        for (Stage stage : STAGES) {
+            if (w.size() < 2 * stage.weights()) {
+                break;
+            }
+            try (RowSample sample = RowSample.of(w, importance, stage.weights())) {
+                List<Priced> rough = price(sample.weights(), sample.importance(), worthwhile, w, workers);
+                worthwhile = undominated(rough, 1 - stage.margin()).stream()
                         .map(Priced::format)
                         .toList();
             }

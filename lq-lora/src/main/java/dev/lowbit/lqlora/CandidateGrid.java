@@ -8,7 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The ways to store the quantized part that are priced: the 432 configurations of the paper, NormalFloat of the code widths
+ * The ways to store the quantized part that are priced: the 432 configurations of the paper, NormalFloat of the 5 bits
  * that its grid leaves out, and one-level scales, which cost less on matrices of a few blocks.
  */
 final class CandidateGrid {
@@ -21,7 +21,7 @@ final class CandidateGrid {
     static List<BlockFormat> formats(int groupSize) {
         List<BlockFormat> formats = new ArrayList<>();
         for (int group : groupSize == 0 ? PAPER_GROUPS : new int[] {groupSize}) {
-            for (int bits : new int[] {2, 3, 4, 5, 6, 8}) {
+            for (int bits : new int[] {2, 3, 4, 5, 8}) {
                 for (ScaleFormat scales : scales(bits)) {
                     formats.add(new BlockFormat(CodebookKind.NF, bits, group, scales));
                 }
@@ -31,7 +31,7 @@ final class CandidateGrid {
     }
 
     private static List<ScaleFormat> scales(int codeBits) {
-        boolean inPaper = codeBits != 5 && codeBits != 6;
+        boolean inPaper = codeBits != 5;
         List<ScaleFormat> scales = new ArrayList<>();
         scales.add(new ScaleFormat.OneLevel(DType.BF16));
         scales.add(new ScaleFormat.OneLevel(DType.F16));

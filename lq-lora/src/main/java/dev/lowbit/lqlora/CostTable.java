@@ -22,7 +22,7 @@ import java.util.Map;
 /**
  * The cost table of one matrix: exact errors of quantizing alone, and predicted errors with a low-rank part.
  *
- * <p>The prediction for rank r and codes of b bits is {@code error(format) * gain(b, r)}. The gain is measured once per (b, r), on
+ * <p>The prediction for rank r and codes of b bits is {@code error(format) * gain(b, r)}. The gain is measured once per (b, r), for b of 2, 3 and 4 and more, on
  * one format of that width: g1 = the first alternation, with L from one singular value decomposition of W that all ranks share;
  * g2 = the second. Later alternations gain in proportion: measured on normal matrices of 128 to 1024 rows, the sixth stands at
  * g1 (g2/g1)^2.4 for 3 bits and more and at g1 (g2/g1)^1.7 for 2 bits, and that is predicted.
@@ -37,6 +37,9 @@ final class CostTable {
     private static final String PURPOSE = "lq-lora.price";
     private static final int OVERSAMPLING = 10;
     private static final int POWER_ITERATIONS = 2;
+    /** A prediction that promises less of a gain than this over a smaller candidate says nothing. */
+    private static final double WORTH = 0.995;
+
     private static final FactorFormat[] FACTORS = {FactorFormat.NF8, FactorFormat.BF16};
 
     private final String name;
@@ -62,10 +65,10 @@ final class CostTable {
         }
     }
 
-    /** Configurations that share their low-rank gain. */
+    /** Configurations that share their low-rank gain; beyond 4 bits it no longer depends on the width. */
     private record Family(CodebookKind kind, int codeBits) {
         static Family of(BlockFormat format) {
-            return new Family(format.codebook(), format.codeBits());
+            return new Family(format.codebook(), Math.min(4, format.codeBits()));
         }
     }
 
@@ -118,7 +121,7 @@ final class CostTable {
         List<Candidate> found = new ArrayList<>();
         for (Map.Entry<Family, List<Priced>> family : families.entrySet()) {
             List<Priced> members = family.getValue();
-            Priced reference = members.get(members.size() / 2);
+            Priced reference = reference(members);
             double first = gain(
                     BlockQuantizer.quantizeResidual(rest, importance, reference.format(), error, workers), reference);
             if (!promising(members, low.rank(), first * furtherGainBound(low.rank()))) {
@@ -137,6 +140,14 @@ final class CostTable {
             frontier.add(candidate.bytes(), candidate.error());
         }
         ranked.addAll(found);
+    }
+
+    /** The middle one of those with the fewest code bits. */
+    private static Priced reference(List<Priced> members) {
+        int bits = members.stream().mapToInt(m -> m.format().codeBits()).min().orElseThrow();
+        List<Priced> coarsest =
+                members.stream().filter(m -> m.format().codeBits() == bits).toList();
+        return coarsest.get(coarsest.size() / 2);
     }
 
     private static double gain(double error, Priced reference) {
@@ -207,7 +218,7 @@ final class CostTable {
         double smallest = Double.POSITIVE_INFINITY;
         double smallestExact = Double.POSITIVE_INFINITY;
         for (Candidate candidate : sorted) {
-            if (candidate.error() < (candidate.exact() ? smallestExact : smallest)) {
+            if (candidate.error() < (candidate.exact() ? smallestExact : smallest * WORTH)) {
                 kept.add(candidate);
             }
             smallest = Math.min(smallest, candidate.error());

@@ -40,7 +40,7 @@ public record LqSettings(
     public static LqSettings fast(BlockFormat base, int rank, FactorFormat factors, int alternations) {
         LowRankMethod method = base.codeBits() > 2
                 ? new LowRankMethod.Warm(0, 3, 1, 2.5, 0.1, 1.2)
-                : new LowRankMethod.Warm(16, 3, 2, 1, 0, 1);
+                : new LowRankMethod.Warm(32, 3, 2, 1, 0, 1);
         return new LqSettings(
                 base, rank, factors, FisherHeuristic.TWO_SIDED, method, new Stopping.Patient(alternations, 5, 5e-4));
     }
