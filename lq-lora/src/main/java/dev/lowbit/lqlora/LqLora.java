@@ -4,6 +4,7 @@ import dev.lowbit.budget.Candidate;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.importance.Importance;
 import dev.lowbit.kernel.Workers;
+import dev.lowbit.linalg.Norms;
 import dev.lowbit.matrix.MatrixFormat;
 import dev.lowbit.matrix.MatrixFormats;
 import dev.lowbit.matrix.QuantizedMatrix;
@@ -26,10 +27,10 @@ public final class LqLora implements Compressor {
     private static final int CONFIRMED_ALTERNATIONS = 6;
 
     /**
-     * What a confirmed error is rounded up by: the alternation measures W - L - Q, a file is measured as W - (Q + L), and the
-     * two differ by float rounding, less than 1e-7 of the error.
+     * What a confirmed error norm is raised by, as a fraction of the norm of W: the alternation measures (W - L) - Q, a file
+     * is measured as W - (Q + L), and each of these operations rounds a value of about W once.
      */
-    private static final double ROUNDING = 1 + 1e-6;
+    private static final double ROUNDING = 4 * 0x1p-24;
 
     /** For ServiceLoader; {@link #builder()} compresses a single matrix to a budget. */
     public LqLora() {}
@@ -67,9 +68,19 @@ public final class LqLora implements Compressor {
         } else {
             LqSettings settings = settings(format, CONFIRMED_ALTERNATIONS);
             Decomposition found = LqDecomposer.decompose(name, weights, importance, settings, limits.seed(), workers);
-            error = found.bestError() * found.bestError() * ROUNDING;
+            double norm = found.bestError() + ROUNDING * Math.sqrt(squaredNorm(weights, importance, workers));
+            error = norm * norm;
         }
         return new Candidate(candidate.format(), candidate.rank(), candidate.bytes(), error, true);
+    }
+
+    private static double squaredNorm(FloatMatrix w, Importance importance, Workers workers) {
+        if (!(importance instanceof Importance.Diagonal diagonal)) {
+            return Norms.sumOfSquares(w, workers);
+        }
+        try (FloatMatrix zero = FloatMatrix.allocate(w.rows(), w.columns())) {
+            return Norms.weightedSquaredDifference(w, zero, diagonal.fisher(), workers);
+        }
     }
 
     @Override
