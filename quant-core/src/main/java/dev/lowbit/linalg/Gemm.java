@@ -5,7 +5,6 @@ import dev.lowbit.kernel.GemmKernel;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.tensor.FloatMatrix;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 
 /**
@@ -18,8 +17,6 @@ import java.util.Arrays;
 public final class Gemm {
     /** Length of the fused multiply-add chains; part of the definition of the result. */
     public static final int K_BLOCK = GemmKernel.DEPTH;
-
-    private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
 
     private Gemm() {}
 
@@ -75,36 +72,22 @@ public final class Gemm {
         }
 
         /** Copies the block at (row, column) of the used matrix, rows x columns, into a row-major array. */
-        void load(int row, int column, int rows, int columns, float[] out, int outStride) {
-            if (!transposed) {
+        void load(int row, int column, int rows, int columns, float[] out, int outStride, float[] strip) {
+            if (transposed) {
+                long at = column * stride + row;
+                BlockCopy.loadTransposed(segment, at, stride, rows, columns, out, outStride, strip);
+            } else {
                 BlockCopy.load(segment, row * stride + column, stride, rows, columns, out, outStride);
-                return;
-            }
-            for (int block = 0; block < rows; block += 16) {
-                int end = Math.min(rows, block + 16);
-                for (int j = 0; j < columns; j++) {
-                    long at = (column + j) * stride + row;
-                    for (int i = block; i < end; i++) {
-                        out[i * outStride + j] = segment.getAtIndex(FLOAT, at + i);
-                    }
-                }
             }
         }
 
         /** The way back. */
-        void store(int row, int column, int rows, int columns, float[] in, int inStride) {
-            if (!transposed) {
+        void store(int row, int column, int rows, int columns, float[] in, int inStride, float[] strip) {
+            if (transposed) {
+                long at = column * stride + row;
+                BlockCopy.storeTransposed(in, inStride, rows, columns, segment, at, stride, strip);
+            } else {
                 BlockCopy.store(in, inStride, rows, columns, segment, row * stride + column, stride);
-                return;
-            }
-            for (int block = 0; block < rows; block += 16) {
-                int end = Math.min(rows, block + 16);
-                for (int j = 0; j < columns; j++) {
-                    long at = (column + j) * stride + row;
-                    for (int i = block; i < end; i++) {
-                        segment.setAtIndex(FLOAT, at + i, in[i * inStride + j]);
-                    }
-                }
             }
         }
     }
@@ -142,18 +125,18 @@ public final class Gemm {
             if (mode == Mode.SET) {
                 Arrays.fill(blocks.result, 0, height * GemmKernel.LANE_STRIDE, 0);
             } else {
-                result.load(i, j, height, width, blocks.result, GemmKernel.LANE_STRIDE);
+                result.load(i, j, height, width, blocks.result, GemmKernel.LANE_STRIDE, blocks.strip);
             }
             for (int from = 0; from < k; from += GemmKernel.DEPTH) {
                 int depth = Math.min(GemmKernel.DEPTH, k - from);
-                rows.load(i, from, height, depth, blocks.rows, GemmKernel.DEPTH);
-                lanes.load(from, j, depth, width, blocks.lanes, GemmKernel.LANE_STRIDE);
+                rows.load(i, from, height, depth, blocks.rows, GemmKernel.DEPTH, blocks.strip);
+                lanes.load(from, j, depth, width, blocks.lanes, GemmKernel.LANE_STRIDE, blocks.strip);
                 if (mode == Mode.SUBTRACT) {
                     negate(blocks.rows, height * GemmKernel.DEPTH);
                 }
                 kernel.multiply(blocks.rows, blocks.lanes, blocks.result, height, width, depth);
             }
-            result.store(i, j, height, width, blocks.result, GemmKernel.LANE_STRIDE);
+            result.store(i, j, height, width, blocks.result, GemmKernel.LANE_STRIDE, blocks.strip);
             blocks.release();
         });
     }

@@ -4,6 +4,7 @@ import static dev.lowbit.kernel.GemmKernel.DEPTH;
 import static dev.lowbit.kernel.GemmKernel.LANE_STRIDE;
 import static dev.lowbit.kernel.GemmKernel.MAX_ROWS;
 
+import dev.lowbit.kernel.BlockCopy;
 import java.util.concurrent.ConcurrentLinkedQueue;
 
 /**
@@ -16,6 +17,7 @@ final class GemmBlocks {
     final float[] rows = new float[MAX_ROWS * DEPTH];
     final float[] lanes = new float[DEPTH * LANE_STRIDE];
     final float[] result = new float[MAX_ROWS * LANE_STRIDE];
+    final float[] strip = new float[BlockCopy.STRIP_FLOATS];
 
     private GemmBlocks() {}
 
