@@ -1,6 +1,7 @@
 package dev.lowbit.matrix.block;
 
 import dev.lowbit.kernel.KernelLookup;
+import java.lang.foreign.MemorySegment;
 
 /**
  * The verbs of block quantization. All work on pieces: a run of weights that starts with a block, so that weight i of the piece
@@ -93,7 +94,7 @@ interface BlockKernels {
      * value(code) * scale for each weight of a piece whose codes start at bit {@code bitOffset}, which {@link #isAligned}.
      *
      * @param packed readable for {@link #PACKED_SLACK} bytes behind the piece
-     * @param out modified
+     * @param out floats; modified from index {@code outIndex} on
      */
     void dequantize(
             byte[] packed,
@@ -103,8 +104,8 @@ interface BlockKernels {
             float[] scales,
             int scalesOffset,
             CodeTable table,
-            float[] out,
-            int outOffset);
+            MemorySegment out,
+            long outIndex);
 
     /**
      * Adds the products of a piece with x to 16 lanes: within each block lane l sums value(code_i) * x_i over i mod 16 = l by fused
@@ -124,24 +125,6 @@ interface BlockKernels {
             float[] x,
             int xOffset,
             float[] lanes);
-
-    /**
-     * out_i = fma(value(code_i), factor * scale, out_i) for each weight of a piece.
-     *
-     * @param packed readable for {@link #PACKED_SLACK} bytes behind the piece
-     * @param out modified
-     */
-    void addScaled(
-            byte[] packed,
-            int bitOffset,
-            int length,
-            int groupSize,
-            float[] scales,
-            int scalesOffset,
-            CodeTable table,
-            float factor,
-            float[] out,
-            int outOffset);
 
     /** The fixed tree over 16 lanes: lane l + lane l + 8, then 4, 2, 1. */
     static float sumLanes(float[] lanes) {

@@ -170,7 +170,6 @@ public final class BlockMatrix implements QuantizedMatrix {
             int end = Math.min(out.rows(), (task + 1) * ROWS_PER_TASK);
             pieces.start(first + (long) task * ROWS_PER_TASK * columns, first + (long) end * columns);
             while (pieces.next()) {
-                float[] values = BlockScratch.ofThread().results(pieces.length());
                 KERNELS.dequantize(
                         pieces.packed(),
                         pieces.bitOffset(),
@@ -179,15 +178,8 @@ public final class BlockMatrix implements QuantizedMatrix {
                         scales,
                         pieces.block(),
                         table,
-                        values,
-                        0);
-                MemorySegment.copy(
-                        values,
-                        0,
                         out.segment(),
-                        ValueLayout.JAVA_FLOAT,
-                        (pieces.weight() - first) * Float.BYTES,
-                        pieces.length());
+                        pieces.weight() - first);
             }
         });
     }

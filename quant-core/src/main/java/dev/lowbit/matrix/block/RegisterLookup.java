@@ -1,6 +1,8 @@
 package dev.lowbit.matrix.block;
 
 import dev.lowbit.kernel.VectorWidth;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
@@ -59,8 +61,8 @@ final class RegisterLookup {
             float[] scales,
             int scalesOffset,
             CodeTable table,
-            float[] out,
-            int outOffset) {
+            MemorySegment out,
+            long outIndex) {
         int bits = table.bits;
         IntVector shifts = SHIFTS[bits].add(bitOffset % Byte.SIZE);
         IntVector low = FloatVector.fromArray(F, table.cyclic, 0).reinterpretAsInts();
@@ -75,11 +77,13 @@ final class RegisterLookup {
             int i = start;
             for (; i + WIDTH <= end; i += WIDTH) {
                 IntVector index = codes(packed, bitOffset, i, bits, shifts);
-                value(index, low, high, two).mul(factor).intoArray(out, outOffset + i);
+                value(index, low, high, two)
+                        .mul(factor)
+                        .intoMemorySegment(out, (outIndex + i) * Float.BYTES, ByteOrder.nativeOrder());
             }
             for (; i < end; i++) {
                 int code = ScalarBlockKernels.codeAt(packed, bitOffset + i * bits, bits);
-                out[outOffset + i] = table.values[code] * scale;
+                out.setAtIndex(ValueLayout.JAVA_FLOAT, outIndex + i, table.values[code] * scale);
             }
         }
     }

@@ -1,6 +1,8 @@
 package dev.lowbit.matrix.block;
 
 import dev.lowbit.codebook.Codebook;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 
 /** The formulas as they stand: what every other implementation is tested against. */
@@ -132,12 +134,13 @@ final class ScalarBlockKernels implements BlockKernels {
             float[] scales,
             int scalesOffset,
             CodeTable table,
-            float[] out,
-            int outOffset) {
+            MemorySegment out,
+            long outIndex) {
         int bits = table.bits;
         for (int i = 0; i < length; i++) {
             int code = codeAt(packed, bitOffset + (long) i * bits, bits);
-            out[outOffset + i] = table.codebook.value(code) * scales[scalesOffset + i / groupSize];
+            float value = table.codebook.value(code) * scales[scalesOffset + i / groupSize];
+            out.setAtIndex(ValueLayout.JAVA_FLOAT, outIndex + i, value);
         }
     }
 
@@ -167,26 +170,6 @@ final class ScalarBlockKernels implements BlockKernels {
             for (int lane = 0; lane < LANES; lane++) {
                 lanes[lane] = Math.fma(sums[lane], scale, lanes[lane]);
             }
-        }
-    }
-
-    @Override
-    public void addScaled(
-            byte[] packed,
-            int bitOffset,
-            int length,
-            int groupSize,
-            float[] scales,
-            int scalesOffset,
-            CodeTable table,
-            float factor,
-            float[] out,
-            int outOffset) {
-        int bits = table.bits;
-        for (int i = 0; i < length; i++) {
-            int code = codeAt(packed, bitOffset + (long) i * bits, bits);
-            float scaled = factor * scales[scalesOffset + i / groupSize];
-            out[outOffset + i] = Math.fma(table.codebook.value(code), scaled, out[outOffset + i]);
         }
     }
 }

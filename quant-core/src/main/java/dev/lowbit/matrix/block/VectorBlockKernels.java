@@ -1,6 +1,8 @@
 package dev.lowbit.matrix.block;
 
 import dev.lowbit.kernel.VectorWidth;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
@@ -31,7 +33,6 @@ final class VectorBlockKernels implements BlockKernels {
 
     private static final VarHandle WORD = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
 
-    private static final float[] ONE = {1f};
     private static final ScalarBlockKernels SCALAR = new ScalarBlockKernels();
 
     @Override
@@ -303,34 +304,24 @@ final class VectorBlockKernels implements BlockKernels {
             float[] scales,
             int scalesOffset,
             CodeTable table,
-            float[] out,
-            int outOffset) {
+            MemorySegment out,
+            long outIndex) {
         if (RegisterLookup.holds(table.bits) && RegisterLookup.keepsAlignment(groupSize, length)) {
-            RegisterLookup.dequantize(
-                    packed, bitOffset, length, groupSize, scales, scalesOffset, table, out, outOffset);
-            return;
-        }
-        decodeUnscaled(packed, bitOffset, length, table, out, outOffset);
-        for (int start = 0; start < length; start += groupSize) {
-            int end = outOffset + Math.min(length, start + groupSize);
-            float scale = scales[scalesOffset + start / groupSize];
-            for (int i = outOffset + start; i < end; i++) {
-                out[i] *= scale;
-            }
-        }
-    }
-
-    private void decodeUnscaled(byte[] packed, int bitOffset, int length, CodeTable table, float[] out, int outOffset) {
-        if (RegisterLookup.holds(table.bits)) {
-            RegisterLookup.dequantize(packed, bitOffset, length, length, ONE, 0, table, out, outOffset);
+            RegisterLookup.dequantize(packed, bitOffset, length, groupSize, scales, scalesOffset, table, out, outIndex);
             return;
         }
         byte[] codes = BlockScratch.ofThread().codes(length);
         unpack(packed, bitOffset, length, table.bits, codes, 0);
+        float[] results = BlockScratch.ofThread().results(length);
         float[] values = table.values;
-        for (int i = 0; i < length; i++) {
-            out[outOffset + i] = values[codes[i] & 0xff];
+        for (int start = 0; start < length; start += groupSize) {
+            int end = Math.min(length, start + groupSize);
+            float scale = scales[scalesOffset + start / groupSize];
+            for (int i = start; i < end; i++) {
+                results[i] = values[codes[i] & 0xff] * scale;
+            }
         }
+        MemorySegment.copy(results, 0, out, ValueLayout.JAVA_FLOAT, outIndex * Float.BYTES, length);
     }
 
     @Override
@@ -363,8 +354,12 @@ final class VectorBlockKernels implements BlockKernels {
             }
             return;
         }
+        byte[] codes = BlockScratch.ofThread().codes(length);
+        unpack(packed, bitOffset, length, table.bits, codes, 0);
         float[] values = BlockScratch.ofThread().results(length);
-        decodeUnscaled(packed, bitOffset, length, table, values, 0);
+        for (int i = 0; i < length; i++) {
+            values[i] = table.values[codes[i] & 0xff];
+        }
         dotDecoded(values, length, groupSize, scales, scalesOffset, x, xOffset, lanes);
     }
 
@@ -397,36 +392,6 @@ final class VectorBlockKernels implements BlockKernels {
                 FloatVector.fromArray(F, sums, part * WIDTH)
                         .fma(scale, FloatVector.fromArray(F, lanes, part * WIDTH))
                         .intoArray(lanes, part * WIDTH);
-            }
-        }
-    }
-
-    @Override
-    public void addScaled(
-            byte[] packed,
-            int bitOffset,
-            int length,
-            int groupSize,
-            float[] scales,
-            int scalesOffset,
-            CodeTable table,
-            float factor,
-            float[] out,
-            int outOffset) {
-        float[] values = BlockScratch.ofThread().results(length);
-        decodeUnscaled(packed, bitOffset, length, table, values, 0);
-        for (int start = 0; start < length; start += groupSize) {
-            int count = Math.min(length - start, groupSize);
-            float scaled = factor * scales[scalesOffset + start / groupSize];
-            FloatVector factors = FloatVector.broadcast(F, scaled);
-            int i = start;
-            for (; i + WIDTH <= start + count; i += WIDTH) {
-                FloatVector.fromArray(F, values, i)
-                        .fma(factors, FloatVector.fromArray(F, out, outOffset + i))
-                        .intoArray(out, outOffset + i);
-            }
-            for (; i < start + count; i++) {
-                out[outOffset + i] = Math.fma(values[i], scaled, out[outOffset + i]);
             }
         }
     }

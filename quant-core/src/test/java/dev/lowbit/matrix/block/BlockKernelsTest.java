@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.lowbit.codebook.Codebook;
 import dev.lowbit.codebook.NormalFloat;
 import dev.lowbit.codebook.UniformGrid;
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.Random;
 import java.util.stream.IntStream;
@@ -135,7 +136,7 @@ class BlockKernelsTest {
 
     @ParameterizedTest
     @MethodSource("bits")
-    void dequantizeDotAndAddFromAnyCode(int bits) {
+    void dequantizeAndDotFromAnyCode(int bits) {
         forAllCases(bits, c -> {
             if (!BlockKernels.isAligned(c.offset * bits, bits)) {
                 return;
@@ -145,8 +146,8 @@ class BlockKernelsTest {
             int bit = c.offset * bits;
             float[] expected = c.weights.clone();
             float[] actual = c.weights.clone();
-            scalar.dequantize(packed, bit, c.length, c.group, c.scales, c.offset, c.table, expected, c.offset);
-            vector.dequantize(packed, bit, c.length, c.group, c.scales, c.offset, c.table, actual, c.offset);
+            scalar.dequantize(packed, bit, c.length, c.group, c.scales, c.offset, c.table, segment(expected), c.offset);
+            vector.dequantize(packed, bit, c.length, c.group, c.scales, c.offset, c.table, segment(actual), c.offset);
             assertThat(bitsOf(actual)).isEqualTo(bitsOf(expected));
 
             float[] x = new float[c.weights.length];
@@ -157,10 +158,6 @@ class BlockKernelsTest {
             scalar.dot(packed, bit, c.length, c.group, c.scales, c.offset, c.table, x, c.offset, lanes);
             vector.dot(packed, bit, c.length, c.group, c.scales, c.offset, c.table, x, c.offset, actualLanes);
             assertThat(bitsOf(actualLanes)).isEqualTo(bitsOf(lanes));
-
-            scalar.addScaled(packed, bit, c.length, c.group, c.scales, c.offset, c.table, -0.3f, expected, c.offset);
-            vector.addScaled(packed, bit, c.length, c.group, c.scales, c.offset, c.table, -0.3f, actual, c.offset);
-            assertThat(bitsOf(actual)).isEqualTo(bitsOf(expected));
         });
     }
 
@@ -198,6 +195,10 @@ class BlockKernelsTest {
 
     private static float nextTo(float x, int direction) {
         return direction == 0 ? x : direction > 0 ? Math.nextUp(x) : Math.nextDown(x);
+    }
+
+    private static MemorySegment segment(float[] values) {
+        return MemorySegment.ofArray(values);
     }
 
     /** Raw bits, so that zeros of different sign differ; NaN (inf - inf of a huge scale) is one value. */
