@@ -33,13 +33,14 @@ final class BasePrices {
     private record Stage(long weights, double margin) {}
 
     /**
-     * A configuration with its exact price.
+     * A configuration with its price.
      *
      * @param error squared (weighted) error
+     * @param exact whether the error was measured on the whole matrix
      */
-    record Priced(BlockFormat format, long bytes, double error) {
+    record Priced(BlockFormat format, long bytes, double error, boolean exact) {
         Candidate candidate() {
-            return new Candidate(format.id(), 0, bytes, error, true);
+            return new Candidate(format.id(), 0, bytes, error, exact);
         }
     }
 
@@ -69,8 +70,11 @@ final class BasePrices {
         double[] errors = BlockQuantizer.squaredErrors(measured, importance, formats, workers);
         return IntStream.range(0, errors.length)
                 .filter(i -> Double.isFinite(errors[i]))
-                .mapToObj(
-                        i -> new Priced(formats.get(i), formats.get(i).bytes(shape.rows(), shape.columns()), errors[i]))
+                .mapToObj(i -> new Priced(
+                        formats.get(i),
+                        formats.get(i).bytes(shape.rows(), shape.columns()),
+                        errors[i],
+                        measured == shape))
                 .toList();
     }
 

@@ -20,7 +20,7 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The cost table of one matrix: exact errors of quantizing alone, and predicted errors with a low-rank part.
+ * The cost table of one matrix: errors of quantizing alone (exact for NormalFloat, see {@link LearnedPrices}), and predicted errors with a low-rank part.
  *
  * <p>The prediction for rank r and codes of b bits is {@code error(format) * gain(b, r)}. The gain is measured once per (b, r), for b of 2, 3 and 4 and more, on
  * one format of that width: g1 = the first alternation, with L from one singular value decomposition of W that all ranks share;
@@ -58,17 +58,22 @@ final class CostTable {
         this.importance = importance;
         this.limits = limits;
         this.workers = workers;
-        this.bases = BasePrices.of(w, importance, CandidateGrid.formats(limits.groupSize()), workers);
+        this.bases = new ArrayList<>(BasePrices.of(w, importance, CandidateGrid.formats(limits.groupSize()), workers));
+        bases.addAll(LearnedPrices.of(w, importance, limits.groupSize(), workers));
         for (Priced priced : bases) {
             families.computeIfAbsent(Family.of(priced.format()), f -> new ArrayList<>())
                     .add(priced);
         }
     }
 
-    /** Configurations that share their low-rank gain; beyond 4 bits it no longer depends on the width. */
-    private record Family(CodebookKind kind, int codeBits) {
+    /**
+     * Configurations that share their low-rank gain; beyond 4 bits it no longer depends on the width. Learned codebooks
+     * join NormalFloat of 3 bits or more: part of what 2-bit NormalFloat gains is its lopsidedness, which they have not.
+     */
+    private record Family(int codeBits) {
         static Family of(BlockFormat format) {
-            return new Family(format.codebook(), Math.min(4, format.codeBits()));
+            boolean learned = format.codebook() == CodebookKind.LC;
+            return new Family(Math.clamp(format.codeBits(), learned ? 3 : 2, 4));
         }
     }
 
@@ -121,7 +126,10 @@ final class CostTable {
         List<Candidate> found = new ArrayList<>();
         for (Map.Entry<Family, List<Priced>> family : families.entrySet()) {
             List<Priced> members = family.getValue();
-            Priced reference = reference(members);
+            Priced reference = reference(family.getKey(), members);
+            if (reference == null) {
+                continue;
+            }
             double first = gain(
                     BlockQuantizer.quantizeResidual(rest, importance, reference.format(), error, workers), reference);
             if (!promising(members, low.rank(), first * furtherGainBound(low.rank()))) {
@@ -142,12 +150,13 @@ final class CostTable {
         ranked.addAll(found);
     }
 
-    /** The middle one of those with the fewest code bits. */
-    private static Priced reference(List<Priced> members) {
-        int bits = members.stream().mapToInt(m -> m.format().codeBits()).min().orElseThrow();
-        List<Priced> coarsest =
-                members.stream().filter(m -> m.format().codeBits() == bits).toList();
-        return coarsest.get(coarsest.size() / 2);
+    /** The middle one of the NormalFloat formats with the family's code bits. */
+    private static Priced reference(Family family, List<Priced> members) {
+        List<Priced> normal = members.stream()
+                .filter(m -> m.format().codebook() == CodebookKind.NF)
+                .filter(m -> m.format().codeBits() == family.codeBits())
+                .toList();
+        return normal.isEmpty() ? null : normal.get(normal.size() / 2);
     }
 
     private static double gain(double error, Priced reference) {

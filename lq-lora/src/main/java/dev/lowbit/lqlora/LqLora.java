@@ -10,6 +10,7 @@ import dev.lowbit.matrix.MatrixFormats;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.matrix.block.BlockFormat;
 import dev.lowbit.matrix.block.BlockQuantizer;
+import dev.lowbit.matrix.block.CodebookKind;
 import dev.lowbit.matrix.sum.SumFormat;
 import dev.lowbit.method.Compressor;
 import dev.lowbit.tensor.FloatMatrix;
@@ -25,6 +26,11 @@ public final class LqLora implements Compressor {
 
     /** The alternations whose best error {@link #confirm} reports; compress runs the same ones and then goes on. */
     private static final int CONFIRMED_ALTERNATIONS = 6;
+
+    /** The same two with a learned codebook, which is fitted anew in each alternation at a hundred times the cost. */
+    private static final int LEARNED_ALTERNATIONS = 8;
+
+    private static final int LEARNED_CONFIRMED_ALTERNATIONS = 3;
 
     /**
      * What a confirmed error norm is raised by, as a fraction of the norm of W: the alternation measures (W - L) - Q, a file
@@ -66,7 +72,7 @@ public final class LqLora implements Compressor {
             FisherWeights.check(name, importance, weights.rows(), weights.columns());
             error = BlockQuantizer.squaredError(weights, importance, base, workers);
         } else {
-            LqSettings settings = settings(format, CONFIRMED_ALTERNATIONS);
+            LqSettings settings = settings(format, CONFIRMED_ALTERNATIONS, LEARNED_CONFIRMED_ALTERNATIONS);
             Decomposition found = LqDecomposer.decompose(name, weights, importance, settings, limits.seed(), workers);
             double norm = found.bestError() + ROUNDING * Math.sqrt(squaredNorm(weights, importance, workers));
             error = norm * norm;
@@ -96,15 +102,16 @@ public final class LqLora implements Compressor {
             FisherWeights.check(name, importance, weights.rows(), weights.columns());
             return BlockQuantizer.quantize(weights, importance, base, workers);
         }
-        LqSettings settings = settings(format, ALTERNATIONS);
+        LqSettings settings = settings(format, ALTERNATIONS, LEARNED_ALTERNATIONS);
         try (FloatMatrix scratch = FloatMatrix.allocate(weights.rows(), weights.columns())) {
             return LqDecomposer.decompose(name, weights, importance, settings, limits.seed(), scratch, workers)
                     .pack(weights, importance, scratch, workers);
         }
     }
 
-    private static LqSettings settings(MatrixFormat format, int alternations) {
+    private static LqSettings settings(MatrixFormat format, int fixed, int learned) {
         if (format instanceof SumFormat sum && sum.base() instanceof BlockFormat base) {
+            int alternations = base.codebook() == CodebookKind.LC ? learned : fixed;
             return LqSettings.fast(base, sum.rank(), FactorFormat.of(sum.factor()), alternations);
         }
         throw InvalidRequestException.usage(

@@ -14,6 +14,9 @@ import java.util.List;
 
 /** Compresses single matrices with LQ-LoRA, each to the same bits per weight, everything counted. Immutable. */
 public final class MatrixJob {
+    /** Predictions that are measured before the rest of them is given up: near the best they differ by a few percent only. */
+    private static final int MOST_CONFIRMED = 6;
+
     private final LqLora method = new LqLora();
     private final Limits limits;
     private final double bitsPerWeight;
@@ -38,7 +41,10 @@ public final class MatrixJob {
     public QuantizedMatrix compress(String name, FloatMatrix w, Importance importance, Workers workers) {
         List<Candidate> candidates = new ArrayList<>(method.price(name, w, importance, limits, workers));
         long budget = BitBudget.ofBitsPerWeight(bitsPerWeight, w.size()).bytes();
-        while (true) {
+        for (int confirmed = 0; ; confirmed++) {
+            if (confirmed == MOST_CONFIRMED) {
+                candidates.removeIf(candidate -> !candidate.exact());
+            }
             int choice = BudgetSolver.solve(List.of(candidates), budget).choices()[0];
             Candidate chosen = candidates.get(choice);
             if (chosen.exact()) {

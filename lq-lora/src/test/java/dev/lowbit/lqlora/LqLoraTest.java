@@ -67,11 +67,11 @@ class LqLoraTest {
         for (int i = 0; i < candidates.size(); i += 1 + candidates.size() / 12) {
             Candidate candidate = candidates.get(i);
             assertThat(candidate.rank()).isBetween(minRank, maxRank);
-            assertThat(candidate.exact()).isEqualTo(candidate.rank() == 0);
+            assertThat(candidate.rank() > 0 && candidate.exact()).isFalse();
             assertThat(candidate.bytes()).isEqualTo(MatrixFormats.bytes(candidate.format(), rows, columns));
             Candidate confirmed = METHOD.confirm("w", w, UNIFORM, candidate, limits, SERIAL);
             assertThat(confirmed.exact()).isTrue();
-            if (candidate.rank() == 0) {
+            if (candidate.exact()) {
                 assertThat(confirmed).isEqualTo(candidate);
             }
             QuantizedMatrix q = METHOD.compress("w", w, UNIFORM, candidate, limits, SERIAL);
@@ -86,10 +86,10 @@ class LqLoraTest {
     /** Codes of 8 bits are left out: there the rounding of NF8 factors takes back what the prediction promises. */
     @Test
     void predictionsAreNearWhatIsConfirmed() {
-        FloatMatrix w = Matrices.planted(160, 224, 4);
+        FloatMatrix w = Matrices.planted(256, 300, 4);
         Limits limits = new Limits(0, 16, 0, 1);
         List<Candidate> ranked = price(w, limits).stream()
-                .filter(c -> c.rank() > 0 && !c.format().startsWith("nf8"))
+                .filter(c -> !c.exact() && !c.format().startsWith("nf8"))
                 .toList();
         assertThat(ranked).isNotEmpty();
         for (int i = 0; i < ranked.size(); i += 1 + ranked.size() / 8) {
@@ -193,7 +193,7 @@ class LqLoraTest {
     @Test
     void aBudgetBelowTheSmallestNamesTheSmallest() {
         FloatMatrix w = Matrices.noise(64, 64);
-        assertThatThrownBy(() -> LqLora.builder().bitsPerWeight(1.5).build().compress(w))
+        assertThatThrownBy(() -> LqLora.builder().bitsPerWeight(0.5).build().compress(w))
                 .isInstanceOf(InvalidRequestException.class)
                 .hasMessageContaining("bytes");
     }

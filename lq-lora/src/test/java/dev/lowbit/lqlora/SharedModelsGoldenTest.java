@@ -18,7 +18,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** Real weights: never worse than the best uniform NormalFloat format of at most the same bytes, at every budget. */
 class SharedModelsGoldenTest {
     private static final double[] BUDGETS = {2.25, 2.5, 2.75, 3, 3.5, 4};
-    private static final int SAMPLES_PER_MODEL = 2;
+    private static final long SMALL = 150_000;
     private static final long LARGEST = 600_000;
 
     static List<Path> models() {
@@ -33,7 +33,9 @@ class SharedModelsGoldenTest {
                     .filter(name -> isLinear(checkpoint.info(name)))
                     .toList();
             // Every k-th name, and a budget that goes round with it: the same ones in every build.
-            int step = Math.max(1, names.size() / SAMPLES_PER_MODEL);
+            boolean small =
+                    names.stream().allMatch(name -> checkpoint.info(name).elements() <= SMALL);
+            int step = Math.max(1, names.size() / (small ? 2 : 1));
             for (int i = step / 2; i < names.size(); i += step) {
                 try (FloatMatrix w = checkpoint.matrix(names.get(i))) {
                     check(names.get(i), w, BUDGETS[(i + names.size()) % BUDGETS.length]);
