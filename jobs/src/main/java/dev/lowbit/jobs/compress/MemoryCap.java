@@ -11,7 +11,7 @@ import java.util.OptionalLong;
 
 /** Refuses a job that cannot keep its cap before it starts, and tells when one did not. */
 final class MemoryCap {
-    /** Compiled code, the collector's own structures and short-lived objects of a job, measured with room to spare. */
+    /** Compiled code, the collector's own structures and short-lived objects of a job: an allowance, not a measurement. */
     private static final long GROWTH_BYTES = 96L << 20;
 
     private final OptionalLong capBytes;

@@ -18,7 +18,7 @@ import java.util.Set;
  * quality. The plan depends on the prices, the budget and nothing else.
  */
 final class Planner {
-    /** Measured on the models at hand: three or four rounds settle; each costs at most one decomposition per matrix. */
+    /** A limit chosen, not measured: each round costs at most one decomposition per matrix. */
     private static final int MAX_ROUNDS = 12;
 
     /** What a plan leaves unspent without explaining it. */
