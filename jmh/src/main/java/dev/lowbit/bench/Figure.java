@@ -59,10 +59,9 @@ record Figure(
                     .timesS(LARGE),
             of(QuantizeBenchmark.class, "quantize", "quantize-nf2", "nf2-g64-s8x256-fp32")
                     .timesS(LARGE),
-            of(QuantizeBenchmark.class, "price", "price-nf4", "nf4-g64-s8x256-fp32")
+            of(PriceBenchmark.class, "price", "price-nf4", "nf4-g64-s8x256-fp32")
                     .timesS(LARGE),
-            of(QuantizeBenchmark.class, "absMax", "absmax", "nf4-g64-s8x256-fp32")
-                    .read(LARGE, 32),
+            of(AbsMaxBenchmark.class, "absMax", "absmax").read(LARGE, 32),
             of(BudgetBenchmark.class, "solve", "budget-7b-2.5", "2.5").timesS(0),
             of(BudgetBenchmark.class, "solve", "budget-7b-2.75", "2.75").timesS(0, 71),
             of(BudgetBenchmark.class, "solve", "budget-7b-3", "3").timesS(0),

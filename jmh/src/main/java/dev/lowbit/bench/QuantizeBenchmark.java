@@ -1,7 +1,5 @@
 package dev.lowbit.bench;
 
-import dev.lowbit.importance.Importance;
-import dev.lowbit.kernel.Kernels;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.block.BlockFormat;
 import dev.lowbit.matrix.block.BlockMatrix;
@@ -39,32 +37,12 @@ public class QuantizeBenchmark {
     private FloatMatrix weights;
     private BlockFormat blocks;
 
-    /** Checks every code against the codebook's own choice, and the priced error against the dequantized matrix. */
+    /** Checks every code against the codebook's own choice. */
     @Setup
     public void setUp() {
         weights = Inputs.gaussian("quantize", SIZE, SIZE);
         blocks = BlockFormat.parse(format);
-        BlockMatrix q = quantize();
-        Checks.quantized(weights, q);
-        try (FloatMatrix back = FloatMatrix.allocate(SIZE, SIZE)) {
-            q.dequantize(0, back, Workers.serial());
-            double error = 0;
-            for (int i = 0; i < SIZE; i++) {
-                for (int j = 0; j < SIZE; j++) {
-                    double d = (double) weights.get(i, j) - back.get(i, j);
-                    error += d * d;
-                }
-            }
-            // The kernel squares float differences: each is within one rounding of the exact one.
-            Checks.close(price(), error, 1e-6 * error, "priced error");
-        }
-        float largest = 0;
-        for (int i = 0; i < SIZE; i++) {
-            for (int j = 0; j < SIZE; j++) {
-                largest = Math.max(largest, Math.abs(weights.get(i, j)));
-            }
-        }
-        Checks.require(absMax() == largest, "absmax is " + absMax() + ", expected " + largest);
+        Checks.quantized(weights, quantize());
     }
 
     /** Frees the memory. */
@@ -77,17 +55,5 @@ public class QuantizeBenchmark {
     @Benchmark
     public BlockMatrix quantize() {
         return BlockQuantizer.quantize(weights, blocks, Workers.serial());
-    }
-
-    /** The error that quantizing would make, storing nothing: one entry of a cost table. */
-    @Benchmark
-    public double price() {
-        return BlockQuantizer.squaredError(weights, Importance.uniform(), blocks, Workers.serial());
-    }
-
-    /** The largest magnitude. */
-    @Benchmark
-    public float absMax() {
-        return Kernels.get().absMax(weights.segment(), 0, weights.size());
     }
 }
