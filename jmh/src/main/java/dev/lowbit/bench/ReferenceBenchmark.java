@@ -2,7 +2,6 @@ package dev.lowbit.bench;
 
 import dev.lowbit.kernel.VectorWidth;
 import dev.lowbit.tensor.FloatMatrix;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import java.util.concurrent.TimeUnit;
@@ -44,8 +43,12 @@ public class ReferenceBenchmark {
     private static final VectorSpecies<Float> SPECIES = VectorWidth.floats();
     private static final long VECTOR_BYTES = SPECIES.vectorByteSize();
     private static final int CHAINS = 12;
+    private static final int ROWS = 4096;
 
-    private Arena arena;
+    /** Matrices of ours, so that the pages are as large as those the kernels get. */
+    private FloatMatrix sourceFloats;
+
+    private FloatMatrix targetFloats;
     private MemorySegment source;
     private MemorySegment target;
     private OpenBlas blas;
@@ -54,9 +57,10 @@ public class ReferenceBenchmark {
     /** Allocates, and checks sgemm. */
     @Setup
     public void setUp() {
-        arena = Arena.ofShared();
-        source = arena.allocate(READ_BYTES, 64).fill((byte) 1);
-        target = arena.allocate(STORE_BYTES, 64);
+        sourceFloats = FloatMatrix.allocate(ROWS, Math.toIntExact(READ_BYTES / Float.BYTES / ROWS));
+        targetFloats = FloatMatrix.allocate(ROWS, Math.toIntExact(STORE_BYTES / Float.BYTES / ROWS));
+        source = sourceFloats.segment().fill((byte) 1);
+        target = targetFloats.segment();
         try (FloatMatrix a = Inputs.gaussian("left", SGEMM_SIZE, SGEMM_SIZE);
                 FloatMatrix b = Inputs.gaussian("right", SGEMM_SIZE, SGEMM_SIZE)) {
             blas = new OpenBlas(a, b);
@@ -69,7 +73,8 @@ public class ReferenceBenchmark {
     @TearDown
     public void tearDown() {
         blas.close();
-        arena.close();
+        sourceFloats.close();
+        targetFloats.close();
     }
 
     /** S: C = A B of 1024 x 1024 floats by OpenBLAS on one thread. */
