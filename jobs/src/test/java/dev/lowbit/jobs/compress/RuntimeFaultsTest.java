@@ -277,7 +277,7 @@ class RuntimeFaultsTest {
     @Test
     void aSizeIsTheSizeOfTheWholeDirectory() {
         Path model = model();
-        for (long size : new long[] {4300, 4400, 5000}) {
+        for (long size : new long[] {4500, 4700, 5300}) {
             JobRequest request =
                     Jobs.request(model, new Budget.OutputBytes(size), Optional.empty(), OptionalLong.empty());
             Path output = folder.resolve("out-" + size);
