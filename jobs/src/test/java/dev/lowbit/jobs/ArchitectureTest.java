@@ -70,6 +70,21 @@ class ArchitectureTest {
     }
 
     @Test
+    void transformerKnowsNeitherMethodsNorJobs() {
+        noClasses()
+                .that()
+                .resideInAPackage("dev.lowbit.transformer..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage(METHODS)
+                .orShould()
+                .dependOnClassesThat()
+                .resideInAnyPackage("dev.lowbit.jobs..", "dev.lowbit.bench..")
+                .allowEmptyShould(true)
+                .check(LOWBIT);
+    }
+
+    @Test
     void jobsMeetMethodsOnlyThroughTheCore() {
         noClasses()
                 .that()

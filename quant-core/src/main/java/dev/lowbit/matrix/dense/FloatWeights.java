@@ -1,0 +1,57 @@
+package dev.lowbit.matrix.dense;
+
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.linalg.Gemm;
+import dev.lowbit.matrix.DecodedProducts;
+import dev.lowbit.matrix.Part;
+import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.tensor.DType;
+import dev.lowbit.tensor.FloatMatrix;
+import java.util.List;
+
+/**
+ * Plain float weights behind the interface of the representations: a live view of {@link #values()}, so that an optimizer may
+ * change them between products. Owns nothing; whoever made the matrix closes it.
+ *
+ * @param values rows x columns
+ */
+public record FloatWeights(FloatMatrix values) implements QuantizedMatrix {
+    @Override
+    public int rows() {
+        return values.rows();
+    }
+
+    @Override
+    public int columns() {
+        return values.columns();
+    }
+
+    @Override
+    public String format() {
+        return new DenseFormat(DType.F32).id();
+    }
+
+    @Override
+    public List<Part> parts() {
+        return List.of(
+                new Part(DenseFormat.WEIGHT, DType.F32, List.of((long) rows(), (long) columns()), values.segment()));
+    }
+
+    @Override
+    public void dequantize(int fromRow, FloatMatrix out, Workers workers) {
+        DecodedProducts.checkRows(this, fromRow, out);
+        out.copyFrom(values.rows(fromRow, out.rows()));
+    }
+
+    @Override
+    public void multiply(FloatMatrix x, FloatMatrix y, Workers workers) {
+        DecodedProducts.checkMultiply(this, x, y);
+        Gemm.multiply(x, false, values, true, y, Gemm.Mode.SET, workers);
+    }
+
+    @Override
+    public void multiplyTransposed(FloatMatrix y, FloatMatrix x, Workers workers) {
+        DecodedProducts.checkMultiplyTransposed(this, y, x);
+        Gemm.multiply(y, false, values, false, x, Gemm.Mode.SET, workers);
+    }
+}

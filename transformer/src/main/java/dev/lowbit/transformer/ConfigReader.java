@@ -1,0 +1,125 @@
+package dev.lowbit.transformer;
+
+import dev.lowbit.checkpoint.MalformedFileException;
+import dev.lowbit.checkpoint.ModelConfig;
+import dev.lowbit.error.UnsupportedModelException;
+import dev.lowbit.kernel.Activation;
+import java.util.Map;
+import java.util.OptionalInt;
+
+/** What the forward pass needs from a config.json, with a sentence for everything it cannot do. */
+final class ConfigReader {
+    private final ModelConfig config;
+
+    ConfigReader(ModelConfig config) {
+        this.config = config;
+    }
+
+    ModelShape shape() {
+        int hidden = need("hidden_size", config.hiddenSize());
+        OptionalInt inner = config.intermediateSize();
+        boolean gpt2 = config.modelType().filter("gpt2"::equals).isPresent();
+        return new ModelShape(
+                hidden,
+                need("num_hidden_layers", config.numHiddenLayers()),
+                need("num_attention_heads", config.numAttentionHeads()),
+                need("num_key_value_heads", config.numKeyValueHeads()),
+                need("head_dim", config.headDim()),
+                inner.isEmpty() && gpt2 ? Math.multiplyExact(4, hidden) : need("intermediate_size", inner),
+                need("vocab_size", config.vocabSize()),
+                need("max_position_embeddings", config.maxPositionEmbeddings()));
+    }
+
+    private int need(String field, OptionalInt value) {
+        return value.orElseThrow(() -> bad("has no " + field + ", which the forward pass needs"));
+    }
+
+    private MalformedFileException bad(String detail) {
+        return new MalformedFileException(config.file(), -1, MalformedFileException.Reason.BAD_CONFIG, detail);
+    }
+
+    private UnsupportedModelException unsupported(String what) {
+        return new UnsupportedModelException(config.file() + ": " + what);
+    }
+
+    double eps(double otherwise) {
+        double eps = config.normEps().orElse(otherwise);
+        if (!(eps >= 0) || Double.isInfinite(eps)) {
+            throw bad("has a norm epsilon of " + eps + "; a small positive number is needed");
+        }
+        return eps;
+    }
+
+    /** Head and embedding are one tensor. Llama says false when silent, GPT-2 true. */
+    boolean tied() {
+        boolean gpt2 = config.modelType().filter("gpt2"::equals).isPresent();
+        return config.bool("tie_word_embeddings").orElse(gpt2);
+    }
+
+    Activation activation(String otherwise) {
+        String name = config.hiddenAct().orElse(otherwise);
+        return switch (name) {
+            case "silu", "swish" -> Activation.SILU;
+            case "gelu" -> Activation.GELU_ERF;
+            case "gelu_new", "gelu_pytorch_tanh", "gelu_fast" -> Activation.GELU_TANH;
+            case "relu" -> Activation.RELU;
+            default -> throw unsupported("activation " + name + " is not one of silu, gelu, gelu_new, relu");
+        };
+    }
+
+    /** theta^(-2i/headDim), bent by rope_scaling: default, linear or llama3. */
+    double[] rotaryFrequencies(ModelShape shape) {
+        if (shape.headDim() % 2 != 0) {
+            throw bad("has an odd head_dim of " + shape.headDim() + "; rotary embedding turns pairs");
+        }
+        double theta = config.ropeTheta().orElse(10000);
+        if (!(theta > 0) || Double.isInfinite(theta)) {
+            throw bad("has a rope_theta of " + theta + "; a positive number is needed");
+        }
+        double[] frequencies = new double[shape.headDim() / 2];
+        for (int i = 0; i < frequencies.length; i++) {
+            frequencies[i] = StrictMath.pow(theta, -2.0 * i / shape.headDim());
+        }
+        Object scaling = config.raw().get("rope_scaling");
+        if (scaling instanceof Map<?, ?> map) {
+            scale(frequencies, map);
+        } else if (scaling != null) {
+            throw bad("has a rope_scaling that is no object");
+        }
+        return frequencies;
+    }
+
+    private void scale(double[] frequencies, Map<?, ?> scaling) {
+        Object kind = scaling.containsKey("rope_type") ? scaling.get("rope_type") : scaling.get("type");
+        switch (String.valueOf(kind)) {
+            case "default" -> {}
+            case "linear" -> {
+                double factor = number(scaling, "factor");
+                for (int i = 0; i < frequencies.length; i++) {
+                    frequencies[i] /= factor;
+                }
+            }
+            case "llama3" -> {
+                double factor = number(scaling, "factor");
+                double low = number(scaling, "low_freq_factor");
+                double high = number(scaling, "high_freq_factor");
+                double trained = number(scaling, "original_max_position_embeddings");
+                for (int i = 0; i < frequencies.length; i++) {
+                    // turns over the trained context: few are slowed down by the factor, many are kept, in between
+                    // blended
+                    double turns = trained * frequencies[i] / (2 * Math.PI);
+                    double keep = Math.clamp((turns - low) / (high - low), 0.0, 1.0);
+                    frequencies[i] = (1 - keep) * frequencies[i] / factor + keep * frequencies[i];
+                }
+            }
+            default -> throw unsupported("rope_scaling of type " + kind + " is not one of default, linear, llama3");
+        }
+    }
+
+    private double number(Map<?, ?> map, String key) {
+        if (map.get(key) instanceof Number number && number.doubleValue() > 0) {
+            return number.doubleValue();
+        }
+        throw bad("has a rope_scaling whose " + key + " is no positive number");
+    }
+}

@@ -1,0 +1,39 @@
+package dev.lowbit.transformer;
+
+/**
+ * The sizes of a decoder.
+ *
+ * @param hidden width of the residual stream
+ * @param layers number of blocks
+ * @param heads query heads
+ * @param keyValueHeads key and value heads; divides {@code heads}
+ * @param headDim width of a head, independent of {@code hidden}
+ * @param feedForward inner width of the feed-forward layers
+ * @param vocabulary number of token ids
+ * @param context longest sequence
+ */
+public record ModelShape(
+        int hidden,
+        int layers,
+        int heads,
+        int keyValueHeads,
+        int headDim,
+        int feedForward,
+        int vocabulary,
+        int context) {
+    public ModelShape {
+        if (heads % keyValueHeads != 0) {
+            throw new IllegalArgumentException(keyValueHeads + " key/value heads do not divide " + heads + " heads");
+        }
+    }
+
+    /** Columns of the queries: heads * headDim. */
+    public int queryWidth() {
+        return Math.multiplyExact(heads, headDim);
+    }
+
+    /** Columns of keys and of values: keyValueHeads * headDim. */
+    public int keyValueWidth() {
+        return Math.multiplyExact(keyValueHeads, headDim);
+    }
+}

@@ -1,0 +1,46 @@
+package dev.lowbit.transformer;
+
+import dev.lowbit.checkpoint.Checkpoint;
+import dev.lowbit.checkpoint.ModelConfig;
+import dev.lowbit.error.UnsupportedModelException;
+import dev.lowbit.store.CompressedModel;
+
+/** Loads models: config.json says which parts, the tensors are read one by one. */
+public final class Transformers {
+    private Transformers() {}
+
+    /**
+     * A model in floats.
+     *
+     * @param checkpoint may be closed afterwards
+     * @throws UnsupportedModelException for an architecture whose forward pass is not known here
+     * @throws dev.lowbit.checkpoint.MalformedFileException when tensors and config.json disagree
+     */
+    public static Transformer load(Checkpoint checkpoint) {
+        return assemble(WeightSource.of(checkpoint), checkpoint);
+    }
+
+    /** A compressed model, whose matrices stay packed; {@code model} must outlive the result. */
+    public static Transformer load(CompressedModel model) {
+        return assemble(WeightSource.of(model), model.checkpointOfOthers());
+    }
+
+    private static Transformer assemble(WeightSource weights, Checkpoint checkpoint) {
+        ModelConfig config = weights.config()
+                .orElseThrow(() -> new UnsupportedModelException(checkpoint.root()
+                        + " has no config.json, which the forward pass needs; give a complete model folder"));
+        String type = config.modelType().orElse("");
+        try {
+            return switch (type) {
+                case "llama", "mistral", "qwen2" -> new Llama(config, weights).assemble();
+                case "gpt2" -> new Gpt2(config, weights).assemble();
+                default ->
+                    throw new UnsupportedModelException(config.file() + ": the forward pass of model_type '" + type
+                            + "' is not known; llama, mistral, qwen2 and gpt2 are");
+            };
+        } catch (RuntimeException | Error e) {
+            weights.close();
+            throw e;
+        }
+    }
+}

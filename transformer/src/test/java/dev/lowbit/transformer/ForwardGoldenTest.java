@@ -1,0 +1,120 @@
+package dev.lowbit.transformer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.lowbit.GoldenFile;
+import dev.lowbit.SharedData;
+import dev.lowbit.checkpoint.Checkpoint;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.tensor.FloatMatrix;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Forward passes against float64 references; the tolerances are those of the golden data's README. */
+class ForwardGoldenTest {
+    private static final double LOGITS = 2e-4;
+    private static final double HIDDEN = 1e-3;
+
+    record Case(Path model, Path golden) {
+        @Override
+        public String toString() {
+            return model.getFileName().toString();
+        }
+    }
+
+    static Stream<Case> cases() {
+        List<Case> cases = new ArrayList<>();
+        for (Path golden : SharedData.files("golden/llama-forward", "", ".safetensors")) {
+            String name = golden.getFileName().toString().replace(".safetensors", "");
+            cases.add(new Case(SharedData.folder("models/" + name), golden));
+        }
+        for (Path model : SharedData.models()) {
+            if (Files.exists(model.resolve("golden-forward.safetensors"))) {
+                cases.add(new Case(model, model.resolve("golden-forward.safetensors")));
+            }
+        }
+        return cases.stream();
+    }
+
+    @ParameterizedTest
+    @MethodSource("cases")
+    void everyLayerAndEveryLogit(Case c) {
+        try (GoldenFile golden = new GoldenFile(c.golden);
+                Checkpoint checkpoint = Checkpoint.open(c.model);
+                Transformer model = Transformers.load(checkpoint);
+                Workspace space = new Workspace()) {
+            for (String prompt : golden.prefixes("logits")) {
+                TokenBatch batch = TokenBatch.of(golden.ints(prompt + ".ids"));
+                List<FloatMatrix> stream = model.forward(batch, space, LinearObserver.NONE, Workers.serial());
+                float[] expected = golden.floats(prompt + ".hidden");
+                for (int l = 0; l < stream.size(); l++) {
+                    float[] actual = stream.get(l).toArray();
+                    for (int i = 0; i < actual.length; i++) {
+                        float value = expected[l * actual.length + i];
+                        assertThat(Math.abs(actual[i] - value) / (1e-3 + Math.abs(value)))
+                                .as("%s layer %d value %d", prompt, l, i)
+                                .isLessThanOrEqualTo(HIDDEN);
+                    }
+                }
+                FloatMatrix normed = space.matrix(
+                        "test.normed", batch.tokens(), model.shape().hidden());
+                model.finalNorm(stream.getLast(), normed, Workers.serial());
+                FloatMatrix logits = space.matrix(
+                        "test.logits", batch.tokens(), model.shape().vocabulary());
+                model.logits(normed, logits, Workers.serial());
+                assertThat(largestDifference(logits.toArray(), golden.floats(prompt + ".logits")))
+                        .as(prompt)
+                        .isLessThanOrEqualTo(LOGITS);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("cases")
+    void decodingTokenByTokenGivesTheSameLogits(Case c) {
+        try (GoldenFile golden = new GoldenFile(c.golden);
+                Checkpoint checkpoint = Checkpoint.open(c.model);
+                Transformer model = Transformers.load(checkpoint);
+                Workspace space = new Workspace()) {
+            for (String prompt : golden.prefixes("logits")) {
+                int[] ids = golden.ints(prompt + ".ids");
+                float[] expected = golden.floats(prompt + ".logits");
+                int vocabulary = model.shape().vocabulary();
+                try (KeyValueCache cache = model.cache(ids.length);
+                        FloatMatrix logits = FloatMatrix.allocate(1, vocabulary)) {
+                    for (int t = 0; t < ids.length; t++) {
+                        model.decode(new int[] {ids[t]}, cache, logits, space, Workers.serial());
+                        float[] row = java.util.Arrays.copyOfRange(expected, t * vocabulary, (t + 1) * vocabulary);
+                        assertThat(largestDifference(logits.toArray(), row)).isLessThanOrEqualTo(LOGITS);
+                    }
+                    cache.clear();
+                    int half = Math.max(1, ids.length / 2);
+                    model.decode(java.util.Arrays.copyOf(ids, half), cache, logits, space, Workers.serial());
+                    model.decode(
+                            java.util.Arrays.copyOfRange(ids, half, ids.length),
+                            cache,
+                            logits,
+                            space,
+                            Workers.serial());
+                    float[] last =
+                            java.util.Arrays.copyOfRange(expected, expected.length - vocabulary, expected.length);
+                    assertThat(largestDifference(logits.toArray(), last)).isLessThanOrEqualTo(LOGITS);
+                }
+            }
+        }
+    }
+
+    private static double largestDifference(float[] actual, float[] expected) {
+        assertThat(actual).hasSameSizeAs(expected);
+        double worst = 0;
+        for (int i = 0; i < actual.length; i++) {
+            worst = Math.max(worst, Math.abs((double) actual[i] - expected[i]));
+        }
+        return worst;
+    }
+}
