@@ -64,7 +64,7 @@ public final class MethodOptions {
     @Option(
             names = "--calibration",
             paramLabel = "FILE",
-            description = "Importance of weights, as written by calibrate.")
+            description = "Fisher diagonal of every matrix in a .safetensors file: errors are weighted by it.")
     private Path calibration;
 
     @Option(names = "--bits", paramLabel = "B", description = "Budget in stored bits per weight, everything counted.")

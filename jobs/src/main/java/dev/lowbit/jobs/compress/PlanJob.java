@@ -2,6 +2,7 @@ package dev.lowbit.jobs.compress;
 
 import dev.lowbit.budget.Candidate;
 import dev.lowbit.checkpoint.Checkpoint;
+import dev.lowbit.checkpoint.MalformedFileException;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.jobs.PeakMemory;
 import dev.lowbit.jobs.ProgressListener;
@@ -42,26 +43,37 @@ public final class PlanJob implements AutoCloseable {
         this.checkpoint = checkpoint;
         this.targets = request.selection().of(checkpoint);
         this.cap = new MemoryCap(request.memoryBytes());
-        this.reader = new TargetReader(checkpoint, request.importance());
+        this.reader = new TargetReader(
+                checkpoint, request.importance().map(file -> FisherFile.open(file, checkpoint, targets)));
         checkpoint.warnings().forEach(this::warn);
     }
 
     /**
-     * Opens the input and checks what can be checked without reading weights.
+     * Opens the input and checks what can be checked without reading weights; a calibration file is read whole.
      *
      * @throws InvalidRequestException when there is nothing to compress, a pattern matches nothing, or the memory cap is too
      *     small
+     * @throws MalformedFileException when the checkpoint or the calibration is malformed
      */
     public static PlanJob open(JobRequest request, Workers workers, ProgressListener progress) {
         if (Manifest.isIn(request.input())) {
             throw InvalidRequestException.impossible(
                     request.input() + " is compressed already; name the model that it was made from");
         }
-        Checkpoint checkpoint = Checkpoint.open(request.input());
+        PlanJob job = open(request, Checkpoint.open(request.input()), workers, progress);
         try {
-            PlanJob job = new PlanJob(request, checkpoint, workers, progress);
             job.cap.require(job.targets, request.method(), request.limits(), job.reader.isWeighted());
+            job.reader.checkImportance(job.targets, progress);
             return job;
+        } catch (RuntimeException | Error e) {
+            job.close();
+            throw e;
+        }
+    }
+
+    private static PlanJob open(JobRequest request, Checkpoint checkpoint, Workers workers, ProgressListener progress) {
+        try {
+            return new PlanJob(request, checkpoint, workers, progress);
         } catch (RuntimeException | Error e) {
             checkpoint.close();
             throw e;

@@ -1,46 +1,30 @@
 package dev.lowbit.jobs.compress;
 
 import dev.lowbit.checkpoint.Checkpoint;
-import dev.lowbit.checkpoint.Digest;
 import dev.lowbit.checkpoint.MalformedFileException;
-import dev.lowbit.checkpoint.MalformedFileException.Reason;
-import dev.lowbit.checkpoint.TensorInfo;
-import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.importance.Importance;
+import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.tensor.FloatMatrix;
-import java.nio.file.Files;
-import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 
-/**
- * Reads targets with their importance, one in memory at a time. The importance file holds, under the names of the weights and
- * in their shapes, the empirical Fisher diagonal; a matrix that it lacks counts every weight the same.
- */
+/** Reads targets with their importance, one in memory at a time. */
 final class TargetReader implements AutoCloseable {
-    private static final String SAFETENSORS = ".safetensors";
-
     private final Checkpoint checkpoint;
-    private final Optional<Checkpoint> fisher;
-    private final String importanceDigest;
+    private final Optional<FisherFile> fisher;
 
-    /** @param importance a safetensors file; empty when every weight counts the same */
-    TargetReader(Checkpoint checkpoint, Optional<Path> importance) {
+    /**
+     * @param checkpoint closed by its owner
+     * @param fisher empty when every weight counts the same; closed with this reader
+     */
+    TargetReader(Checkpoint checkpoint, Optional<FisherFile> fisher) {
         this.checkpoint = checkpoint;
-        importance.ifPresent(TargetReader::requireReadable);
-        this.fisher = importance.map(Checkpoint::open);
-        this.importanceDigest = importance.map(Digest::sha256).orElse("");
-    }
-
-    private static void requireReadable(Path file) {
-        if (!Files.isRegularFile(file) || !file.toString().endsWith(SAFETENSORS)) {
-            throw InvalidRequestException.usage("--calibration " + file
-                    + ": a .safetensors file is needed that holds the Fisher diagonal of each weight under its name");
-        }
+        this.fisher = fisher;
     }
 
     /** Digest of the importance file, empty for none. */
     String importanceDigest() {
-        return importanceDigest;
+        return fisher.map(FisherFile::digest).orElse("");
     }
 
     boolean isWeighted() {
@@ -65,47 +49,41 @@ final class TargetReader implements AutoCloseable {
     /**
      * Reads a target; the caller closes it.
      *
-     * @throws MalformedFileException NON_FINITE naming tensor, row and column; BAD_CALIBRATION when the importance does not
-     *     belong to these weights
+     * @throws MalformedFileException NON_FINITE naming tensor, row and column; BAD_CALIBRATION for a negative importance
      */
     Loaded read(Target target) {
         FloatMatrix weights = checkpoint.matrix(target.name(), target.transposed());
         try {
-            return new Loaded(weights, importance(target));
+            return new Loaded(
+                    weights,
+                    fisher.isEmpty() ? Importance.uniform() : fisher.get().read(target));
         } catch (RuntimeException | Error e) {
             weights.close();
             throw e;
         }
     }
 
-    private Importance importance(Target target) {
-        if (fisher.isEmpty() || !fisher.get().names().contains(target.name())) {
-            return Importance.uniform();
+    /**
+     * Reads the importance of every target once, so that a bad value stops the job at its start and not after hours.
+     *
+     * @throws MalformedFileException as {@link #read}
+     */
+    void checkImportance(List<Target> targets, ProgressListener progress) {
+        if (fisher.isEmpty()) {
+            return;
         }
-        TensorInfo found = fisher.get().info(target.name());
-        TensorInfo needed = checkpoint.info(target.name());
-        if (!found.shape().equals(needed.shape())) {
-            throw bad(found, "has shape " + found.shape() + ", the weights have " + needed.shape());
-        }
-        FloatMatrix diagonal = fisher.get().matrix(target.name(), target.transposed());
-        for (int i = 0; i < diagonal.rows(); i++) {
-            for (int j = 0; j < diagonal.columns(); j++) {
-                if (diagonal.get(i, j) < 0) {
-                    diagonal.close();
-                    throw bad(found, "holds a negative value; a Fisher diagonal is a sum of squares");
-                }
+        long total = targets.stream().mapToLong(Target::weights).sum();
+        try (ProgressListener.Stage stage = progress.stage("checking calibration", total, "weights")) {
+            for (Target target : targets) {
+                Cancellation.check();
+                fisher.get().read(target).fisher().close();
+                stage.advance(target.weights());
             }
         }
-        return Importance.diagonal(diagonal);
-    }
-
-    private static MalformedFileException bad(TensorInfo tensor, String detail) {
-        return new MalformedFileException(
-                tensor.file(), tensor.offsetBytes(), Reason.BAD_CALIBRATION, "tensor " + tensor.name() + " " + detail);
     }
 
     @Override
     public void close() {
-        fisher.ifPresent(Checkpoint::close);
+        fisher.ifPresent(FisherFile::close);
     }
 }

@@ -63,6 +63,12 @@ final class SmallModel {
         return this;
     }
 
+    SmallModel without(String name) {
+        shapes.remove(name);
+        values.remove(name);
+        return this;
+    }
+
     /** The values of a tensor, to be changed before {@link #write}. */
     float[] values(String name) {
         return values.get(name);
