@@ -6,7 +6,6 @@ import dev.lowbit.kernel.Workers;
 import dev.lowbit.linalg.Gemm;
 import dev.lowbit.tensor.FloatMatrix;
 import java.lang.foreign.MemorySegment;
-import java.util.stream.IntStream;
 
 /**
  * out = softmax(Q Kᵀ / √headDim) V for each head, where token i sees tokens 0 to i. Queries are taken in chunks of a fixed size,
@@ -159,21 +158,5 @@ final class CausalAttention {
         FloatMatrix dQueries = scratch.matrix("dq", queries.rows(), queries.columns());
         Gemm.multiply(dScores, false, keys.rows(0, visible), false, dQueries, Gemm.Mode.SET, serial);
         Gemm.multiply(dScores, true, queries, false, dKeys.rows(0, visible), Gemm.Mode.ADD, serial);
-    }
-
-    /** A slice of ones as long as any row so far. */
-    private static final class Ones {
-        private static volatile MemorySegment ones = MemorySegment.ofArray(new float[0]);
-
-        static MemorySegment of(int length) {
-            MemorySegment current = ones;
-            if (current.byteSize() < (long) length * Float.BYTES) {
-                float[] longer = new float[Math.max(1024, 2 * length)];
-                IntStream.range(0, longer.length).forEach(i -> longer[i] = 1);
-                current = MemorySegment.ofArray(longer);
-                ones = current;
-            }
-            return current;
-        }
     }
 }

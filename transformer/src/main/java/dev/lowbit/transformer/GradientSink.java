@@ -23,10 +23,18 @@ public interface GradientSink {
     /** The gradient of a norm's weight or of a bias. */
     void vector(String name, float[] gradient);
 
+    /** Which table rows are taken from. */
+    enum Table {
+        /** The embedding, vocabulary x hidden. */
+        TOKENS,
+        /** The learned positions, context x hidden. */
+        POSITIONS
+    }
+
     /**
      * Row {@code indices[t]} of a table was used for token t.
      *
      * @param dx tokens x hidden; not modified
      */
-    void rows(String name, int[] indices, FloatMatrix dx);
+    void rows(Table table, String name, int[] indices, FloatMatrix dx);
 }

@@ -59,6 +59,15 @@ final class Tokens {
         });
     }
 
+    /** The sum of all values, one by one. */
+    static double inOrder(double[] values) {
+        double sum = 0;
+        for (double value : values) {
+            sum += value;
+        }
+        return sum;
+    }
+
     static float at(FloatMatrix m, int row, int column) {
         return m.segment().getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, (long) row * m.columns() + column);
     }

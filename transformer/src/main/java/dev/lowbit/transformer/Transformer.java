@@ -19,7 +19,7 @@ import java.util.Map;
  */
 public final class Transformer implements AutoCloseable {
     /** Rows whose logits are in memory at once during a loss; part of the definition of the head's gradient. */
-    private static final int LOGIT_ROWS = 256;
+    static final int LOGIT_ROWS = 256;
 
     private final ModelShape shape;
     private final Linear embedding;
@@ -103,8 +103,8 @@ public final class Transformer implements AutoCloseable {
     }
 
     private static void addWeight(Linear linear, Map<String, FloatMatrix> all) {
-        if (linear.weight() instanceof FloatWeights(FloatMatrix values)) {
-            all.put(linear.name(), values);
+        if (linear.weight() instanceof FloatWeights floats) {
+            all.put(linear.name(), floats.values());
         }
         if (linear.bias() != null) {
             all.put(linear.biasName(), linear.bias());
@@ -163,8 +163,7 @@ public final class Transformer implements AutoCloseable {
      * @return views of the workspace, valid until its next use
      * @throws InvalidRequestException for a token id out of range or a sequence beyond the context
      */
-    public List<FloatMatrix> forward(
-            TokenBatch batch, Workspace space, LinearObserver observer, Workers workers) {
+    public List<FloatMatrix> forward(TokenBatch batch, Workspace space, LinearObserver observer, Workers workers) {
         List<FloatMatrix> stream = new ArrayList<>();
         for (int layer = 0; layer <= shape.layers(); layer++) {
             stream.add(space.matrix("stream" + layer, batch.tokens(), shape.hidden()));
@@ -262,10 +261,10 @@ public final class Transformer implements AutoCloseable {
         finalNorm.backward(stream.getLast(), dNormed, d, sink, workers);
         backwardBlocks(shape.layers(), batch, stream, d, sink, space, workers);
         if (sink.wants(embedding.name())) {
-            sink.rows(embedding.name(), batch.ids(), d);
+            sink.rows(GradientSink.Table.TOKENS, embedding.name(), batch.ids(), d);
         }
         if (positions != null && sink.wants(positionsName)) {
-            sink.rows(positionsName, batch.positions(0), d);
+            sink.rows(GradientSink.Table.POSITIONS, positionsName, batch.positions(0), d);
         }
         return sum;
     }

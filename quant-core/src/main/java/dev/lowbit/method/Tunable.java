@@ -1,0 +1,60 @@
+package dev.lowbit.method;
+
+import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.matrix.dense.DenseMatrix;
+import dev.lowbit.matrix.dense.FloatWeights;
+import dev.lowbit.matrix.sum.SumMatrix;
+import dev.lowbit.tensor.FloatMatrix;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * A matrix whose trainable parts are held as floats: what an optimizer steps. The trainer multiplies with {@link #matrix()},
+ * hands in what flowed through it, steps {@link #parts()} by name and asks for the packed form at the end. Owns its memory.
+ */
+public interface Tunable extends AutoCloseable {
+    /**
+     * A trainable part and the sum of its gradients.
+     *
+     * @param name name within the matrix, for example {@code left}
+     * @param values live: changing them changes {@link Tunable#matrix()}
+     * @param gradient same shape; {@link Tunable#accumulate} adds to it, whoever steps sets it to zero
+     */
+    record TrainablePart(String name, FloatMatrix values, FloatMatrix gradient) {}
+
+    /** The trainable form of a matrix; empty when nothing of its representation is trained. */
+    static Optional<Tunable> of(QuantizedMatrix matrix, Workers workers) {
+        return switch (matrix) {
+            case SumMatrix sum -> Optional.of(new TunableSum(sum, workers));
+            case DenseMatrix dense -> Optional.of(new TunableDense(dense, workers));
+            case FloatWeights floats -> Optional.of(new TunableDense(floats, workers));
+            default -> Optional.empty();
+        };
+    }
+
+    /** The trainable parts in their fixed order. */
+    List<TrainablePart> parts();
+
+    /** Ŵ with the parts as they are now; a live view. */
+    QuantizedMatrix matrix();
+
+    /**
+     * Adds dL/dpart for y = Ŵ x, whose dense gradient is dyᵀ x.
+     *
+     * @param x tokens x columns; not modified
+     * @param dy tokens x rows; not modified
+     */
+    void accumulate(FloatMatrix x, FloatMatrix dy, Workers workers);
+
+    /**
+     * The matrix in its original format with the parts rounded into it; independent of this object.
+     *
+     * @throws InvalidRequestException when a part has become NaN or infinite, or overflows its format
+     */
+    QuantizedMatrix stored(Workers workers);
+
+    @Override
+    void close();
+}

@@ -1,0 +1,70 @@
+package dev.lowbit.method;
+
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.linalg.Gemm;
+import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.matrix.dense.FloatWeights;
+import dev.lowbit.matrix.sum.SumMatrix;
+import dev.lowbit.tensor.FloatMatrix;
+import java.util.List;
+
+/**
+ * Ŵ = Q + LᵀR with Q frozen. With z = R x (tokens x rank): dL = zᵀ dy, dz = dy Lᵀ, dR = dzᵀ x.
+ */
+final class TunableSum implements Tunable {
+    private final QuantizedMatrix base;
+    private final String leftFormat;
+    private final String rightFormat;
+    private final TrainablePart left;
+    private final TrainablePart right;
+
+    TunableSum(SumMatrix sum, Workers workers) {
+        base = sum.base();
+        leftFormat = sum.left().format();
+        rightFormat = sum.right().format();
+        left = part("left", sum.left(), workers);
+        right = part("right", sum.right(), workers);
+    }
+
+    private static TrainablePart part(String name, QuantizedMatrix factor, Workers workers) {
+        FloatMatrix values = FloatMatrix.allocate(factor.rows(), factor.columns());
+        factor.dequantize(0, values, workers);
+        return new TrainablePart(name, values, FloatMatrix.allocate(factor.rows(), factor.columns()));
+    }
+
+    @Override
+    public List<TrainablePart> parts() {
+        return List.of(left, right);
+    }
+
+    @Override
+    public QuantizedMatrix matrix() {
+        return SumMatrix.of(base, new FloatWeights(left.values()), new FloatWeights(right.values()));
+    }
+
+    @Override
+    public void accumulate(FloatMatrix x, FloatMatrix dy, Workers workers) {
+        int rank = left.values().rows();
+        try (FloatMatrix z = FloatMatrix.allocate(x.rows(), rank);
+                FloatMatrix dz = FloatMatrix.allocate(x.rows(), rank)) {
+            Gemm.multiply(x, false, right.values(), true, z, Gemm.Mode.SET, workers);
+            Gemm.multiply(dy, false, left.values(), true, dz, Gemm.Mode.SET, workers);
+            Gemm.multiply(z, true, dy, false, left.gradient(), Gemm.Mode.ADD, workers);
+            Gemm.multiply(dz, true, x, false, right.gradient(), Gemm.Mode.ADD, workers);
+        }
+    }
+
+    @Override
+    public QuantizedMatrix stored(Workers workers) {
+        return SumMatrix.of(
+                base, Encoding.encode(left, leftFormat, workers), Encoding.encode(right, rightFormat, workers));
+    }
+
+    @Override
+    public void close() {
+        for (TrainablePart part : parts()) {
+            part.values().close();
+            part.gradient().close();
+        }
+    }
+}

@@ -1,0 +1,88 @@
+package dev.lowbit.transformer;
+
+import dev.lowbit.tensor.FloatMatrix;
+import java.lang.foreign.ValueLayout;
+import java.util.HashMap;
+import java.util.Map;
+
+/**
+ * Adam with decoupled weight decay (AdamW; plain Adam at decay 0). With g the gradient at step t:
+ * m = β1 m + (1-β1) g, v = β2 v + (1-β2) g², θ = θ - lr (decay θ + m / (1-β1^t) / (√(v / (1-β2^t)) + ε)). Moments are floats,
+ * the arithmetic is double.
+ */
+public final class Adam implements AutoCloseable {
+    /**
+     * Constants of an optimizer.
+     *
+     * @param beta1 decay of the mean
+     * @param beta2 decay of the mean square
+     * @param epsilon added to the root
+     * @param weightDecay decoupled decay per unit of learning rate
+     */
+    public record Settings(double beta1, double beta2, double epsilon, double weightDecay) {
+        /** β 0.9 and 0.999, ε 1e-8, no decay. */
+        public static Settings standard() {
+            return new Settings(0.9, 0.999, 1e-8, 0);
+        }
+    }
+
+    private final Settings settings;
+    private final Map<String, State> states = new HashMap<>();
+
+    /** Moments of one parameter and the steps it has taken. */
+    private static final class State {
+        final FloatMatrix mean;
+        final FloatMatrix square;
+        int steps;
+
+        State(FloatMatrix like) {
+            mean = FloatMatrix.allocate(like.rows(), like.columns());
+            square = FloatMatrix.allocate(like.rows(), like.columns());
+        }
+    }
+
+    public Adam(Settings settings) {
+        this.settings = settings;
+    }
+
+    /**
+     * One step of one parameter.
+     *
+     * @param name the parameter, which keeps its moments between steps
+     * @param values modified
+     * @param gradient same shape; not modified
+     */
+    public void step(String name, FloatMatrix values, FloatMatrix gradient, double learningRate) {
+        State state = states.computeIfAbsent(name, n -> new State(values));
+        state.steps++;
+        double meanScale = 1 / (1 - StrictMath.pow(settings.beta1, state.steps));
+        double squareScale = 1 / (1 - StrictMath.pow(settings.beta2, state.steps));
+        for (long i = 0; i < values.size(); i++) {
+            double g = get(gradient, i);
+            double mean = settings.beta1 * get(state.mean, i) + (1 - settings.beta1) * g;
+            double square = settings.beta2 * get(state.square, i) + (1 - settings.beta2) * g * g;
+            double value = get(values, i);
+            double direction = mean * meanScale / (Math.sqrt(square * squareScale) + settings.epsilon);
+            set(state.mean, i, mean);
+            set(state.square, i, square);
+            set(values, i, value - learningRate * (settings.weightDecay * value + direction));
+        }
+    }
+
+    private static double get(FloatMatrix m, long i) {
+        return m.segment().getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, i);
+    }
+
+    private static void set(FloatMatrix m, long i, double value) {
+        m.segment().setAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, i, (float) value);
+    }
+
+    @Override
+    public void close() {
+        states.values().forEach(state -> {
+            state.mean.close();
+            state.square.close();
+        });
+        states.clear();
+    }
+}

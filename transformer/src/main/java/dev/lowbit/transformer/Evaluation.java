@@ -1,0 +1,185 @@
+package dev.lowbit.transformer;
+
+import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.tensor.FloatMatrix;
+import java.util.Arrays;
+
+/**
+ * How well a model predicts a text, alone and beside a reference model. The text is cut into windows of context - 1 tokens;
+ * each window is read on its own, behind the beginning-of-sequence token, and every token of it is predicted once.
+ */
+public final class Evaluation {
+    /** Tokens of windows that are read together; part of nothing but the memory. */
+    private static final int BATCH_TOKENS = 2048;
+
+    private Evaluation() {}
+
+    /**
+     * Figures of a text.
+     *
+     * @param tokens tokens predicted
+     * @param negativeLogLikelihood mean of -ln p, nats
+     * @param perplexity its exponential
+     * @param perplexityStandardError perplexity times the standard error of the mean, which takes tokens as independent
+     * @param comparison beside the reference; null without one
+     */
+    public record Result(
+            long tokens,
+            double negativeLogLikelihood,
+            double perplexity,
+            double perplexityStandardError,
+            Comparison comparison) {}
+
+    /**
+     * A model beside its reference on the same tokens.
+     *
+     * @param divergence mean KL(reference || model), nats
+     * @param divergenceStandardError its standard error
+     * @param divergence99 99th percentile over tokens: the smallest value that at least 99 % do not exceed
+     * @param top1Agreement share of tokens for which both have the same most probable next token (the lower id on a tie)
+     */
+    public record Comparison(
+            double divergence, double divergenceStandardError, double divergence99, double top1Agreement) {}
+
+    /**
+     * Evaluates.
+     *
+     * @param reference null for the model alone; else a model of the same vocabulary
+     * @param beginning id of the beginning-of-sequence token
+     * @param tokens the text without it
+     * @param context at most the model's (and the reference's) context
+     * @throws InvalidRequestException for an empty text, an id out of range, a context that is too long or below 2
+     */
+    public static Result evaluate(
+            Transformer model, Transformer reference, int beginning, int[] tokens, int context, Workers workers) {
+        if (tokens.length == 0) {
+            throw InvalidRequestException.impossible("the text has no tokens; at least one is needed");
+        }
+        int most = reference == null
+                ? model.shape().context()
+                : Math.min(model.shape().context(), reference.shape().context());
+        if (context < 2 || context > most) {
+            throw InvalidRequestException.impossible(
+                    "a context of " + context + " tokens is not possible with this model; give 2 to " + most);
+        }
+        if (reference != null && reference.shape().vocabulary() != model.shape().vocabulary()) {
+            throw InvalidRequestException.impossible("the reference has a vocabulary of "
+                    + reference.shape().vocabulary() + " tokens, the model of "
+                    + model.shape().vocabulary() + "; give the model that was compressed");
+        }
+        double[] losses = new double[tokens.length];
+        double[] divergences = reference == null ? null : new double[tokens.length];
+        boolean[] agree = new boolean[tokens.length];
+        int windowsAtOnce = Math.max(1, BATCH_TOKENS / context);
+        try (Workspace space = new Workspace();
+                Workspace referenceSpace = new Workspace()) {
+            int stride = (context - 1) * windowsAtOnce;
+            for (int from = 0; from < tokens.length; from += stride) {
+                int to = Math.min(tokens.length, from + stride);
+                TokenBatch batch = windows(beginning, tokens, from, to, context - 1);
+                FloatMatrix normed = model.hidden(batch, space, workers);
+                FloatMatrix other = reference == null ? null : reference.hidden(batch, referenceSpace, workers);
+                score(model, reference, normed, other, tokens, from, losses, divergences, agree, space, workers);
+            }
+        }
+        return summary(losses, divergences, agree);
+    }
+
+    /** Row r of the batch predicts token from + r. */
+    private static TokenBatch windows(int beginning, int[] tokens, int from, int to, int length) {
+        int[][] sequences = new int[Math.ceilDiv(to - from, length)][];
+        for (int w = 0; w < sequences.length; w++) {
+            int start = from + w * length;
+            int count = Math.min(length, to - start);
+            sequences[w] = new int[count];
+            sequences[w][0] = beginning;
+            System.arraycopy(tokens, start, sequences[w], 1, count - 1);
+        }
+        return TokenBatch.of(sequences);
+    }
+
+    private static void score(
+            Transformer model,
+            Transformer reference,
+            FloatMatrix normed,
+            FloatMatrix other,
+            int[] tokens,
+            int first,
+            double[] losses,
+            double[] divergences,
+            boolean[] agree,
+            Workspace space,
+            Workers workers) {
+        int vocabulary = model.shape().vocabulary();
+        for (int from = 0; from < normed.rows(); from += Transformer.LOGIT_ROWS) {
+            int count = Math.min(Transformer.LOGIT_ROWS, normed.rows() - from);
+            int token = first + from;
+            FloatMatrix logits = space.matrix("logits", count, vocabulary);
+            model.logits(normed.rows(from, count), logits, workers);
+            FloatMatrix expected = other == null ? null : space.matrix("reference", count, vocabulary);
+            if (other != null) {
+                reference.logits(other.rows(from, count), expected, workers);
+            }
+            Tokens.forEach(count, workers, (low, high) -> {
+                FloatMatrix scratch = FloatMatrix.wrap(1, vocabulary, new float[vocabulary]);
+                for (int t = low; t < high; t++) {
+                    if (expected != null) {
+                        agree[token + t] = top(logits, t) == top(expected, t);
+                        divergences[token + t] = TeacherDivergence.divergence(expected, logits, t, scratch);
+                    }
+                    int target = tokens[token + t];
+                    if (target < 0 || target >= vocabulary) {
+                        throw InvalidRequestException.usage("token id " + target + " at position " + (token + t)
+                                + " is not in the vocabulary; ids are 0 to " + (vocabulary - 1));
+                    }
+                    double score = Tokens.at(logits, t, target);
+                    losses[token + t] = SoftmaxRow.of(logits, t).logSum() - score;
+                }
+            });
+        }
+    }
+
+    private static int top(FloatMatrix logits, int t) {
+        int best = 0;
+        for (int i = 1; i < logits.columns(); i++) {
+            if (Tokens.at(logits, t, i) > Tokens.at(logits, t, best)) {
+                best = i;
+            }
+        }
+        return best;
+    }
+
+    private static Result summary(double[] losses, double[] divergences, boolean[] agree) {
+        double mean = mean(losses);
+        double perplexity = StrictMath.exp(mean);
+        Comparison comparison = null;
+        if (divergences != null) {
+            int same = 0;
+            for (boolean yes : agree) {
+                same += yes ? 1 : 0;
+            }
+            double[] sorted = divergences.clone();
+            Arrays.sort(sorted);
+            int rank = (int) (Math.ceilDiv(99L * sorted.length, 100L) - 1);
+            comparison = new Comparison(
+                    mean(divergences), standardError(divergences), sorted[rank], (double) same / agree.length);
+        }
+        return new Result(losses.length, mean, perplexity, perplexity * standardError(losses), comparison);
+    }
+
+    private static double mean(double[] values) {
+        return Tokens.inOrder(values) / values.length;
+    }
+
+    /** √(Σ (x - mean)² / (n - 1) / n), 0 for a single value. */
+    private static double standardError(double[] values) {
+        double mean = mean(values);
+        double squares = 0;
+        for (double value : values) {
+            squares += (value - mean) * (value - mean);
+        }
+        int n = values.length;
+        return n < 2 ? 0 : Math.sqrt(squares / (n - 1) / n);
+    }
+}
