@@ -68,6 +68,32 @@ interface BlockKernels {
             int outOffset);
 
     /**
+     * The best of 16 scales for each block. Candidate l of block b is steps[b] * multiples[l] + bases[b], fused; its error is (candidate /
+     * largest candidate)² sum f (t - value(encode(t)))² with t = weight * (1 / candidate), in float, over the weights of the block in order by
+     * fused multiply-adds; of a candidate of 0 it is that of zeros. Lanes are candidates, so a block of any length costs no horizontal sum. The
+     * errors rank candidates; what a choice really costs, {@link #residual} tells.
+     *
+     * @param importance f of each weight at the same offset, or null for 1
+     * @param bases one per block, indexed by block number; >= 0
+     * @param steps one per block, indexed by block number; >= 0
+     * @param block number of the first block
+     * @param multiples 16, ascending, >= 0
+     * @param best per block the lane with the smallest error, the first of equals, 0 where none is a number; modified from {@code block} on
+     */
+    void bestScales(
+            float[] weights,
+            float[] importance,
+            int offset,
+            int length,
+            int groupSize,
+            float[] bases,
+            float[] steps,
+            int block,
+            float[] multiples,
+            CodeTable table,
+            byte[] best);
+
+    /**
      * Sum of importance * value², in chunks of {@link #SQUARES_CHUNK} floats over 16 virtual lanes; a chunk whose float sum leaves the
      * safe range is summed again in double.
      *
@@ -125,6 +151,39 @@ interface BlockKernels {
             float[] x,
             int xOffset,
             float[] lanes);
+
+    /**
+     * Ends {@link #bestScales} of one block: from the sums in units of each candidate to the best lane.
+     *
+     * @param sums 16; not modified
+     * @param candidates 16, ascending
+     */
+    static byte bestLane(
+            float[] sums, float[] candidates, float[] weights, float[] importance, int offset, int length) {
+        float unit = 1 / candidates[LANES - 1];
+        float smallest = Float.POSITIVE_INFINITY;
+        int best = 0;
+        for (int lane = 0; lane < LANES; lane++) {
+            float relative = candidates[lane] * unit;
+            float error = candidates[lane] == 0
+                    ? relativeEnergy(unit, weights, importance, offset, length)
+                    : relative * relative * sums[lane];
+            if (error < smallest) {
+                smallest = error;
+                best = lane;
+            }
+        }
+        return (byte) best;
+    }
+
+    private static float relativeEnergy(float unit, float[] weights, float[] importance, int offset, int length) {
+        float sum = 0;
+        for (int i = offset; i < offset + length; i++) {
+            float value = weights[i] * unit;
+            sum = Math.fma(importance == null ? value : value * importance[i], value, sum);
+        }
+        return sum;
+    }
 
     /** The fixed tree over 16 lanes: lane l + lane l + 8, then 4, 2, 1. */
     static float sumLanes(float[] lanes) {

@@ -18,6 +18,9 @@ final class CodeTable {
     /** The values again and again, at least 16, so that an index needs no mask when registers hold 16. */
     final float[] cyclic;
 
+    /** The midpoints as a binary search tree in heap order, root at 1; entry 0 is unused, entries beyond 2^bits are padding. */
+    final float[] heap;
+
     /** The number of midpoints in lower buckets than the given one; see {@link #code}. */
     private final short[] codeOfBucket;
 
@@ -33,6 +36,13 @@ final class CodeTable {
         this.cyclic = new float[Math.max(CYCLE, values.length)];
         for (int i = 0; i < cyclic.length; i++) {
             cyclic[i] = values[i % values.length];
+        }
+        this.heap = new float[cyclic.length];
+        for (int depth = 0; depth < bits; depth++) {
+            int step = values.length >> depth;
+            for (int k = 0; k < 1 << depth; k++) {
+                heap[(1 << depth) + k] = midpoints[k * step + step / 2 - 1];
+            }
         }
         float reach = Math.max(Math.abs(midpoints[0]), Math.abs(midpoints[midpoints.length - 1]));
         int buckets = BUCKETS_PER_CODE * values.length;

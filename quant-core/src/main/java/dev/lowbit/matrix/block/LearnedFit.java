@@ -11,22 +11,29 @@ import java.util.Optional;
 
 /**
  * Fits codebook and block scales of one matrix to the smallest squared error sum F (w - v(code) s)², alternating from a fixed codebook and
- * absmax scales: each block's scale is searched around what it was, on the grid that its format can store, then the values move to the
- * centroids of their weights (Lloyd). Every state is measured and the best is kept, so the result is never worse than its start.
+ * absmax scales: the values move to the centroids of their weights (Lloyd), each block's scale is searched around what it was, then among
+ * those that its format can store. Every state is measured and the best is kept, so the result is never worse than its start.
  * Deterministic: fixed search grids, and sums in double over fixed chunks.
  */
 final class LearnedFit {
     private static final int ROUNDS = 8;
 
-    /** Scales tried around the present one, as factors; wide in the first rounds, while the codebook still moves. */
-    private static final float[] WIDE = {0.5f, 0.57f, 0.64f, 0.7f, 0.76f, 0.82f, 0.88f, 0.94f, 1f, 1.06f, 1.12f, 1.2f};
+    /** A round that gains less than this fraction is the last. */
+    private static final double WORTH = 3e-4;
 
-    private static final float[] NARROW = {0.88f, 0.91f, 0.94f, 0.97f, 1f, 1.03f, 1.06f, 1.09f, 1.12f};
+    /** Rounds after which only the better of the two starts goes on. */
+    private static final int RACE = 3;
+
+    /** Scales tried around the present one, as factors; wide in the first rounds, while the codebook still moves. */
+    private static final float[] WIDE = {
+        0.46f, 0.52f, 0.58f, 0.64f, 0.69f, 0.74f, 0.79f, 0.84f, 0.88f, 0.92f, 0.96f, 1f, 1.04f, 1.09f, 1.15f, 1.22f
+    };
+
+    private static final float[] NARROW = {
+        0.85f, 0.875f, 0.9f, 0.92f, 0.94f, 0.96f, 0.98f, 1f, 1.02f, 1.04f, 1.06f, 1.08f, 1.1f, 1.125f, 1.15f, 1.175f
+    };
 
     private static final int WIDE_ROUNDS = 3;
-
-    /** Scale codes tried to either side of the rounded one. */
-    private static final int CODE_REACH = 2;
 
     private final FloatMatrix weights;
     private final Importance importance;
@@ -54,39 +61,55 @@ final class LearnedFit {
     /** The best of the fits from NormalFloat and from the uniform grid; empty when the format cannot hold the scales. */
     static Optional<Fit> of(
             FloatMatrix weights, Importance importance, BlockFormat format, float[] absMax, Workers workers) {
-        LearnedFit fit = new LearnedFit(weights, importance, format, workers);
-        Codebook standard = CodebookKind.LC.standard(format.codeBits());
-        Optional<Fit> first = fit.from(LearnedCodebook.rounded(standard), absMax);
-        Optional<Fit> second = fit.from(LearnedCodebook.rounded(UniformGrid.of(format.codeBits())), absMax);
-        if (first.isEmpty() || second.isEmpty()) {
-            return first;
-        }
-        return second.get().error() < first.get().error() ? second : first;
+        return EncodedScales.encode(absMax, format.scales()).map(scales -> {
+            LearnedFit fit = new LearnedFit(weights, importance, format, workers);
+            Alternation normal = fit.new Alternation(scales, CodebookKind.LC.standard(format.codeBits()));
+            Alternation uniform = fit.new Alternation(scales, UniformGrid.of(format.codeBits()));
+            normal.run(RACE);
+            uniform.run(RACE);
+            Alternation better = uniform.best.error() < normal.best.error() ? uniform : normal;
+            better.run(ROUNDS);
+            return better.best;
+        });
     }
 
-    private Optional<Fit> from(Codebook start, float[] absMax) {
-        Optional<EncodedScales> coded = EncodedScales.encode(absMax, format.scales());
-        if (coded.isEmpty()) {
-            return Optional.empty();
+    /** One descent. */
+    private final class Alternation {
+        private EncodedScales scales;
+        private Codebook codebook;
+        private Fit best;
+        private Moments moments;
+        private int rounds;
+        private boolean ended;
+
+        Alternation(EncodedScales scales, Codebook start) {
+            this.scales = scales;
+            this.codebook = LearnedCodebook.rounded(start);
+            measureState();
         }
-        EncodedScales scales = coded.get();
-        Codebook codebook = start;
-        Fit best = null;
-        for (int round = 0; ; round++) {
-            Moments moments = measure(scales.values(), codebook);
+
+        /** Goes on until this many rounds are done or one gains nothing. */
+        void run(int until) {
+            for (; rounds < Math.min(until, ROUNDS) && !ended; rounds++) {
+                codebook = LearnedCodebook.centroids(codebook, moments.numerators, moments.denominators);
+                float[] wanted = search(scales.values(), codebook, rounds < WIDE_ROUNDS ? WIDE : NARROW);
+                Optional<EncodedScales> coded = EncodedScales.encode(wanted, format.scales());
+                if (coded.isEmpty()) {
+                    ended = true;
+                    return;
+                }
+                scales = refine(coded.get(), codebook);
+                double before = best.error();
+                measureState();
+                ended = rounds >= WIDE_ROUNDS && !(best.error() < before * (1 - WORTH));
+            }
+        }
+
+        private void measureState() {
+            moments = measure(scales.values(), codebook);
             if (best == null || moments.error < best.error()) {
                 best = new Fit(scales, codebook, moments.error);
             }
-            if (round == ROUNDS) {
-                return Optional.of(best);
-            }
-            codebook = LearnedCodebook.centroids(codebook, moments.numerators, moments.denominators);
-            float[] wanted = search(scales.values(), codebook, round < WIDE_ROUNDS ? WIDE : NARROW);
-            coded = EncodedScales.encode(wanted, format.scales());
-            if (coded.isEmpty()) {
-                return Optional.of(best);
-            }
-            scales = refine(coded.get(), codebook);
         }
     }
 
@@ -136,63 +159,62 @@ final class LearnedFit {
 
     /** The best of the tried multiples of each block's scale, free of what the format can store. */
     private float[] search(float[] scales, Codebook codebook, float[] multiples) {
-        CodeTable table = new CodeTable(codebook);
-        float[] best = scales.clone();
-        forEachBlock((piece, offset, length, block) -> {
-            double smallest = Double.POSITIVE_INFINITY;
-            for (float multiple : multiples) {
-                float candidate = scales[block] * multiple;
-                double error = piece.blockError(offset, length, candidate, table);
-                if (error < smallest && candidate <= Float.MAX_VALUE) {
-                    smallest = error;
-                    best[block] = candidate;
-                }
-            }
-        });
-        return best;
+        byte[] lanes = bestScales(new float[scales.length], scales, multiples, codebook);
+        float[] wanted = new float[scales.length];
+        for (int block = 0; block < wanted.length; block++) {
+            wanted[block] = Math.min(scales[block] * multiples[lanes[block]], Float.MAX_VALUE);
+        }
+        return wanted;
     }
 
-    /** The best scale code near the rounded one, for each block. */
+    /** The best scale code of each block, of the 16 nearest to the rounded one: for scale codes of up to 4 bits, of all. */
     private EncodedScales refine(EncodedScales scales, Codebook codebook) {
         if (!(format.scales() instanceof ScaleFormat.TwoLevel two)) {
             return scales;
         }
-        CodeTable table = new CodeTable(codebook);
-        byte[] codes = scales.codes().clone();
         int last = (1 << two.codeBits()) - 1;
-        forEachBlock((piece, offset, length, block) -> {
+        byte[] codes = new byte[scales.codes().length];
+        int[] first = new int[codes.length];
+        float[] bases = new float[codes.length];
+        float[] steps = new float[codes.length];
+        for (int block = 0; block < codes.length; block++) {
             int middle = Byte.toUnsignedInt(scales.codes()[block]);
-            float factor = last / scales.superScales()[block / two.superGroup()];
-            double smallest = Double.POSITIVE_INFINITY;
-            for (int code = Math.max(0, middle - CODE_REACH); code <= Math.min(last, middle + CODE_REACH); code++) {
-                double error = piece.blockError(offset, length, code / factor + scales.offset(), table);
-                if (error < smallest) {
-                    smallest = error;
-                    codes[block] = (byte) code;
-                }
-            }
-        });
+            first[block] = Math.clamp(middle - BlockKernels.LANES / 2, 0, Math.max(0, last - BlockKernels.LANES + 1));
+            steps[block] = scales.superScales()[block / two.superGroup()] / last;
+            bases[block] = Math.fma(steps[block], first[block], scales.offset());
+        }
+        float[] multiples = new float[BlockKernels.LANES];
+        for (int lane = 0; lane < multiples.length; lane++) {
+            multiples[lane] = Math.min(lane, last);
+        }
+        byte[] lanes = bestScales(bases, steps, multiples, codebook);
+        for (int block = 0; block < codes.length; block++) {
+            codes[block] = (byte) (first[block] + lanes[block]);
+        }
         float[] values = EncodedScales.decode(two, codes, scales.superScales(), scales.offset());
         return values == null ? scales : new EncodedScales(values, codes, scales.superScales(), scales.offset());
     }
 
-    /** What is done with one block of a loaded piece. */
-    @FunctionalInterface
-    private interface BlockBody {
-        void accept(Piece piece, int offset, int length, int block);
-    }
-
-    private void forEachBlock(BlockBody body) {
+    private byte[] bestScales(float[] bases, float[] steps, float[] multiples, Codebook codebook) {
+        CodeTable table = new CodeTable(codebook);
+        byte[] lanes = new byte[steps.length];
         workers.forEach(chunks.count(), index -> {
             Piece piece = new Piece(chunks.chunk(index));
-            int end = piece.chunk.weights();
-            for (int offset = 0; offset < end; ) {
-                int block = piece.blockOf(offset);
-                int length = geometry.length(block);
-                body.accept(piece, offset, length, block);
-                offset += length;
-            }
+            piece.chunk.forEachPiece((offset, length, block) -> BlockKernels.get()
+                    .bestScales(
+                            piece.values,
+                            piece.factors,
+                            offset,
+                            length,
+                            geometry.groupSize(),
+                            bases,
+                            steps,
+                            block,
+                            multiples,
+                            table,
+                            lanes));
         });
+        return lanes;
     }
 
     /** A chunk in the arrays of the thread that works on it. */
@@ -202,7 +224,6 @@ final class LearnedFit {
         private final float[] factors;
         private final float[] results;
         private final byte[] codes;
-        private final float[] scale = new float[1];
 
         Piece(Chunk chunk) {
             BlockScratch scratch = BlockScratch.ofThread();
@@ -232,12 +253,6 @@ final class LearnedFit {
 
         double error() {
             return BlockKernels.get().sumOfSquares(results, factors, 0, chunk.weights());
-        }
-
-        double blockError(int offset, int length, float candidate, CodeTable table) {
-            scale[0] = candidate;
-            BlockKernels.get().residual(values, offset, length, length, scale, 0, table, results, offset);
-            return BlockKernels.get().sumOfSquares(results, factors, offset, length);
         }
     }
 }

@@ -63,6 +63,40 @@ final class ScalarBlockKernels implements BlockKernels {
     }
 
     @Override
+    public void bestScales(
+            float[] weights,
+            float[] importance,
+            int offset,
+            int length,
+            int groupSize,
+            float[] bases,
+            float[] steps,
+            int block,
+            float[] multiples,
+            CodeTable table,
+            byte[] best) {
+        float[] sums = new float[LANES];
+        float[] candidates = new float[LANES];
+        for (int start = 0; start < length; start += groupSize) {
+            int at = offset + start;
+            int count = Math.min(groupSize, length - start);
+            int number = block + start / groupSize;
+            for (int lane = 0; lane < LANES; lane++) {
+                candidates[lane] = Math.fma(steps[number], multiples[lane], bases[number]);
+                float inverse = 1 / candidates[lane];
+                float sum = 0;
+                for (int i = at; i < at + count; i++) {
+                    float t = weights[i] * inverse;
+                    float d = t - table.codebook.value(table.codebook.encode(t));
+                    sum = Math.fma(importance == null ? d : d * importance[i], d, sum);
+                }
+                sums[lane] = sum;
+            }
+            best[number] = BlockKernels.bestLane(sums, candidates, weights, importance, at, count);
+        }
+    }
+
+    @Override
     public double sumOfSquares(float[] values, float[] importance, int offset, int length) {
         float[] lanes = new float[LANES];
         double total = 0;

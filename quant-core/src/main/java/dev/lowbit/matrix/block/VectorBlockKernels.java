@@ -221,6 +221,28 @@ final class VectorBlockKernels implements BlockKernels {
     }
 
     @Override
+    public void bestScales(
+            float[] weights,
+            float[] importance,
+            int offset,
+            int length,
+            int groupSize,
+            float[] bases,
+            float[] steps,
+            int block,
+            float[] multiples,
+            CodeTable table,
+            byte[] best) {
+        if (table.bits > MAX_COMPARED_BITS) {
+            SCALAR.bestScales(
+                    weights, importance, offset, length, groupSize, bases, steps, block, multiples, table, best);
+            return;
+        }
+        ScaleSearch.bestScales(
+                weights, importance, offset, length, groupSize, bases, steps, block, multiples, table, best);
+    }
+
+    @Override
     public double sumOfSquares(float[] values, float[] importance, int offset, int length) {
         float[] lanes = new float[LANES];
         double total = 0;

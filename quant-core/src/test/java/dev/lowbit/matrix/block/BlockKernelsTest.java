@@ -117,6 +117,62 @@ class BlockKernelsTest {
 
     @ParameterizedTest
     @MethodSource("bits")
+    void bestScales(int bits) {
+        Random random = new Random(bits);
+        for (int length : new int[] {1, 7, 16, 65, 257}) {
+            for (int group : new int[] {1, 5, 8, 16, 100}) {
+                for (int offset : OFFSETS) {
+                    Case c = Case.of(bits, length, group, offset, random);
+                    float[] bases = new float[c.scales.length];
+                    fill(bases, i -> random.nextInt(3) == 0 ? c.scales[i] / 3 : 0);
+                    float[] multiples = new float[BlockKernels.LANES];
+                    fill(multiples, lane -> lane * (random.nextInt(2) == 0 ? 0.125 : 0.1));
+                    Arrays.sort(multiples);
+                    float[] importance = new float[c.weights.length];
+                    fill(importance, i -> Math.abs(c.weights[i] % 7));
+                    for (float[] f : new float[][] {null, importance}) {
+                        byte[] expected = new byte[c.scales.length];
+                        byte[] actual = new byte[c.scales.length];
+                        scalar.bestScales(
+                                c.weights, f, offset, length, group, bases, c.scales, offset, multiples, c.table,
+                                expected);
+                        vector.bestScales(
+                                c.weights, f, offset, length, group, bases, c.scales, offset, multiples, c.table,
+                                actual);
+                        assertThat(actual).isEqualTo(expected);
+                    }
+                }
+            }
+        }
+    }
+
+    /** The lane that is chosen is the candidate whose residual, as stored, has the smallest squares; found by trying all. */
+    @ParameterizedTest
+    @MethodSource("bits")
+    void bestScaleHasTheSmallestResidual(int bits) {
+        Random random = new Random(bits);
+        float[] weights = new float[64];
+        float[] multiples = new float[BlockKernels.LANES];
+        fill(multiples, lane -> 0.4 + 0.05 * lane);
+        CodeTable table = new CodeTable(UniformGrid.of(bits));
+        for (int trial = 0; trial < 50; trial++) {
+            fill(weights, i -> random.nextGaussian());
+            byte[] best = new byte[1];
+            vector.bestScales(weights, null, 0, 64, 64, new float[1], new float[] {2.5f}, 0, multiples, table, best);
+            double[] errors = new double[BlockKernels.LANES];
+            for (int lane = 0; lane < errors.length; lane++) {
+                float[] left = new float[64];
+                scalar.residual(weights, 0, 64, 64, new float[] {2.5f * multiples[lane]}, 0, table, left, 0);
+                errors[lane] = scalar.sumOfSquares(left, null, 0, 64);
+            }
+            // 64 terms in float: the sum is off by at most 64 * 2^-24 of itself, the residuals by a few ulp of a weight
+            double smallest = Arrays.stream(errors).min().orElseThrow();
+            assertThat(errors[best[0]]).isLessThanOrEqualTo(smallest * (1 + 1e-4) + 1e-9);
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("bits")
     void packAndUnpack(int bits) {
         forAllCases(bits, c -> {
             int bytes = (int) BlockFormat.packedBytes(c.length, bits);
