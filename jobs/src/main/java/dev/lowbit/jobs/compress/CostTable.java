@@ -18,12 +18,15 @@ final class CostTable {
     /**
      * What prices depend on beside the matrix itself.
      *
+     * @param software name and version of the program: another version may price otherwise, and mixed prices would make the
+     *     bytes depend on which version saw the table first
      * @param inputDigest digest of the checkpoint
      * @param importanceDigest digest of the importance file, empty for none
      * @param method the method's name
      * @param limits what the caller restricts
      */
-    record Key(String inputDigest, String importanceDigest, String method, Compressor.Limits limits) {}
+    record Key(
+            String software, String inputDigest, String importanceDigest, String method, Compressor.Limits limits) {}
 
     /**
      * The prices of one matrix.

@@ -23,7 +23,7 @@ import tools.jackson.core.json.JsonFactory;
  */
 final class CostTableFile {
     /** Version of the file; a reader refuses others. */
-    private static final int VERSION = 1;
+    private static final int VERSION = 2;
 
     private static final String FORMAT = "lowbit-costs";
 
@@ -37,10 +37,10 @@ final class CostTableFile {
     private CostTableFile() {}
 
     /**
-     * Reads a table that was made for this input, method and options; an empty table when there is no file.
+     * Reads a table that was made by this software for this input, method and options; an empty table when there is no file.
      *
      * @throws MalformedFileException when the file is no cost table
-     * @throws InvalidRequestException (impossible) when it belongs to another input, method or options
+     * @throws InvalidRequestException (impossible) when it belongs to other software, or another input, method or options
      */
     static CostTable read(Path file, CostTable.Key key) {
         CostTable table = new CostTable(key);
@@ -70,6 +70,7 @@ final class CostTableFile {
             throw limits.bad("minRank " + minRank + " is above maxRank " + maxRank);
         }
         return new CostTable.Key(
+                document.text("software"),
                 document.text("input"),
                 document.text("importance"),
                 document.text("method"),
@@ -78,19 +79,21 @@ final class CostTableFile {
 
     private static void requireKey(Path file, CostTable.Key found, CostTable.Key wanted) {
         String made;
-        if (!found.inputDigest().equals(wanted.inputDigest())) {
-            made = "another input (or this one before it was changed)";
+        if (!found.software().equals(wanted.software())) {
+            made = "by " + found.software() + ", this is " + wanted.software();
+        } else if (!found.inputDigest().equals(wanted.inputDigest())) {
+            made = "for another input (or this one before it was changed)";
         } else if (!found.importanceDigest().equals(wanted.importanceDigest())) {
-            made = "another calibration";
+            made = "for another calibration";
         } else if (!found.method().equals(wanted.method())) {
-            made = "method " + found.method() + ", not " + wanted.method();
+            made = "for method " + found.method() + ", not " + wanted.method();
         } else if (!found.limits().equals(wanted.limits())) {
-            made = options(found.limits()) + ", not " + options(wanted.limits());
+            made = "for " + options(found.limits()) + ", not " + options(wanted.limits());
         } else {
             return;
         }
         throw InvalidRequestException.impossible(
-                "the cost table " + file + " was made for " + made + "; name another file or remove this one");
+                "the cost table " + file + " was made " + made + "; name another file or remove this one");
     }
 
     private static String options(Compressor.Limits limits) {
@@ -141,6 +144,7 @@ final class CostTableFile {
         json.writeStartObject();
         json.writeStringProperty("format", FORMAT);
         json.writeNumberProperty("version", VERSION);
+        json.writeStringProperty("software", key.software());
         json.writeStringProperty("input", key.inputDigest());
         json.writeStringProperty("importance", key.importanceDigest());
         json.writeStringProperty("method", key.method());

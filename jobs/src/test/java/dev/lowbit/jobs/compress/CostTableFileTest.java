@@ -26,7 +26,7 @@ class CostTableFileTest {
     private Path file;
 
     private static CostTable.Key key(String input, String importance, String method, Compressor.Limits limits) {
-        return new CostTable.Key(input, importance, method, limits);
+        return new CostTable.Key("lowbit 1.0", input, importance, method, limits);
     }
 
     @BeforeEach
@@ -70,6 +70,8 @@ class CostTableFileTest {
     @Test
     void aTableOfAnotherJobIsRefusedInOneLine() {
         Compressor.Limits limits = KEY.limits();
+        refused(
+                new CostTable.Key("lowbit 1.1", "in", "", "lq-lora", limits), "was made by lowbit 1.0, this is lowbit 1.1");
         refused(key("other", "", "lq-lora", limits), "another input");
         refused(key("in", "f", "lq-lora", limits), "another calibration");
         refused(key("in", "", "other", limits), "method lq-lora, not other");
@@ -92,7 +94,7 @@ class CostTableFileTest {
             delimiter = '|',
             value = {
                 "lowbit-costs | other | is no cost table",
-                "\"version\":1 | \"version\":2 | has version 2",
+                "\"version\":2 | \"version\":1 | has version 1",
                 "\"bytes\":99 | \"bytes\":-1 | \"bytes\" is -1",
                 "\"bytes\":99 | \"bytes\":1.5 | \"bytes\" is 1.5",
                 "\"error\":0.5 | \"error\":-0.5 | \"error\" is -0.5",
