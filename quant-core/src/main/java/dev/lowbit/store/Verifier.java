@@ -4,6 +4,7 @@ import dev.lowbit.checkpoint.Limits;
 import dev.lowbit.checkpoint.MalformedFileException;
 import dev.lowbit.checkpoint.SafetensorsFile;
 import dev.lowbit.checkpoint.TensorInfo;
+import dev.lowbit.error.UnsupportedModelException;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.tensor.FloatMatrix;
@@ -41,7 +42,7 @@ public final class Verifier {
      * Verifies a directory.
      *
      * @return what is wrong, empty when nothing is
-     * @throws dev.lowbit.error.UnsupportedModelException when a newer Lowbit wrote it
+     * @throws UnsupportedModelException when a newer Lowbit wrote it and every digest up to there holds
      * @throws UncheckedIOException when something cannot be read
      */
     public static List<Finding> verify(Path directory) {
@@ -66,9 +67,20 @@ public final class Verifier {
         } catch (MalformedFileException e) {
             report(Manifest.FILE, e.detail());
             return;
+        } catch (UnsupportedModelException e) {
+            reportDamage(Manifest.FILE, e);
+            return;
         }
         verifyFiles(manifest);
         verifyMatrices();
+    }
+
+    /** A file whose digest does not hold says nothing about what program wrote it: a flipped version is damage. */
+    private void reportDamage(String file, UnsupportedModelException e) {
+        if (findings.isEmpty()) {
+            throw e;
+        }
+        report(file, e.getMessage());
     }
 
     private void report(String file, String problem) {
@@ -141,6 +153,8 @@ public final class Verifier {
             }
         } catch (MalformedFileException e) {
             e.problems().forEach(problem -> report(nameOf(problem.file()), problem.detail()));
+        } catch (UnsupportedModelException e) {
+            reportDamage(Manifest.FILE, e);
         }
     }
 

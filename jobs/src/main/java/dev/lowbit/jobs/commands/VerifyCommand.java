@@ -61,12 +61,16 @@ public final class VerifyCommand implements Callable<Integer> {
             JsonOutput.write(console.out(), new Result(compressed ? "compressed" : "checkpoint", good, findings));
         } else {
             findings.forEach(finding -> console.out().println(finding));
-            console.out().println(good ? path + ": good" : path + ": " + findings.size() + " findings");
+            console.out().println(path + ": " + (good ? "good" : verdict(compressed, findings.size())));
         }
         if (good) {
             return ExitCodes.OK;
         }
         return compressed ? ExitCodes.DAMAGED : ExitCodes.MALFORMED;
+    }
+
+    private static String verdict(boolean compressed, int findings) {
+        return (compressed ? "damaged: " : "malformed: ") + findings + (findings == 1 ? " finding" : " findings");
     }
 
     /** Also when the manifest itself is what was lost. */
