@@ -18,7 +18,7 @@ import java.util.List;
  * that of a NormalFloat format with blocks of about the same size, which is known for both; such a price is a prediction.
  */
 final class LearnedPrices {
-    private static final long SAMPLE_WEIGHTS = 1 << 15;
+    private static final long SAMPLE_WEIGHTS = 1 << 13;
     private static final int[] GROUPS = {8, 16, 32, 64, 128};
     private static final int LARGEST_REFERENCE_GROUP = 64;
     private static final int MAX_BITS = 5;
