@@ -44,7 +44,8 @@ class BitFlipTest {
         Path output = SampleModels.compressed(SampleModels.gpt2(folder.resolve("model")), folder.resolve("out"), 0);
         Path manifest = output.resolve("lowbit.json");
         byte[] good = Files.readAllBytes(manifest);
-        assertThat(new String(good, 0, MANIFEST_HEAD_BYTES, StandardCharsets.UTF_8)).contains("\"version\": 1");
+        assertThat(new String(good, 0, MANIFEST_HEAD_BYTES, StandardCharsets.UTF_8))
+                .contains("\"version\": 1");
         for (int bit = 0; bit < 8 * MANIFEST_HEAD_BYTES; bit++) {
             requireFound(output, manifest, good, bit, 0);
         }

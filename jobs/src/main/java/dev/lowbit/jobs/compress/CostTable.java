@@ -25,8 +25,7 @@ final class CostTable {
      * @param method the method's name
      * @param limits what the caller restricts
      */
-    record Key(
-            String software, String inputDigest, String importanceDigest, String method, Compressor.Limits limits) {}
+    record Key(String software, String inputDigest, String importanceDigest, String method, Compressor.Limits limits) {}
 
     /**
      * The prices of one matrix.

@@ -89,7 +89,10 @@ public final class PlanJob implements AutoCloseable {
     Plan plan(Optional<Path> costs) {
         CostTable.Key key = new CostTable.Key(
                 request.software(),
-                checkpoint.digest(), reader.importanceDigest(), request.method().name(), request.limits());
+                checkpoint.digest(),
+                reader.importanceDigest(),
+                request.method().name(),
+                request.limits());
         CostTable table = costs.map(file -> CostTableFile.read(file, key)).orElseGet(() -> new CostTable(key));
         Pricing pricing = new Pricing(reader, request.method(), table, costs, workers, progress);
         pricing.price(targets);

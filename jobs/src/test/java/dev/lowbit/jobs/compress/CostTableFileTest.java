@@ -71,7 +71,8 @@ class CostTableFileTest {
     void aTableOfAnotherJobIsRefusedInOneLine() {
         Compressor.Limits limits = KEY.limits();
         refused(
-                new CostTable.Key("lowbit 1.1", "in", "", "lq-lora", limits), "was made by lowbit 1.0, this is lowbit 1.1");
+                new CostTable.Key("lowbit 1.1", "in", "", "lq-lora", limits),
+                "was made by lowbit 1.0, this is lowbit 1.1");
         refused(key("other", "", "lq-lora", limits), "another input");
         refused(key("in", "f", "lq-lora", limits), "another calibration");
         refused(key("in", "", "other", limits), "method lq-lora, not other");

@@ -13,7 +13,8 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class PlannerTest {
-    private static final CostTable.Key KEY = new CostTable.Key("lowbit test", "input", "", "test", new Compressor.Limits(0, 8, 0, 0));
+    private static final CostTable.Key KEY =
+            new CostTable.Key("lowbit test", "input", "", "test", new Compressor.Limits(0, 8, 0, 0));
     private static final int SIDE = 40;
     private static final List<Target> TARGETS = List.of(target("a"), target("b"));
 
