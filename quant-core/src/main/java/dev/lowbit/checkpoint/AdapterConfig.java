@@ -9,7 +9,9 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * A PEFT adapter_config.json of a LoRA adapter: its rank and which matrices of a base model it belongs to.
+ * A PEFT adapter_config.json of a LoRA adapter: its rank and which matrices of a base model it belongs to. No command reads
+ * adapters yet; it stands here because a malformed one (a rank that no matrix has, a pattern that matches nothing or never ends)
+ * must be refused by whoever comes to read one, and each such case has its test.
  *
  * @param file where it was read
  * @param rank {@code r}, at least 1

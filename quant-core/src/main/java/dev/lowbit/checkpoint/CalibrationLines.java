@@ -14,7 +14,9 @@ import java.util.function.Consumer;
 
 /**
  * Calibration data as JSON lines: each line an object with {@code "text"}, or with {@code "input_ids"}, a list of token ids.
- * Empty lines are skipped. One line is in memory at a time.
+ * Empty lines are skipped. One line is in memory at a time. Compression takes Fisher weights and no text; this is the reader that
+ * computing them from text has to use, here already because each malformed case (empty, a line of 1 GB, no UTF-8, a token out of
+ * range) must be refused with its line and has its test.
  */
 public final class CalibrationLines {
     private static final int BUFFER = 1 << 16;

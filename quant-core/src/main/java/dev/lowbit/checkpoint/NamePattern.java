@@ -42,6 +42,11 @@ public final class NamePattern {
         }
     }
 
+    /** Guards an expression that is compiled already. */
+    public static NamePattern of(Pattern pattern) {
+        return new NamePattern(pattern);
+    }
+
     /** Whether the pattern matches all of {@code name}. */
     public boolean matches(String name) {
         return limited(name, true);
@@ -63,7 +68,7 @@ public final class NamePattern {
 
     private TooExpensiveException tooExpensive(String name) {
         return new TooExpensiveException("the regular expression " + OneLine.quote(pattern.pattern())
-                + " backtracks too much on " + OneLine.quote(name) + "; write a simpler one");
+                + " takes too long on " + OneLine.quote(name) + "; write it without nested repetitions");
     }
 
     @Override

@@ -1,10 +1,10 @@
 package dev.lowbit.jobs.compress;
 
 import dev.lowbit.checkpoint.Checkpoint;
+import dev.lowbit.checkpoint.NamePattern;
 import dev.lowbit.checkpoint.TensorInfo;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.error.UnsupportedModelException;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.regex.Pattern;
@@ -52,8 +52,8 @@ public record TargetSelection(boolean embeddings, List<Pattern> skip, List<Patte
         List<String> names = checkpoint.names();
         List<String> eligible =
                 names.stream().filter(name -> isLinear(checkpoint.info(name))).toList();
-        List<GuardedPattern> skipped = guarded("--skip", skip);
-        List<GuardedPattern> wanted = guarded("--only", only);
+        List<Filter> skipped = filters("--skip", skip);
+        List<Filter> wanted = filters("--only", only);
         skipped.forEach(pattern -> requireMatch(pattern, names, "no tensor of " + checkpoint.root()));
         wanted.forEach(pattern -> requireMatch(pattern, eligible, "none of the " + eligible.size() + " matrices"));
         List<Target> targets = eligible.stream()
@@ -72,13 +72,29 @@ public record TargetSelection(boolean embeddings, List<Pattern> skip, List<Patte
         return targets;
     }
 
-    private static List<GuardedPattern> guarded(String option, List<Pattern> patterns) {
-        List<GuardedPattern> guarded = new ArrayList<>();
-        patterns.forEach(pattern -> guarded.add(new GuardedPattern(option, pattern)));
-        return guarded;
+    /** A user's expression with the option that it came from. */
+    private record Filter(String option, NamePattern pattern) {
+        boolean finds(String name) {
+            try {
+                return pattern.find(name);
+            } catch (NamePattern.TooExpensiveException e) {
+                throw InvalidRequestException.usage(option + ": " + e.getMessage());
+            }
+        }
+
+        @Override
+        public String toString() {
+            return option + " " + pattern;
+        }
     }
 
-    private static void requireMatch(GuardedPattern pattern, List<String> names, String nothing) {
+    private static List<Filter> filters(String option, List<Pattern> patterns) {
+        return patterns.stream()
+                .map(pattern -> new Filter(option, NamePattern.of(pattern)))
+                .toList();
+    }
+
+    private static void requireMatch(Filter pattern, List<String> names, String nothing) {
         if (names.stream().noneMatch(pattern::finds)) {
             throw InvalidRequestException.usage(pattern + " matches " + nothing
                     + (names.isEmpty() ? "" : "; a name looks like " + names.getFirst()));
