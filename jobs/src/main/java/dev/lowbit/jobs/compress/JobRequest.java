@@ -49,10 +49,10 @@ public record JobRequest(
                 run.memoryBytes());
     }
 
-    /** The options that decide bytes, as the manifest records them. */
-    SortedMap<String, String> options(String importanceDigest) {
+    /** The options that decide bytes, as the manifest records them when {@code asked} is the budget. */
+    SortedMap<String, String> options(MethodOptions.Budget asked, String importanceDigest) {
         SortedMap<String, String> options = new TreeMap<>();
-        switch (budget) {
+        switch (asked) {
             case MethodOptions.Budget.BitsPerWeight given -> options.put("bits", Double.toString(given.bits()));
             case MethodOptions.Budget.OutputBytes given -> options.put("size", Long.toString(given.bytes()));
         }

@@ -4,6 +4,7 @@ import dev.lowbit.budget.Candidate;
 import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.checkpoint.MalformedFileException;
 import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.jobs.MethodOptions;
 import dev.lowbit.jobs.PeakMemory;
 import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.kernel.Workers;
@@ -114,18 +115,19 @@ public final class PlanJob implements AutoCloseable {
                 : Optional.empty();
     }
 
-    private long outputBytes(List<Candidate> chosen, long budgetBytes) {
-        return layout(chosen, budgetBytes, 0, 0).outputBytes();
+    private long outputBytes(List<Candidate> chosen, MethodOptions.Budget asked, long budgetBytes) {
+        return layout(chosen, asked, budgetBytes, 0, 0).outputBytes();
     }
 
     /** What compress writes for a plan, to the byte. */
     ModelLayout layout(Plan plan) {
         List<Candidate> chosen =
                 plan.matrices().stream().map(Plan.Choice::candidate).toList();
-        return layout(chosen, plan.budgetBytes(), plan.objective(), plan.bound());
+        return layout(chosen, request.budget(), plan.budgetBytes(), plan.objective(), plan.bound());
     }
 
-    private ModelLayout layout(List<Candidate> chosen, long budgetBytes, double objective, double bound) {
+    private ModelLayout layout(
+            List<Candidate> chosen, MethodOptions.Budget asked, long budgetBytes, double objective, double bound) {
         CompressionJob job = new CompressionJob(
                 request.software(),
                 request.method().name(),
@@ -133,7 +135,7 @@ public final class PlanJob implements AutoCloseable {
                 budgetBytes,
                 objective,
                 bound,
-                request.options(reader.importanceDigest()));
+                request.options(asked, reader.importanceDigest()));
         List<MatrixChoice> choices = new ArrayList<>();
         for (int i = 0; i < targets.size(); i++) {
             choices.add(new MatrixChoice(

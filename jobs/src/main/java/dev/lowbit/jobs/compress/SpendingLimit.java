@@ -9,7 +9,6 @@ import dev.lowbit.jobs.MethodOptions;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -33,9 +32,10 @@ final class SpendingLimit {
          * Its exact bytes.
          *
          * @param chosen one candidate per matrix
+         * @param asked the budget option that the manifest records
          * @param budgetBytes the budget that the manifest records
          */
-        long bytes(List<Candidate> chosen, long budgetBytes);
+        long bytes(List<Candidate> chosen, MethodOptions.Budget asked, long budgetBytes);
     }
 
     /** @param weights of all matrices */
@@ -54,7 +54,7 @@ final class SpendingLimit {
 
     /** Exact bytes of the whole output directory. */
     long outputBytes(List<Candidate> chosen, long budgetBytes) {
-        return outputSize.bytes(chosen, budgetBytes);
+        return outputSize.bytes(chosen, budget, budgetBytes);
     }
 
     /** Whether the limit is kept by one candidate per matrix. */
@@ -72,13 +72,11 @@ final class SpendingLimit {
      * @throws InvalidRequestException (impossible) when nothing fits, naming the smallest limit that does
      */
     Spending solve(List<List<Candidate>> candidates) {
-        List<Candidate> smallest = candidates.stream()
-                .map(ofMatrix -> ofMatrix.stream()
-                        .min(Comparator.comparingLong(Candidate::bytes))
-                        .orElseThrow())
-                .toList();
+        int[] smallest =
+                least(candidates, (matrix, i) -> candidates.get(matrix).get(i).bytes());
         return switch (budget) {
-            case MethodOptions.Budget.BitsPerWeight given -> solve(candidates, given.bits(), bytes(smallest));
+            case MethodOptions.Budget.BitsPerWeight given ->
+                solve(candidates, given.bits(), bytes(chosen(candidates, smallest)));
             case MethodOptions.Budget.OutputBytes given -> solve(candidates, given.bytes(), smallest);
         };
     }
@@ -101,63 +99,129 @@ final class SpendingLimit {
                 .toPlainString();
     }
 
-    private Spending solve(List<List<Candidate>> candidates, long size, List<Candidate> smallest) {
-        long least = outputBytes(smallest, size);
-        if (least > size) {
-            throw InvalidRequestException.impossible("--size allows " + size + " bytes, the smallest output needs "
-                    + least + "; give --size " + least + " or more, or compress more of it with --embeddings");
+    /** Bytes of the candidate of a matrix at a place in its list, by some way of counting. */
+    @FunctionalInterface
+    private interface Cost {
+        long of(int matrix, int candidate);
+    }
+
+    /** For each matrix the place of the cheapest candidate. */
+    private static int[] least(List<List<Candidate>> candidates, Cost cost) {
+        int[] least = new int[candidates.size()];
+        for (int matrix = 0; matrix < least.length; matrix++) {
+            for (int i = 1; i < candidates.get(matrix).size(); i++) {
+                if (cost.of(matrix, i) < cost.of(matrix, least[matrix])) {
+                    least[matrix] = i;
+                }
+            }
         }
-        long budgetBytes = size - (least - bytes(smallest));
-        List<List<Candidate>> charged = charged(candidates, smallest, budgetBytes);
+        return least;
+    }
+
+    private Spending solve(List<List<Candidate>> candidates, long size, int[] smallestParts) {
+        List<long[]> descriptions = descriptions(candidates, chosen(candidates, smallestParts));
+        int[] least = smallestOutput(candidates, smallestParts, descriptions);
+        List<Candidate> smallest = chosen(candidates, least);
+        long need = need(smallest, size);
+        if (need > size) {
+            long named = smallestSize(smallest, need);
+            throw InvalidRequestException.impossible("--size allows " + size + " bytes, the smallest output needs "
+                    + named + "; give --size " + named + " or more, or compress more of it with --embeddings");
+        }
+        long budgetBytes = bytes(smallest) + size - need;
+        List<List<Candidate>> charged = charged(candidates, least, descriptions);
         long room = budgetBytes;
+        double bound = 0;
         for (int correction = 0; correction < MAX_CORRECTIONS && room >= bytes(smallest); correction++) {
             Allocation allocation = BudgetSolver.solve(charged, room);
-            long over = outputBytes(chosen(candidates, allocation), budgetBytes) - size;
+            long over = outputBytes(chosen(candidates, allocation.choices()), budgetBytes) - size;
             if (over <= 0) {
                 return new Spending(allocation, budgetBytes);
             }
+            bound = allocation.bound();
             room = Math.min(room, allocation.size()) - over;
         }
-        // only the smallest choice itself is certain to fit
-        return new Spending(BudgetSolver.solve(charged, bytes(smallest)), budgetBytes);
+        // only the smallest output itself is certain to fit
+        double objective = smallest.stream().mapToDouble(Candidate::error).sum();
+        return new Spending(new Allocation(least, objective, bound, bytes(smallest)), budgetBytes);
     }
 
     /**
-     * The candidates with their bytes raised by what their description takes in the directory beyond that of the smallest
-     * candidate: more parts need a longer manifest and longer headers. The same format of the same size is described alike.
+     * Bytes of the directory when nothing is left to spend. With more to spend the recorded budget may have more digits, but
+     * never as many more as there are bytes more.
      */
-    private List<List<Candidate>> charged(
-            List<List<Candidate>> candidates, List<Candidate> smallest, long budgetBytes) {
-        long base = outputBytes(smallest, budgetBytes) - bytes(smallest);
+    private long need(List<Candidate> chosen, long size) {
+        return outputSize.bytes(chosen, new MethodOptions.Budget.OutputBytes(size), bytes(chosen));
+    }
+
+    /** The smallest size that is enough: the manifest records the size itself, so a longer number needs more. */
+    private long smallestSize(List<Candidate> smallest, long atLeast) {
+        long size = atLeast;
+        while (need(smallest, size) > size) {
+            size = need(smallest, size);
+        }
+        return size;
+    }
+
+    /** A format of few bytes may need a longer description than one of some bytes more. */
+    private int[] smallestOutput(List<List<Candidate>> candidates, int[] smallestParts, List<long[]> descriptions) {
+        int[] described = least(
+                candidates,
+                (matrix, i) ->
+                        candidates.get(matrix).get(i).bytes() + descriptions.get(matrix)[i]);
+        long bytes = outputBytes(chosen(candidates, described), 0);
+        // headers are padded, so that what is smallest matrix by matrix need not be so together
+        return bytes <= outputBytes(chosen(candidates, smallestParts), 0) ? described : smallestParts;
+    }
+
+    /**
+     * What the description of each candidate takes in the directory beyond that of the matrix's smallest candidate: more parts
+     * need a longer manifest and longer headers. The same format of the same size is described alike.
+     */
+    private List<long[]> descriptions(List<List<Candidate>> candidates, List<Candidate> smallest) {
+        long base = outputBytes(smallest, 0) - bytes(smallest);
         Map<List<Object>, Long> extra = new HashMap<>();
-        List<List<Candidate>> charged = new ArrayList<>();
+        List<long[]> all = new ArrayList<>();
         for (int i = 0; i < candidates.size(); i++) {
             int matrix = i;
-            charged.add(candidates.get(i).stream()
-                    .map(candidate -> {
-                        List<Object> description =
-                                List.of(smallest.get(matrix).format(), candidate.format(), candidate.bytes());
-                        long more = extra.computeIfAbsent(description, absent -> {
-                            List<Candidate> choice = new ArrayList<>(smallest);
-                            choice.set(matrix, candidate);
-                            return Math.max(0, outputBytes(choice, budgetBytes) - bytes(choice) - base);
-                        });
-                        return new Candidate(
-                                candidate.format(),
-                                candidate.rank(),
-                                candidate.bytes() + more,
-                                candidate.error(),
-                                candidate.exact());
-                    })
-                    .toList());
+            all.add(candidates.get(i).stream()
+                    .mapToLong(candidate -> extra.computeIfAbsent(
+                            List.of(smallest.get(matrix).format(), candidate.format(), candidate.bytes()), absent -> {
+                                List<Candidate> choice = new ArrayList<>(smallest);
+                                choice.set(matrix, candidate);
+                                return outputBytes(choice, 0) - bytes(choice) - base;
+                            }))
+                    .toArray());
+        }
+        return all;
+    }
+
+    /** The candidates with their bytes raised by what their description takes beyond that of the candidate at {@code least}. */
+    private static List<List<Candidate>> charged(
+            List<List<Candidate>> candidates, int[] least, List<long[]> descriptions) {
+        List<List<Candidate>> charged = new ArrayList<>();
+        for (int matrix = 0; matrix < candidates.size(); matrix++) {
+            long[] extra = descriptions.get(matrix);
+            List<Candidate> ofMatrix = new ArrayList<>();
+            for (int i = 0; i < extra.length; i++) {
+                Candidate candidate = candidates.get(matrix).get(i);
+                long more = Math.max(0, extra[i] - extra[least[matrix]]);
+                ofMatrix.add(new Candidate(
+                        candidate.format(),
+                        candidate.rank(),
+                        candidate.bytes() + more,
+                        candidate.error(),
+                        candidate.exact()));
+            }
+            charged.add(ofMatrix);
         }
         return charged;
     }
 
-    private static List<Candidate> chosen(List<List<Candidate>> candidates, Allocation allocation) {
+    private static List<Candidate> chosen(List<List<Candidate>> candidates, int[] choices) {
         List<Candidate> chosen = new ArrayList<>();
         for (int i = 0; i < candidates.size(); i++) {
-            chosen.add(candidates.get(i).get(allocation.choices()[i]));
+            chosen.add(candidates.get(i).get(choices[i]));
         }
         return chosen;
     }

@@ -51,7 +51,7 @@ class PlannerTest {
                 .plan();
     }
 
-    private static long outputBytes(List<Candidate> chosen, long budgetBytes) {
+    private static long outputBytes(List<Candidate> chosen, Budget asked, long budgetBytes) {
         return 100 + chosen.stream().mapToLong(c -> c.bytes() + 10 * c.rank()).sum();
     }
 
