@@ -15,6 +15,7 @@ import java.util.List;
 import tools.jackson.core.JsonGenerator;
 import tools.jackson.core.ObjectWriteContext;
 import tools.jackson.core.StreamWriteFeature;
+import tools.jackson.core.exc.JacksonIOException;
 import tools.jackson.core.json.JsonFactory;
 
 /**
@@ -135,6 +136,9 @@ final class CostTableFile {
         AtomicOutput.write(file, stream -> {
             try (JsonGenerator json = JSON.createGenerator(ObjectWriteContext.empty(), stream)) {
                 write(json, table);
+            } catch (JacksonIOException e) {
+                // a full disk is the system's fault, whoever was writing
+                throw e.getCause();
             }
         });
     }

@@ -13,7 +13,12 @@ final class ChildJvm {
 
     /** Starts {@code lowbit args}; stdout and stderr go to {@code log}. */
     static Process start(Path log, List<String> jvmFlags, List<String> args) {
-        List<String> command = new ArrayList<>();
+        return start(List.of(), log, jvmFlags, args);
+    }
+
+    /** The same behind another command, such as a shell that sets a limit and becomes the JVM. */
+    static Process start(List<String> prefix, Path log, List<String> jvmFlags, List<String> args) {
+        List<String> command = new ArrayList<>(prefix);
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(List.of(
                 "--add-modules",
