@@ -155,6 +155,9 @@ class VerifierTest {
         assertThat(Verifier.verify(temp.resolve("nowhere"))).hasSize(1);
         String newer = Files.readString(output.resolve(Manifest.FILE)).replace("\"version\": 1", "\"version\": 2");
         Files.writeString(output.resolve(Manifest.FILE), newer);
+        assertThat(findings()).as("its digest does not hold").isTrue();
+        String digest = Digest.sha256(newer.getBytes(StandardCharsets.UTF_8));
+        Files.writeString(output.resolve(Manifest.DIGEST_FILE), Manifest.digestLine(digest));
         assertThatThrownBy(() -> Verifier.verify(output))
                 .isInstanceOf(UnsupportedModelException.class)
                 .hasMessageContaining("newer Lowbit");
