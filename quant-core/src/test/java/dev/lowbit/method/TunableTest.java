@@ -1,0 +1,142 @@
+package dev.lowbit.method;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.linalg.RandomStream;
+import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.matrix.block.BlockFormat;
+import dev.lowbit.matrix.block.BlockQuantizer;
+import dev.lowbit.matrix.dense.DenseMatrix;
+import dev.lowbit.matrix.dense.FloatWeights;
+import dev.lowbit.matrix.sum.SumMatrix;
+import dev.lowbit.tensor.DType;
+import dev.lowbit.tensor.FloatMatrix;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class TunableTest {
+    private static final int ROWS = 10;
+    private static final int COLUMNS = 37;
+    private static final int RANK = 3;
+    private static final int TOKENS = 7;
+    private static final Workers SERIAL = Workers.serial();
+
+    private final RandomStream random = RandomStream.of(5, "test", "tunable");
+
+    private FloatMatrix gaussian(int rows, int columns) {
+        FloatMatrix m = FloatMatrix.wrap(rows, columns, new float[rows * columns]);
+        random.fillGaussian(m);
+        return m;
+    }
+
+    private SumMatrix sum(DType factors) {
+        QuantizedMatrix base =
+                BlockQuantizer.quantize(gaussian(ROWS, COLUMNS), BlockFormat.parse("nf4-g64-f16"), SERIAL);
+        return SumMatrix.of(
+                base, DenseMatrix.of(gaussian(RANK, ROWS), factors), DenseMatrix.of(gaussian(RANK, COLUMNS), factors));
+    }
+
+    /** f = Σ dy ∘ (x Ŵᵀ), which is linear in each part: the gradient is f's change per unit, free of error but rounding. */
+    private static double objective(QuantizedMatrix matrix, FloatMatrix x, FloatMatrix dy) {
+        FloatMatrix y = FloatMatrix.wrap(x.rows(), matrix.rows(), new float[x.rows() * matrix.rows()]);
+        matrix.multiply(x, y, SERIAL);
+        double sum = 0;
+        for (int t = 0; t < y.rows(); t++) {
+            for (int i = 0; i < y.columns(); i++) {
+                sum += (double) y.get(t, i) * dy.get(t, i);
+            }
+        }
+        return sum;
+    }
+
+    private void gradientsAreThoseOf(QuantizedMatrix matrix) {
+        FloatMatrix x = gaussian(TOKENS, COLUMNS);
+        FloatMatrix dy = gaussian(TOKENS, ROWS);
+        try (Tunable tunable = Tunable.of(matrix, SERIAL).orElseThrow()) {
+            tunable.accumulate(x, dy, SERIAL);
+            tunable.accumulate(x, dy, SERIAL);
+            for (Tunable.TrainablePart part : tunable.parts()) {
+                for (int i = 0; i < part.values().rows(); i++) {
+                    for (int j = 0; j < part.values().columns(); j++) {
+                        float old = part.values().get(i, j);
+                        part.values().set(i, j, old + 1);
+                        double above = objective(tunable.matrix(), x, dy);
+                        part.values().set(i, j, old - 1);
+                        double below = objective(tunable.matrix(), x, dy);
+                        part.values().set(i, j, old);
+                        // products of about 1000, each rounded at 6e-8
+                        assertThat((double) part.gradient().get(i, j))
+                                .as(part.name())
+                                .isCloseTo(above - below, org.assertj.core.data.Offset.offset(2e-3));
+                    }
+                }
+            }
+        }
+    }
+
+    @Test
+    void gradientsOfALowRankSum() {
+        gradientsAreThoseOf(sum(DType.F32));
+    }
+
+    @Test
+    void gradientsOfADenseMatrix() {
+        gradientsAreThoseOf(DenseMatrix.of(gaussian(ROWS, COLUMNS), DType.F32));
+        gradientsAreThoseOf(new FloatWeights(gaussian(ROWS, COLUMNS)));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"F32", "BF16", "F16"})
+    void untouchedPartsAreStoredAsTheyWere(String type) {
+        SumMatrix matrix = sum(DType.valueOf(type));
+        try (Tunable tunable = Tunable.of(matrix, SERIAL).orElseThrow()) {
+            QuantizedMatrix stored = tunable.stored(SERIAL);
+            assertThat(stored.format()).isEqualTo(matrix.format());
+            for (int i = 0; i < matrix.parts().size(); i++) {
+                assertThat(stored.parts()
+                                .get(i)
+                                .bytes()
+                                .mismatch(matrix.parts().get(i).bytes()))
+                        .as(matrix.parts().get(i).name())
+                        .isEqualTo(-1);
+            }
+        }
+    }
+
+    @Test
+    void factorsInBlocksKeepTheirFormat() {
+        QuantizedMatrix base =
+                BlockQuantizer.quantize(gaussian(ROWS, COLUMNS), BlockFormat.parse("nf4-g64-f16"), SERIAL);
+        BlockFormat nf8 = BlockFormat.parse("nf8-g64-s8x256-fp32-flat");
+        SumMatrix matrix = SumMatrix.of(
+                base,
+                BlockQuantizer.quantize(gaussian(RANK, ROWS), nf8, SERIAL),
+                BlockQuantizer.quantize(gaussian(RANK, COLUMNS), nf8, SERIAL));
+        try (Tunable tunable = Tunable.of(matrix, SERIAL).orElseThrow()) {
+            assertThat(tunable.stored(SERIAL).format()).isEqualTo(matrix.format());
+            assertThat(tunable.stored(SERIAL).bytes()).isEqualTo(matrix.bytes());
+        }
+    }
+
+    @Test
+    void codesAloneHaveNothingToTrain() {
+        QuantizedMatrix blocks =
+                BlockQuantizer.quantize(gaussian(ROWS, COLUMNS), BlockFormat.parse("nf4-g64-f16"), SERIAL);
+        assertThat(Tunable.of(blocks, SERIAL)).isEmpty();
+    }
+
+    @Test
+    void divergedTrainingIsRefusedInOneSentence() {
+        try (Tunable tunable = Tunable.of(sum(DType.BF16), SERIAL).orElseThrow()) {
+            tunable.parts().getFirst().values().set(1, 2, Float.NaN);
+            assertThatThrownBy(() -> tunable.stored(SERIAL))
+                    .isInstanceOf(InvalidRequestException.class)
+                    .hasMessageContaining("left")
+                    .hasMessageContaining("row 1, column 2");
+        }
+    }
+}

@@ -1,0 +1,190 @@
+package dev.lowbit.transformer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.lowbit.GoldenFile;
+import dev.lowbit.SharedData;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.tensor.FloatMatrix;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The tiny Llama of the PV-tuning data: logits, token-wise KL and the gradient of its mean for every student weight. */
+class TinyLlamaGoldenTest {
+    /** Float arithmetic beside a float64 reference: logits of order 1 to 10, each the end of some 60 roundings. */
+    private static final double LOGITS = 2e-5;
+
+    /** Of a gradient's largest value, as in {@link GradientsTest}. */
+    private static final double GRADIENTS = 1e-4;
+
+    private static final Map<String, String> NAMES = names();
+
+    @TempDir
+    Path folder;
+
+    private Path file;
+    private SmallModels small;
+
+    private static Map<String, String> names() {
+        Map<String, String> names = new LinkedHashMap<>();
+        names.put("q", "self_attn.q_proj.weight");
+        names.put("k", "self_attn.k_proj.weight");
+        names.put("v", "self_attn.v_proj.weight");
+        names.put("o", "self_attn.o_proj.weight");
+        names.put("gate", "mlp.gate_proj.weight");
+        names.put("up", "mlp.up_proj.weight");
+        names.put("down", "mlp.down_proj.weight");
+        names.put("n1", "input_layernorm.weight");
+        names.put("n2", "post_attention_layernorm.weight");
+        return names;
+    }
+
+    @BeforeEach
+    void open() {
+        file = SharedData.files("golden/pv-tuning", "tiny_llama.", "safetensors")
+                .getFirst();
+        try (GoldenFile golden = new GoldenFile(file)) {
+            String config = golden.metadata().get("config").replace('\'', '"').replace("False", "false");
+            small = new SmallModels(
+                    new ModelShape(
+                            number(config, "dim"),
+                            number(config, "layers"),
+                            number(config, "heads"),
+                            number(config, "kv_heads"),
+                            number(config, "head_dim"),
+                            number(config, "ffn"),
+                            number(config, "vocab"),
+                            number(config, "seq")),
+                    true,
+                    "silu",
+                    false,
+                    false,
+                    1);
+        }
+    }
+
+    private static int number(String json, String key) {
+        return Integer.parseInt(json.replaceAll(".*\"" + key + "\": (\\d+).*", "$1"));
+    }
+
+    /** The file's short name of a tensor: l0.q, embed, ... */
+    private static String shortName(String name) {
+        return switch (name) {
+            case "model.embed_tokens.weight" -> "embed";
+            case "model.norm.weight" -> "norm";
+            case "lm_head.weight" -> "head";
+            default -> {
+                String layer = name.split("\\.")[2];
+                String rest = name.substring("model.layers.".length() + layer.length() + 1);
+                yield "l" + layer + "."
+                        + NAMES.entrySet().stream()
+                                .filter(e -> e.getValue().equals(rest))
+                                .findFirst()
+                                .orElseThrow()
+                                .getKey();
+            }
+        };
+    }
+
+    /** Teacher weights, or for a quantized projection of the student scale * (sum of the codewords of each group of four). */
+    private static float[] weight(GoldenFile golden, String shortName, boolean student) {
+        if (!student || !golden.has("init." + shortName + ".codes")) {
+            return golden.floats("teacher." + shortName);
+        }
+        byte[] codes = golden.bytes("init." + shortName + ".codes");
+        float[] books = golden.floats("init." + shortName + ".codebooks");
+        float[] scales = golden.floats("init." + shortName + ".scales");
+        int groups = codes.length / 4 / scales.length;
+        int words = books.length / 8;
+        float[] weights = new float[scales.length * groups * 4];
+        for (int i = 0; i < weights.length; i++) {
+            int group = i / 4;
+            int first = codes[group * 4] & 0xff;
+            int second = codes[group * 4 + 2] & 0xff;
+            weights[i] = scales[group / groups] * (books[first * 4 + i % 4] + books[(words + second) * 4 + i % 4]);
+        }
+        return weights;
+    }
+
+    private void fill(Transformer model, GoldenFile golden, boolean student) {
+        model.floatParameters().forEach((name, values) -> {
+            float[] weights = weight(golden, shortName(name), student);
+            values.copyFrom(FloatMatrix.wrap(values.rows(), values.columns(), weights));
+            double[] doubles = new double[weights.length];
+            Arrays.setAll(doubles, i -> weights[i]);
+            small.parameters.put(name, doubles);
+        });
+    }
+
+    private static int[][] sequences(GoldenFile golden, int length) {
+        int[] ids = golden.ints("tokens");
+        int[][] sequences = new int[ids.length / length][];
+        Arrays.setAll(sequences, s -> Arrays.copyOfRange(ids, s * length, (s + 1) * length));
+        return sequences;
+    }
+
+    @Test
+    void theDoubleReferenceIsRight() {
+        try (GoldenFile golden = new GoldenFile(file);
+                Transformer model = small.load(folder)) {
+            fill(model, golden, false);
+            double[] expected = Doubles.of(golden, "teacher_logits");
+            int at = 0;
+            for (int[] sequence : sequences(golden, small.shape.context())) {
+                for (double[] row : small.reference().logits(sequence)) {
+                    for (double logit : row) {
+                        assertThat(logit).isCloseTo(expected[at], within(1e-9 * Math.max(1, Math.abs(expected[at]))));
+                        at++;
+                    }
+                }
+            }
+        }
+    }
+
+    @Test
+    void divergenceAndItsGradients() {
+        try (GoldenFile golden = new GoldenFile(file);
+                Transformer teacher = small.load(folder.resolve("teacher"));
+                Transformer student = small.load(folder.resolve("student"));
+                Workspace space = new Workspace();
+                Workspace teacherSpace = new Workspace();
+                DenseGradients sink = new DenseGradients(student.shape(), name -> true)) {
+            fill(teacher, golden, false);
+            fill(student, golden, true);
+            TokenBatch batch = TokenBatch.of(sequences(golden, small.shape.context()));
+            int vocabulary = small.shape.vocabulary();
+            FloatMatrix logits = FloatMatrix.wrap(batch.tokens(), vocabulary, new float[batch.tokens() * vocabulary]);
+            student.logits(student.hidden(batch, space, Workers.serial()), logits, Workers.serial());
+            double[] expectedLogits = Doubles.of(golden, "student_logits");
+            for (int i = 0; i < expectedLogits.length; i++) {
+                assertThat((double) logits.get(i / vocabulary, i % vocabulary))
+                        .isCloseTo(expectedLogits[i], within(LOGITS));
+            }
+
+            teacher.logits(teacher.hidden(batch, teacherSpace, Workers.serial()), logits, Workers.serial());
+            double[] expectedKl = Doubles.of(golden, "kl");
+            TeacherDivergence loss =
+                    new TeacherDivergence((first, rows, workers) -> logits.rows(first, rows), 1.0 / batch.tokens());
+            double mean = student.backward(batch, loss, sink, space, Workers.serial());
+            // KL of order 1 to 5 from logits within 2e-5
+            assertThat(mean).isCloseTo(Doubles.of(golden, "kl_mean")[0], within(1e-5));
+            assertThat(mean).isCloseTo(Arrays.stream(expectedKl).average().orElseThrow(), within(1e-5));
+            for (String name : small.parameters.keySet()) {
+                double[] expected = Doubles.of(golden, "grad." + shortName(name));
+                double largest = Arrays.stream(expected).map(Math::abs).max().orElseThrow();
+                float[] actual = sink.gradients().get(name).toArray();
+                for (int i = 0; i < expected.length; i++) {
+                    assertThat((double) actual[i])
+                            .as("%s[%d]", name, i)
+                            .isCloseTo(expected[i], within(GRADIENTS * largest));
+                }
+            }
+        }
+    }
+}
