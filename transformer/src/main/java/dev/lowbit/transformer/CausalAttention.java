@@ -72,10 +72,7 @@ final class CausalAttention {
     /** Softmax of the scaled scores of the first {@code seen} entries of a row; the others become 0. */
     private void softmax(MemorySegment row, long at, int seen, int length) {
         Kernels.get().scale(scale, row, at, seen);
-        float max = Activations.get().max(row, at, seen);
-        Activations.get().exp(row, at, max, row, at, seen);
-        double sum = Kernels.get().dot(row, at, Ones.of(seen), 0, seen);
-        Kernels.get().scale((float) (1 / sum), row, at, seen);
+        Kernels.get().scale((float) (1 / SoftmaxRow.of(row, at, seen).sum()), row, at, seen);
         row.asSlice((at + seen) * Float.BYTES, (long) (length - seen) * Float.BYTES)
                 .fill((byte) 0);
     }

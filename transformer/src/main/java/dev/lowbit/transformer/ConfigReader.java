@@ -9,6 +9,9 @@ import java.util.OptionalInt;
 
 /** What the forward pass needs from a config.json, with a sentence for everything it cannot do. */
 final class ConfigReader {
+    /** Sines and cosines of all positions, 1 GB of floats: far beyond any model's, near enough to refuse a mistyped context. */
+    private static final long MAX_POSITION_TABLE = 1L << 28;
+
     private final ModelConfig config;
 
     ConfigReader(ModelConfig config) {
@@ -27,7 +30,20 @@ final class ConfigReader {
                 need("head_dim", config.headDim()),
                 inner.isEmpty() && gpt2 ? Math.multiplyExact(4, hidden) : need("intermediate_size", inner),
                 need("vocab_size", config.vocabSize()),
-                need("max_position_embeddings", config.maxPositionEmbeddings()));
+                context());
+    }
+
+    /** Within a sliding window attention is full attention, so a model with one is read up to its window. */
+    private int context() {
+        int context = need("max_position_embeddings", config.maxPositionEmbeddings());
+        Object window = config.raw().get("sliding_window");
+        if (window == null || !config.bool("use_sliding_window").orElse(true)) {
+            return context;
+        }
+        if (window instanceof Number number && number.longValue() > 0) {
+            return (int) Math.min(context, number.longValue());
+        }
+        throw bad("has a sliding_window of " + window + "; a positive number is needed");
     }
 
     private int need(String field, OptionalInt value) {
@@ -67,12 +83,19 @@ final class ConfigReader {
         };
     }
 
-    /** theta^(-2i/headDim), bent by rope_scaling: default, linear or llama3. */
+    /** theta^(-2i/headDim), bent by rope_scaling: default, linear or llama3. Newer files keep both in rope_parameters. */
     double[] rotaryFrequencies(ModelShape shape) {
         if (shape.headDim() % 2 != 0) {
             throw bad("has an odd head_dim of " + shape.headDim() + "; rotary embedding turns pairs");
         }
-        double theta = config.ropeTheta().orElse(10000);
+        if ((long) shape.context() * shape.headDim() > MAX_POSITION_TABLE) {
+            throw unsupported("positions up to " + shape.context() + " need tables of more than " + MAX_POSITION_TABLE
+                    + " numbers; lower max_position_embeddings");
+        }
+        Object parameters = config.raw().get("rope_parameters");
+        double theta = parameters instanceof Map<?, ?> map && map.containsKey("rope_theta")
+                ? number(map, "rope_theta")
+                : config.ropeTheta().orElse(10000);
         if (!(theta > 0) || Double.isInfinite(theta)) {
             throw bad("has a rope_theta of " + theta + "; a positive number is needed");
         }
@@ -80,11 +103,11 @@ final class ConfigReader {
         for (int i = 0; i < frequencies.length; i++) {
             frequencies[i] = StrictMath.pow(theta, -2.0 * i / shape.headDim());
         }
-        Object scaling = config.raw().get("rope_scaling");
+        Object scaling = parameters == null ? config.raw().get("rope_scaling") : parameters;
         if (scaling instanceof Map<?, ?> map) {
             scale(frequencies, map);
         } else if (scaling != null) {
-            throw bad("has a rope_scaling that is no object");
+            throw bad("has rotary parameters that are no object");
         }
         return frequencies;
     }
@@ -92,7 +115,7 @@ final class ConfigReader {
     private void scale(double[] frequencies, Map<?, ?> scaling) {
         Object kind = scaling.containsKey("rope_type") ? scaling.get("rope_type") : scaling.get("type");
         switch (String.valueOf(kind)) {
-            case "default" -> {}
+            case "default", "null" -> {}
             case "linear" -> {
                 double factor = number(scaling, "factor");
                 for (int i = 0; i < frequencies.length; i++) {
@@ -120,6 +143,6 @@ final class ConfigReader {
         if (map.get(key) instanceof Number number && number.doubleValue() > 0) {
             return number.doubleValue();
         }
-        throw bad("has a rope_scaling whose " + key + " is no positive number");
+        throw bad("has rotary parameters whose " + key + " is no positive number");
     }
 }

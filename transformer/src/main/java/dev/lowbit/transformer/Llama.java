@@ -6,7 +6,7 @@ import dev.lowbit.tensor.FloatMatrix;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Assembles the Llama family (Llama, Mistral without its window, Qwen2): RMSNorm, rotary, grouped queries, SwiGLU. */
+/** Assembles the Llama family (Llama, Mistral up to its window, Qwen2): RMSNorm, rotary, grouped queries, SwiGLU. */
 final class Llama {
     private final ConfigReader config;
     private final WeightSource weights;

@@ -69,13 +69,6 @@ public final class Transformer implements AutoCloseable {
         return all;
     }
 
-    /** The linear layers of one block. */
-    public List<Linear> linears(int layer) {
-        List<Linear> some = new ArrayList<>();
-        blocks.get(layer).linears(some::add);
-        return some;
-    }
-
     /** The output head; when tied, the same object as {@link #embedding()}. */
     public Linear head() {
         return head;
@@ -259,7 +252,9 @@ public final class Transformer implements AutoCloseable {
         FloatMatrix d = space.matrix("d", tokens, shape.hidden());
         d.segment().fill((byte) 0);
         finalNorm.backward(stream.getLast(), dNormed, d, sink, workers);
-        backwardBlocks(shape.layers(), batch, stream, d, sink, space, workers);
+        for (int layer = shape.layers() - 1; layer >= 0; layer--) {
+            blocks.get(layer).backward(batch, stream.get(layer), d, space, sink, workers);
+        }
         if (sink.wants(embedding.name())) {
             sink.rows(GradientSink.Table.TOKENS, embedding.name(), batch.ids(), d);
         }
@@ -267,36 +262,6 @@ public final class Transformer implements AutoCloseable {
             sink.rows(GradientSink.Table.POSITIONS, positionsName, batch.positions(0), d);
         }
         return sum;
-    }
-
-    /**
-     * Turns {@code d} (modified), the gradient of the output of block {@code layers} - 1, into that of the embeddings.
-     *
-     * @param stream what {@link #forward} gave for this batch in this workspace
-     */
-    public void backwardBlocks(
-            int layers,
-            TokenBatch batch,
-            List<FloatMatrix> stream,
-            FloatMatrix d,
-            GradientSink sink,
-            Workspace space,
-            Workers workers) {
-        for (int layer = layers - 1; layer >= 0; layer--) {
-            backwardBlock(layer, batch, stream.get(layer), d, sink, space, workers);
-        }
-    }
-
-    /** Turns {@code d} (modified), the gradient of a block's output, into that of its input {@code x}. */
-    public void backwardBlock(
-            int layer,
-            TokenBatch batch,
-            FloatMatrix x,
-            FloatMatrix d,
-            GradientSink sink,
-            Workspace space,
-            Workers workers) {
-        blocks.get(layer).backward(batch, x, d, space, sink, workers);
     }
 
     @Override

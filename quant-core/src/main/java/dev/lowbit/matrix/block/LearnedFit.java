@@ -73,7 +73,7 @@ final class LearnedFit {
         });
     }
 
-    /** One descent. */
+    /** The alternation from one starting codebook, with the best state it has seen. */
     private final class Alternation {
         private EncodedScales scales;
         private Codebook codebook;
@@ -90,7 +90,7 @@ final class LearnedFit {
 
         /** Goes on until this many rounds are done or one gains nothing. */
         void run(int until) {
-            for (; rounds < Math.min(until, ROUNDS) && !ended; rounds++) {
+            for (; rounds < until && !ended; rounds++) {
                 codebook = LearnedCodebook.centroids(codebook, moments.numerators, moments.denominators);
                 float[] wanted = search(scales.values(), codebook, rounds < WIDE_ROUNDS ? WIDE : NARROW);
                 Optional<EncodedScales> coded = EncodedScales.encode(wanted, format.scales());

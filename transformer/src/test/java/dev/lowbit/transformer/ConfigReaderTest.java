@@ -1,0 +1,112 @@
+package dev.lowbit.transformer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.lowbit.checkpoint.Checkpoint;
+import dev.lowbit.checkpoint.MalformedFileException;
+import dev.lowbit.error.UnsupportedModelException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What config.json says about positions. Frequencies are compared with the formulas in plain sight. */
+class ConfigReaderTest {
+    private static final ModelShape SHAPE = new ModelShape(12, 1, 2, 1, 6, 20, 17, 64);
+
+    @TempDir
+    private Path folder;
+
+    private SmallModels small;
+
+    @BeforeEach
+    void write() {
+        small = new SmallModels(SHAPE, true, "silu", false, true, 1);
+        small.write(folder);
+    }
+
+    private ConfigReader with(String fields) {
+        try {
+            Files.writeString(folder.resolve("config.json"), small.config().replaceFirst("\\{", "{" + fields + ", "));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        try (Checkpoint checkpoint = Checkpoint.open(folder)) {
+            return new ConfigReader(checkpoint.config().orElseThrow());
+        }
+    }
+
+    private double[] frequencies(String fields) {
+        ConfigReader reader = with(fields);
+        return reader.rotaryFrequencies(reader.shape());
+    }
+
+    private static double[] plain(double theta) {
+        return new double[] {1, Math.pow(theta, -1 / 3.0), Math.pow(theta, -2 / 3.0)};
+    }
+
+    @Test
+    void thetaStandsAloneOrWithTheParameters() {
+        assertThat(frequencies("\"rope_theta\": 500000.0")).containsExactly(plain(5e5), within(1e-15));
+        assertThat(frequencies("\"rope_parameters\": {\"rope_type\": \"default\", \"rope_theta\": 1000000}"))
+                .containsExactly(plain(1e6), within(1e-15));
+        assertThat(frequencies("\"rope_scaling\": null")).containsExactly(plain(1e4), within(1e-15));
+    }
+
+    @Test
+    void linearScalingDividesEveryFrequency() {
+        double[] expected = plain(1e4);
+        for (int i = 0; i < expected.length; i++) {
+            expected[i] /= 4;
+        }
+        assertThat(frequencies("\"rope_scaling\": {\"type\": \"linear\", \"factor\": 4}"))
+                .containsExactly(expected, within(1e-15));
+    }
+
+    @Test
+    void llama3ScalingKeepsFastTurnsAndSlowsSlowOnes() {
+        double[] plain = plain(1e4);
+        double[] scaled =
+                frequencies("\"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 8, \"low_freq_factor\": 1,"
+                        + " \"high_freq_factor\": 4, \"original_max_position_embeddings\": 256}");
+        // turns over 256 positions: 40.7, 1.89 and 0.09
+        double keep = (256 * plain[1] / (2 * Math.PI) - 1) / 3;
+        assertThat(scaled)
+                .containsExactly(
+                        new double[] {plain[0], (1 - keep) * plain[1] / 8 + keep * plain[1], plain[2] / 8},
+                        within(1e-15));
+    }
+
+    @Test
+    void aSlidingWindowBoundsTheContextWhereItIsUsed() {
+        assertThat(with("\"sliding_window\": 16").shape().context()).isEqualTo(16);
+        assertThat(with("\"sliding_window\": 4096").shape().context()).isEqualTo(64);
+        assertThat(with("\"sliding_window\": null").shape().context()).isEqualTo(64);
+        assertThat(with("\"sliding_window\": 16, \"use_sliding_window\": false")
+                        .shape()
+                        .context())
+                .isEqualTo(64);
+        assertThatThrownBy(() -> with("\"sliding_window\": 0").shape()).isInstanceOf(MalformedFileException.class);
+    }
+
+    @Test
+    void whatCannotBeIsRefused() {
+        assertThatThrownBy(() -> frequencies("\"rope_scaling\": {\"type\": \"yarn\", \"factor\": 4}"))
+                .isInstanceOf(UnsupportedModelException.class)
+                .hasMessageContaining("yarn");
+        assertThatThrownBy(() -> frequencies("\"rope_scaling\": {\"type\": \"linear\", \"factor\": -1}"))
+                .isInstanceOf(MalformedFileException.class)
+                .hasMessageContaining("factor");
+        assertThatThrownBy(() -> frequencies("\"rope_theta\": -1")).isInstanceOf(MalformedFileException.class);
+        ConfigReader reader = with("\"x\": 0");
+        ModelShape endless = new ModelShape(12, 1, 2, 1, 6, 20, 17, Integer.MAX_VALUE);
+        assertThatThrownBy(() -> reader.rotaryFrequencies(endless))
+                .isInstanceOf(UnsupportedModelException.class)
+                .hasMessageContaining("max_position_embeddings");
+    }
+}
