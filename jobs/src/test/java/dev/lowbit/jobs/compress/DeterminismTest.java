@@ -36,22 +36,20 @@ class DeterminismTest {
     }
 
     @Test
-    void threadsMemoryCapsAndACostTableDoNotMatter() {
+    void threadsAndACostTableDoNotMatter() {
         Optional<Path> costs = Optional.of(folder.resolve("costs.json"));
-        int run = 0;
+        JobRequest request = Jobs.request(model, new Budget.BitsPerWeight(BITS), costs, OptionalLong.empty());
         for (int threads = 1; threads <= 3; threads++) {
-            for (long cap : new long[] {2L << 30, 8L << 30}) {
-                Path output = folder.resolve("run-" + run++);
-                JobRequest request = Jobs.request(model, new Budget.BitsPerWeight(BITS), costs, OptionalLong.of(cap));
-                Jobs.compress(request, output, false, threads);
-                assertThat(Jobs.digests(output)).as(threads + " threads").isEqualTo(expected);
-            }
+            Path output = folder.resolve("run-" + threads);
+            Jobs.compress(request, output, false, threads);
+            assertThat(Jobs.digests(output)).as(threads + " threads").isEqualTo(expected);
         }
     }
 
+    /** In processes of their own: what this one holds after other tests would count against a cap. */
     @ParameterizedTest
     @CsvSource({"128, 1, 1GiB", "256, 2, 2GiB", "512, 3, 3GiB"})
-    void vectorWidthsDoNotMatter(int vectorBits, int threads, String memory) throws Exception {
+    void vectorWidthsAndMemoryCapsDoNotMatter(int vectorBits, int threads, String memory) throws Exception {
         Path output = folder.resolve("child");
         List<String> args = new ArrayList<>(Jobs.arguments(model, BITS, output));
         args.addAll(List.of("--threads", Integer.toString(threads), "--memory", memory, "--quiet"));
