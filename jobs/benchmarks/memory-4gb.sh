@@ -8,7 +8,8 @@ work=${1:-$(mktemp -d)}
 mkdir -p "$work"
 "$home/lowbit" --version # builds what is missing
 lib=$(cat "$home/target/launcher/current")
-java=$(command -v "${JAVA_HOME:+$JAVA_HOME/bin/}java")
+# The launcher finds the JDK; it says which one.
+java=$("$home/lowbit" doctor --json | sed -n 's/.*"javaHome" : "\(.*\)".*/\1/p')/bin/java
 if [ ! -e "$work/model/config.json" ]; then
   "$java" --add-modules jdk.incubator.vector --enable-native-access=ALL-UNNAMED -cp "$lib/*" \
     "$home/jobs/benchmarks/LargeCheckpoint.java" "$work/model" $((4 << 30))

@@ -40,6 +40,7 @@ public final class DoctorCommand implements Callable<Integer> {
     record Findings(
             String lowbit,
             String jdk,
+            String javaHome,
             String system,
             int processors,
             long maxHeapBytes,
@@ -62,7 +63,7 @@ public final class DoctorCommand implements Callable<Integer> {
             return ExitCodes.OK;
         }
         line("lowbit", findings.lowbit());
-        line("JDK", findings.jdk());
+        line("JDK", findings.jdk() + " in " + findings.javaHome());
         line("system", findings.system());
         line("processors", Integer.toString(findings.processors()));
         line("Java heap", "at most " + Quantity.bytes(findings.maxHeapBytes()) + " (matrices live outside it)");
@@ -92,6 +93,7 @@ public final class DoctorCommand implements Callable<Integer> {
         return new Findings(
                 Version.lowbit(),
                 Version.jdk(),
+                System.getProperty("java.home"),
                 System.getProperty("os.name") + " " + System.getProperty("os.version") + ", "
                         + System.getProperty("os.arch"),
                 processors,
