@@ -24,10 +24,10 @@ record FisherWeights(float[] rows, float[] columns) {
 
     /** The weights of an importance; empty where every weight is the same and the plain step will do. */
     static Optional<FisherWeights> of(Importance importance, FisherHeuristic heuristic) {
-        if (!(importance instanceof Importance.Diagonal diagonal) || heuristic == FisherHeuristic.NONE) {
+        if (importance.diagonal().isEmpty() || heuristic == FisherHeuristic.NONE) {
             return Optional.empty();
         }
-        FloatMatrix fisher = diagonal.fisher();
+        FloatMatrix fisher = importance.diagonal().get();
         double[] rowSums = new double[fisher.rows()];
         double[] columnSums = new double[fisher.columns()];
         for (int i = 0; i < fisher.rows(); i++) {
@@ -51,10 +51,10 @@ record FisherWeights(float[] rows, float[] columns) {
      * @param name the tensor it belongs to, for the message
      */
     static void check(String name, Importance importance, int rows, int columns) {
-        if (!(importance instanceof Importance.Diagonal diagonal)) {
+        if (importance.diagonal().isEmpty()) {
             return;
         }
-        FloatMatrix fisher = diagonal.fisher();
+        FloatMatrix fisher = importance.diagonal().get();
         if (fisher.rows() != rows || fisher.columns() != columns) {
             throw InvalidRequestException.usage("the Fisher weights of " + name + " are " + fisher.rows() + " x "
                     + fisher.columns() + "; they must have the shape of the matrix, " + rows + " x " + columns);

@@ -2,6 +2,7 @@ package dev.lowbit.lqlora;
 
 import dev.lowbit.budget.Candidate;
 import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.importance.Hessian;
 import dev.lowbit.importance.Importance;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.linalg.Norms;
@@ -81,12 +82,15 @@ public final class LqLora implements Compressor {
     }
 
     private static double squaredNorm(FloatMatrix w, Importance importance, Workers workers) {
-        if (!(importance instanceof Importance.Diagonal diagonal)) {
-            return Norms.sumOfSquares(w, workers);
-        }
-        try (FloatMatrix zero = FloatMatrix.allocate(w.rows(), w.columns())) {
-            return Norms.weightedSquaredDifference(w, zero, diagonal.fisher(), workers);
-        }
+        return switch (importance) {
+            case Importance.Uniform uniform -> Norms.sumOfSquares(w, workers);
+            case Importance.Diagonal diagonal -> {
+                try (FloatMatrix zero = FloatMatrix.allocate(w.rows(), w.columns())) {
+                    yield Norms.weightedSquaredDifference(w, zero, diagonal.fisher(), workers);
+                }
+            }
+            case Hessian hessian -> hessian.of(w, 0, workers);
+        };
     }
 
     @Override

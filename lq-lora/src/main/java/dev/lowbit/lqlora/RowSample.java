@@ -1,5 +1,6 @@
 package dev.lowbit.lqlora;
 
+import dev.lowbit.importance.Hessian;
 import dev.lowbit.importance.Importance;
 import dev.lowbit.tensor.FloatMatrix;
 
@@ -13,26 +14,30 @@ record RowSample(FloatMatrix weights, Importance importance) implements AutoClos
     /** About {@code size} weights, at least one row. */
     static RowSample of(FloatMatrix w, Importance importance, long size) {
         int count = Math.clamp(Math.ceilDiv(size, w.columns()), 1, w.rows());
+        int[] rows = new int[count];
+        for (int i = 0; i < count; i++) {
+            rows[i] = (int) ((long) i * w.rows() / count);
+        }
         return new RowSample(
-                pick(w, count),
-                importance instanceof Importance.Diagonal diagonal
-                        ? Importance.diagonal(pick(diagonal.fisher(), count))
-                        : importance);
+                pick(w, rows),
+                switch (importance) {
+                    case Importance.Uniform uniform -> uniform;
+                    case Importance.Diagonal diagonal -> Importance.diagonal(pick(diagonal.fisher(), rows));
+                    case Hessian hessian -> hessian.rows(rows);
+                });
     }
 
-    private static FloatMatrix pick(FloatMatrix m, int count) {
-        FloatMatrix rows = FloatMatrix.allocate(count, m.columns());
-        for (int i = 0; i < count; i++) {
-            rows.rows(i, 1).copyFrom(m.rows((int) ((long) i * m.rows() / count), 1));
+    private static FloatMatrix pick(FloatMatrix m, int[] rows) {
+        FloatMatrix picked = FloatMatrix.allocate(rows.length, m.columns());
+        for (int i = 0; i < rows.length; i++) {
+            picked.rows(i, 1).copyFrom(m.rows(rows[i], 1));
         }
-        return rows;
+        return picked;
     }
 
     @Override
     public void close() {
         weights.close();
-        if (importance instanceof Importance.Diagonal diagonal) {
-            diagonal.fisher().close();
-        }
+        importance.diagonal().ifPresent(FloatMatrix::close);
     }
 }

@@ -1,5 +1,6 @@
 package dev.lowbit.store;
 
+import dev.lowbit.importance.Hessian;
 import dev.lowbit.importance.Importance;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.QuantizedMatrix;
@@ -11,7 +12,8 @@ import java.util.Arrays;
  *
  * @param squaredError sum of (W - Ŵ)^2
  * @param squaredNorm sum of W^2
- * @param weightedError sum of F (W - Ŵ)^2; equal to {@code squaredError} where every weight counts the same
+ * @param weightedError the objective of the importance: sum of F (W - Ŵ)^2, or of o_i d_i H d_iᵀ; equal to {@code squaredError}
+ *     where every weight counts the same
  */
 public record MeasuredError(double squaredError, double squaredNorm, double weightedError) {
     /** Values per panel (4 MiB of scratch per worker): fixed, because the sums may not depend on who runs them. */
@@ -56,19 +58,15 @@ public record MeasuredError(double squaredError, double squaredNorm, double weig
             int count = Math.min(panelRows, rows - from);
             try (FloatMatrix restored = FloatMatrix.allocate(count, columns)) {
                 stored.dequantize(from, restored, Workers.serial());
-                parts[panel] = ofPanel(weights.rows(from, count), restored, fisher(importance, from, count));
+                parts[panel] = ofPanel(weights.rows(from, count), restored, importance, from);
             }
         });
         return Arrays.stream(parts).reduce(new MeasuredError(0, 0, 0), MeasuredError::plus);
     }
 
-    private static FloatMatrix fisher(Importance importance, int from, int count) {
-        return importance instanceof Importance.Diagonal diagonal
-                ? diagonal.fisher().rows(from, count)
-                : null;
-    }
-
-    private static MeasuredError ofPanel(FloatMatrix weights, FloatMatrix restored, FloatMatrix fisher) {
+    /** @param restored modified */
+    private static MeasuredError ofPanel(FloatMatrix weights, FloatMatrix restored, Importance importance, int from) {
+        FloatMatrix fisher = importance instanceof Importance.Diagonal diagonal ? diagonal.fisher() : null;
         double error = 0;
         double norm = 0;
         double weighted = 0;
@@ -79,8 +77,12 @@ public record MeasuredError(double squaredError, double squaredNorm, double weig
                 double square = difference * difference;
                 error += square;
                 norm += w * w;
-                weighted += fisher == null ? square : fisher.get(i, j) * square;
+                weighted += fisher == null ? square : fisher.get(from + i, j) * square;
+                restored.set(i, j, (float) difference);
             }
+        }
+        if (importance instanceof Hessian hessian) {
+            weighted = hessian.of(restored, from, Workers.serial());
         }
         return new MeasuredError(error, norm, weighted);
     }

@@ -139,12 +139,10 @@ public final class BlockQuantizer {
     }
 
     private static void checkShape(FloatMatrix weights, Importance importance) {
-        if (importance instanceof Importance.Diagonal diagonal
-                && (diagonal.fisher().rows() != weights.rows()
-                        || diagonal.fisher().columns() != weights.columns())) {
-            throw new IllegalArgumentException("importance is "
-                    + diagonal.fisher().rows() + " x " + diagonal.fisher().columns() + ", the weights are "
-                    + weights.rows() + " x " + weights.columns());
+        FloatMatrix factors = importance.diagonal().orElse(weights);
+        if (factors.rows() != weights.rows() || factors.columns() != weights.columns()) {
+            throw new IllegalArgumentException("importance is " + factors.rows() + " x " + factors.columns()
+                    + ", the weights are " + weights.rows() + " x " + weights.columns());
         }
     }
 
@@ -218,9 +216,10 @@ public final class BlockQuantizer {
             float[] results = scratch.results(chunk.weights());
             chunk.forEachPiece((offset, length, block) -> BlockKernels.get()
                     .residual(values, offset, length, geometry.groupSize(), scales, block, table, results, offset));
-            float[] factors = importance instanceof Importance.Diagonal diagonal
-                    ? chunk.load(diagonal.fisher(), scratch.importance(chunk.weights()))
-                    : null;
+            float[] factors = importance
+                    .diagonal()
+                    .map(f -> chunk.load(f, scratch.importance(chunk.weights())))
+                    .orElse(null);
             sums[index] = BlockKernels.get().sumOfSquares(results, factors, 0, chunk.weights());
             if (residualOut != null) {
                 MemorySegment.copy(

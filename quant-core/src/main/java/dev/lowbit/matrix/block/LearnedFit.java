@@ -229,9 +229,10 @@ final class LearnedFit {
             BlockScratch scratch = BlockScratch.ofThread();
             this.chunk = chunk;
             this.values = chunk.load(weights, scratch.weights(chunk.weights()));
-            this.factors = importance instanceof Importance.Diagonal diagonal
-                    ? chunk.load(diagonal.fisher(), scratch.importance(chunk.weights()))
-                    : null;
+            this.factors = importance
+                    .diagonal()
+                    .map(f -> chunk.load(f, scratch.importance(chunk.weights())))
+                    .orElse(null);
             this.results = scratch.results(chunk.weights());
             this.codes = scratch.codes(chunk.weights());
         }

@@ -1,0 +1,152 @@
+package dev.lowbit.importance;
+
+import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.linalg.Cholesky;
+import dev.lowbit.linalg.Gemm;
+import dev.lowbit.linalg.NotPositiveDefinite;
+import dev.lowbit.tensor.FloatMatrix;
+import java.lang.foreign.ValueLayout;
+import java.util.Optional;
+
+/**
+ * Pairs of weights count: with d_i = row i of W - Ŵ the objective is sum_i o_i d_i H d_iᵀ, H = E[x xᵀ] of the layer's inputs with
+ * damping, o_i what the square of an error of output i costs. So errors may cancel out, which a diagonal cannot see. It is kept as
+ * the factor R of H = R Rᵀ (R upper triangular), because then d H dᵀ = ||d R||², and the part of it that column j decides depends on
+ * the columns before j alone.
+ *
+ * <p>Owns {@link #diagonal()}; the factor may serve several matrices with the same inputs and belongs to whoever made it.
+ */
+public final class Hessian implements Importance, AutoCloseable {
+    private final FloatMatrix factor;
+    private final float[] outputs;
+    private final FloatMatrix diagonal;
+
+    /**
+     * The importance of one matrix.
+     *
+     * @param factor R, columns x columns, see {@link #factor(FloatMatrix, double)}; not modified
+     * @param outputs o, one per row, finite and not negative; not modified
+     */
+    public Hessian(FloatMatrix factor, float[] outputs) {
+        this.factor = factor;
+        this.outputs = outputs.clone();
+        this.diagonal = FloatMatrix.allocate(outputs.length, factor.columns());
+        int n = factor.columns();
+        for (int j = 0; j < n; j++) {
+            double squares = 0;
+            for (int k = j; k < n; k++) {
+                squares += (double) factor.get(j, k) * factor.get(j, k);
+            }
+            for (int i = 0; i < outputs.length; i++) {
+                diagonal.set(i, j, (float) (outputs[i] * squares));
+            }
+        }
+    }
+
+    private Hessian(FloatMatrix factor, float[] outputs, FloatMatrix diagonal) {
+        this.factor = factor;
+        this.outputs = outputs;
+        this.diagonal = diagonal;
+    }
+
+    /**
+     * R, upper triangular, of H + damping mean(diag H) I = R Rᵀ. In memory that the caller closes.
+     *
+     * @param secondMoment H, n x n, symmetric, positive semidefinite; not modified
+     * @param damping fraction of the mean diagonal that is added to the diagonal, positive; 0.01 is customary
+     * @throws InvalidRequestException (impossible) when H is so far from positive semidefinite that damping does not mend it
+     */
+    public static FloatMatrix factor(FloatMatrix secondMoment, double damping) {
+        int n = secondMoment.columns();
+        if (secondMoment.rows() != n || !(damping > 0)) {
+            throw new IllegalArgumentException("a second moment is square and its damping positive, got "
+                    + secondMoment.rows() + " x " + n + " and " + damping);
+        }
+        double mean = 0;
+        for (int j = 0; j < n; j++) {
+            mean += secondMoment.get(j, j);
+        }
+        mean /= n;
+        // Dead inputs alone: any positive diagonal says the same.
+        double added = mean > 0 ? damping * mean : 1;
+        // L Lᵀ of H in reversed order is R Rᵀ reversed.
+        double[] reversed = new double[Math.multiplyExact(n, n)];
+        for (int i = 0; i < n; i++) {
+            for (int j = 0; j <= i; j++) {
+                reversed[i * n + j] = secondMoment.get(n - 1 - i, n - 1 - j) + (i == j ? added : 0);
+            }
+        }
+        return switch (Cholesky.of(reversed, n)) {
+            case Cholesky cholesky -> {
+                FloatMatrix factor = FloatMatrix.allocate(n, n);
+                double[] lower = cholesky.lower();
+                for (int i = 0; i < n; i++) {
+                    for (int j = 0; j <= i; j++) {
+                        factor.set(n - 1 - i, n - 1 - j, (float) lower[i * n + j]);
+                    }
+                }
+                yield factor;
+            }
+            case NotPositiveDefinite failure ->
+                throw InvalidRequestException.impossible(
+                        "the second moment of the inputs is not positive definite (pivot "
+                                + failure.pivot() + " in row " + (n - 1 - failure.column())
+                                + " from damping " + damping + "); calibrate with more text or a larger damping");
+        };
+    }
+
+    /** R, columns x columns, upper triangular. */
+    public FloatMatrix factor() {
+        return factor;
+    }
+
+    /** o, what the square of an error of each output costs. */
+    public float[] outputs() {
+        return outputs.clone();
+    }
+
+    /** o_i H[j, j]. */
+    @Override
+    public Optional<FloatMatrix> diagonal() {
+        return Optional.of(diagonal);
+    }
+
+    /** The importance of some rows in memory of its own; the factor is shared. */
+    public Hessian rows(int[] indices) {
+        FloatMatrix picked = FloatMatrix.allocate(indices.length, diagonal.columns());
+        float[] some = new float[indices.length];
+        for (int i = 0; i < indices.length; i++) {
+            picked.rows(i, 1).copyFrom(diagonal.rows(indices[i], 1));
+            some[i] = outputs[indices[i]];
+        }
+        return new Hessian(factor, some, picked);
+    }
+
+    /**
+     * The objective of an error.
+     *
+     * @param difference rows {@code from} and following of W - Ŵ; not modified
+     */
+    public double of(FloatMatrix difference, int from, Workers workers) {
+        try (FloatMatrix product = FloatMatrix.allocate(difference.rows(), difference.columns())) {
+            Gemm.multiply(difference, false, factor, false, product, Gemm.Mode.SET, workers);
+            double sum = 0;
+            for (int i = 0; i < product.rows(); i++) {
+                double squares = 0;
+                long row = (long) i * product.columns();
+                for (int j = 0; j < product.columns(); j++) {
+                    double value = product.segment().getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, row + j);
+                    squares += value * value;
+                }
+                sum += outputs[from + i] * squares;
+            }
+            return sum;
+        }
+    }
+
+    @Override
+    public void close() {
+        diagonal.close();
+    }
+}
