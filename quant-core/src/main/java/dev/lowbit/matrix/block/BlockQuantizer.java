@@ -3,6 +3,7 @@ package dev.lowbit.matrix.block;
 import dev.lowbit.codebook.Codebook;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.error.NonFiniteWeightException;
+import dev.lowbit.importance.Hessian;
 import dev.lowbit.importance.Importance;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.block.BlockChunks.Chunk;
@@ -35,14 +36,22 @@ public final class BlockQuantizer {
     }
 
     /**
-     * Quantizes for the smallest weighted error. Importance changes only {@link CodebookKind#LC}; the other kinds are fixed arithmetic.
+     * Quantizes for the smallest weighted error. A diagonal importance changes only {@link CodebookKind#LC}; the other kinds are fixed
+     * arithmetic. A Hessian chooses the codes of every kind, see {@link ErrorFeedback}.
      *
      * @param weights rows x columns; not modified
      * @throws InvalidRequestException when the format cannot hold this matrix's scales (F16 overflow)
      */
     public static BlockMatrix quantize(
             FloatMatrix weights, Importance importance, BlockFormat format, Workers workers) {
-        return store(weights, format, plan(weights, importance, format, workers), workers);
+        Plan plan = plan(weights, importance, format, workers);
+        if (importance instanceof Hessian hessian) {
+            MemorySegment codes = PackedCodes.allocate(weights.size(), format.codeBits());
+            ErrorFeedback.Outcome outcome =
+                    ErrorFeedback.sweep(weights, hessian, format, plan.scales(), plan.codebook(), codes, null, workers);
+            return BlockMatrix.of(weights.rows(), weights.columns(), format, codes, outcome.scales(), plan.codebook());
+        }
+        return store(weights, format, plan, workers);
     }
 
     /**
@@ -89,7 +98,7 @@ public final class BlockQuantizer {
             float[] absMax = absMaxOf.computeIfAbsent(geometry, g -> absMax(weights, g, workers));
             Optional<Plan> plan = plan(weights, importance, format, absMax, workers);
             errors[i] = plan.isPresent()
-                    ? residual(weights, importance, geometry, plan.get(), null, workers)
+                    ? residual(weights, importance, format, plan.get(), null, workers)
                     : Double.POSITIVE_INFINITY;
         }
         return errors;
@@ -110,8 +119,7 @@ public final class BlockQuantizer {
                     + " matrix does not fit " + residualOut.rows() + " x " + residualOut.columns());
         }
         Plan plan = plan(target, importance, format, workers);
-        BlockGeometry geometry = format.geometry(target.rows(), target.columns());
-        return residual(target, importance, geometry, plan, residualOut, workers);
+        return residual(target, importance, format, plan, residualOut, workers);
     }
 
     /** What is decided about a matrix before its weights get their codes. */
@@ -201,10 +209,16 @@ public final class BlockQuantizer {
     private static double residual(
             FloatMatrix weights,
             Importance importance,
-            BlockGeometry geometry,
+            BlockFormat format,
             Plan plan,
             FloatMatrix residualOut,
             Workers workers) {
+        if (importance instanceof Hessian hessian) {
+            return ErrorFeedback.sweep(
+                            weights, hessian, format, plan.scales(), plan.codebook(), null, residualOut, workers)
+                    .error();
+        }
+        BlockGeometry geometry = format.geometry(weights.rows(), weights.columns());
         BlockChunks chunks = new BlockChunks(geometry);
         CodeTable table = new CodeTable(plan.codebook());
         float[] scales = plan.scales().values();
