@@ -1,6 +1,7 @@
 package dev.lowbit.lqlora;
 
 import dev.lowbit.budget.Candidate;
+import dev.lowbit.importance.Hessian;
 import dev.lowbit.importance.Importance;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.block.BlockFormat;
@@ -21,6 +22,9 @@ import java.util.stream.IntStream;
 final class BasePrices {
     private static final List<Stage> STAGES =
             List.of(new Stage(1 << 15, 0.02), new Stage(1 << 18, 0.003), new Stage(1 << 21, 0.001));
+
+    /** Weights on which formats are priced with error feedback. */
+    private static final long FEEDBACK_SAMPLE = 1 << 14;
 
     private BasePrices() {}
 
@@ -44,8 +48,11 @@ final class BasePrices {
         }
     }
 
-    /** Ascending bytes, descending errors. */
+    /** Ascending bytes, descending errors; with a Hessian predictions, but for small matrices. */
     static List<Priced> of(FloatMatrix w, Importance importance, List<BlockFormat> formats, Workers workers) {
+        if (importance instanceof Hessian hessian) {
+            return withFeedback(w, hessian, formats, workers);
+        }
         List<BlockFormat> worthwhile = formats;
         for (Stage stage : STAGES) {
             if (w.size() < 2 * stage.weights()) {
@@ -59,6 +66,31 @@ final class BasePrices {
             }
         }
         return undominated(price(w, importance, worthwhile, w, workers), 1);
+    }
+
+    /**
+     * Error feedback costs a product with the Hessian for each format. So the diagonal alone decides which formats are
+     * worthwhile; those are priced on a sample of the rows, and carried over to the matrix in proportion to the diagonal's error.
+     */
+    private static List<Priced> withFeedback(
+            FloatMatrix w, Hessian hessian, List<BlockFormat> formats, Workers workers) {
+        Importance diagonal = Importance.diagonal(hessian.diagonal().orElseThrow());
+        List<Priced> worthwhile = of(w, diagonal, formats, workers);
+        List<BlockFormat> rest = worthwhile.stream().map(Priced::format).toList();
+        boolean whole = w.size() <= FEEDBACK_SAMPLE;
+        List<Priced> prices = new ArrayList<>();
+        try (RowSample sample = RowSample.of(w, hessian, whole ? w.size() : FEEDBACK_SAMPLE)) {
+            Importance sampledDiagonal =
+                    Importance.diagonal(sample.importance().diagonal().orElseThrow());
+            double[] plain = BlockQuantizer.squaredErrors(sample.weights(), sampledDiagonal, rest, workers);
+            double[] swept = BlockQuantizer.squaredErrors(sample.weights(), sample.importance(), rest, workers);
+            for (int i = 0; i < swept.length; i++) {
+                Priced priced = worthwhile.get(i);
+                double ratio = whole || !(plain[i] > 0) ? 1 : priced.error() / plain[i];
+                prices.add(new Priced(priced.format(), priced.bytes(), swept[i] * ratio, whole));
+            }
+        }
+        return undominated(prices, 1);
     }
 
     private static List<Priced> price(

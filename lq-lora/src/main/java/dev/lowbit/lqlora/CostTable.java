@@ -1,6 +1,7 @@
 package dev.lowbit.lqlora;
 
 import dev.lowbit.budget.Candidate;
+import dev.lowbit.importance.Hessian;
 import dev.lowbit.importance.Importance;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.linalg.LowRank;
@@ -15,6 +16,7 @@ import dev.lowbit.method.Compressor.Limits;
 import dev.lowbit.tensor.FloatMatrix;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -45,10 +47,14 @@ final class CostTable {
     private final String name;
     private final FloatMatrix w;
     private final Importance importance;
+    /** What gains are measured with: a ratio of errors needs no error feedback, which is dear. */
+    private final Importance gainImportance;
+
     private final Limits limits;
     private final Workers workers;
     private final List<Priced> bases;
     private final Map<Family, List<Priced>> families = new LinkedHashMap<>();
+    private final Map<BlockFormat, Double> aloneOf = new HashMap<>();
     private final Frontier frontier = new Frontier();
     private final List<Candidate> ranked = new ArrayList<>();
 
@@ -56,6 +62,9 @@ final class CostTable {
         this.name = name;
         this.w = w;
         this.importance = importance;
+        this.gainImportance = importance instanceof Hessian hessian
+                ? Importance.diagonal(hessian.diagonal().orElseThrow())
+                : importance;
         this.limits = limits;
         this.workers = workers;
         this.bases = new ArrayList<>(BasePrices.of(w, importance, CandidateGrid.formats(limits.groupSize()), workers));
@@ -130,12 +139,13 @@ final class CostTable {
             if (reference == null) {
                 continue;
             }
+            double alone = alone(reference);
             double first = gain(
-                    BlockQuantizer.quantizeResidual(rest, importance, reference.format(), error, workers), reference);
+                    BlockQuantizer.quantizeResidual(rest, gainImportance, reference.format(), error, workers), alone);
             if (!promising(members, low.rank(), first * furtherGainBound(low.rank()))) {
                 continue;
             }
-            double second = gain(secondAlternation(low, error, reference.format(), weights), reference);
+            double second = gain(secondAlternation(low, error, reference.format(), weights), alone);
             double exponent = family.getKey().codeBits() > 2 ? 2.4 : 1.7;
             double gain = second < first ? first * StrictMath.pow(second / first, exponent) : first;
             for (Priced member : members) {
@@ -159,8 +169,16 @@ final class CostTable {
         return normal.isEmpty() ? null : normal.get(normal.size() / 2);
     }
 
-    private static double gain(double error, Priced reference) {
-        return reference.error() > 0 ? error / reference.error() : 1;
+    /** The error of quantizing alone in the measure of gains. */
+    private double alone(Priced reference) {
+        return gainImportance == importance
+                ? reference.error()
+                : aloneOf.computeIfAbsent(
+                        reference.format(), format -> BlockQuantizer.squaredError(w, gainImportance, format, workers));
+    }
+
+    private static double gain(double error, double alone) {
+        return alone > 0 ? error / alone : 1;
     }
 
     /** The error after a second alternation; {@code error} holds W - low - Q on entry and is modified. */
@@ -173,7 +191,7 @@ final class CostTable {
             }
             error.copyFrom(w);
             next.subtractFrom(error, workers);
-            return BlockQuantizer.quantizeResidual(error, importance, format, error, workers);
+            return BlockQuantizer.quantizeResidual(error, gainImportance, format, error, workers);
         }
     }
 

@@ -24,6 +24,8 @@ import it.unimi.dsi.fastutil.doubles.DoubleArrayList;
  * for W - L1 L2 and then E in the same place, and matrices of the rank's width. The residual W - Q = E + L1 L2 is never
  * stored.
  *
+ * <p>With a {@link dev.lowbit.importance.Hessian} the low-rank step looks at its diagonal only; the quantization and e at all of it.
+ *
  * <p>The result is the same for any {@link Workers}.
  */
 public final class LqDecomposer {

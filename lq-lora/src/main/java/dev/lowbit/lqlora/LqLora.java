@@ -72,13 +72,20 @@ public final class LqLora implements Compressor {
         if (format instanceof BlockFormat base) {
             FisherWeights.check(name, importance, weights.rows(), weights.columns());
             error = BlockQuantizer.squaredError(weights, importance, base, workers);
+            if (importance instanceof Hessian) {
+                error = raised(Math.sqrt(error), weights, importance, workers);
+            }
         } else {
             LqSettings settings = settings(format, CONFIRMED_ALTERNATIONS, LEARNED_CONFIRMED_ALTERNATIONS);
             Decomposition found = LqDecomposer.decompose(name, weights, importance, settings, limits.seed(), workers);
-            double norm = found.bestError() + ROUNDING * Math.sqrt(squaredNorm(weights, importance, workers));
-            error = norm * norm;
+            error = raised(found.bestError(), weights, importance, workers);
         }
         return new Candidate(candidate.format(), candidate.rank(), candidate.bytes(), error, true);
+    }
+
+    private static double raised(double errorNorm, FloatMatrix w, Importance importance, Workers workers) {
+        double norm = errorNorm + ROUNDING * Math.sqrt(squaredNorm(w, importance, workers));
+        return norm * norm;
     }
 
     private static double squaredNorm(FloatMatrix w, Importance importance, Workers workers) {
