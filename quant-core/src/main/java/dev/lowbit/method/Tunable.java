@@ -3,6 +3,7 @@ package dev.lowbit.method;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.matrix.block.BlockMatrix;
 import dev.lowbit.matrix.dense.DenseMatrix;
 import dev.lowbit.matrix.dense.FloatWeights;
 import dev.lowbit.matrix.sum.SumMatrix;
@@ -24,10 +25,19 @@ public interface Tunable extends AutoCloseable {
      */
     record TrainablePart(String name, FloatMatrix values, FloatMatrix gradient) {}
 
+    /** How much of a representation is trained. */
+    enum Extent {
+        /** Low-rank factors and dense weights; what is quantized stays frozen. */
+        LOW_RANK,
+        /** Codebooks and block scales too; only codes stay. */
+        ALL
+    }
+
     /** The trainable form of a matrix; empty when nothing of its representation is trained. */
-    static Optional<Tunable> of(QuantizedMatrix matrix, Workers workers) {
+    static Optional<Tunable> of(QuantizedMatrix matrix, Extent extent, Workers workers) {
         return switch (matrix) {
-            case SumMatrix sum -> Optional.of(new TunableSum(sum, workers));
+            case SumMatrix sum -> Optional.of(new TunableSum(sum, extent, workers));
+            case BlockMatrix blocks -> extent == Extent.ALL ? Optional.of(new TunableBlocks(blocks)) : Optional.empty();
             case DenseMatrix dense -> Optional.of(new TunableDense(dense, workers));
             case FloatWeights floats -> Optional.of(new TunableDense(floats, workers));
             default -> Optional.empty();

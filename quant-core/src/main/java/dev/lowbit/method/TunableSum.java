@@ -6,10 +6,12 @@ import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.matrix.dense.FloatWeights;
 import dev.lowbit.matrix.sum.SumMatrix;
 import dev.lowbit.tensor.FloatMatrix;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
- * Ŵ = Q + LᵀR with Q frozen. With z = R x (tokens x rank): dL = zᵀ dy, dz = dy Lᵀ, dR = dzᵀ x.
+ * Ŵ = Q + LᵀR. With z = R x (tokens x rank): dL = zᵀ dy, dz = dy Lᵀ, dR = dzᵀ x. Q is frozen, or tuned as its own kind is.
  */
 final class TunableSum implements Tunable {
     private final QuantizedMatrix base;
@@ -17,13 +19,15 @@ final class TunableSum implements Tunable {
     private final String rightFormat;
     private final TrainablePart left;
     private final TrainablePart right;
+    private final Optional<Tunable> tunedBase;
 
-    TunableSum(SumMatrix sum, Workers workers) {
+    TunableSum(SumMatrix sum, Extent extent, Workers workers) {
         base = sum.base();
         leftFormat = sum.left().format();
         rightFormat = sum.right().format();
         left = part("left", sum.left(), workers);
         right = part("right", sum.right(), workers);
+        tunedBase = extent == Extent.ALL ? Tunable.of(base, extent, workers) : Optional.empty();
     }
 
     private static TrainablePart part(String name, QuantizedMatrix factor, Workers workers) {
@@ -34,12 +38,15 @@ final class TunableSum implements Tunable {
 
     @Override
     public List<TrainablePart> parts() {
-        return List.of(left, right);
+        List<TrainablePart> parts = new ArrayList<>(List.of(left, right));
+        tunedBase.ifPresent(tuned -> parts.addAll(tuned.parts()));
+        return parts;
     }
 
     @Override
     public QuantizedMatrix matrix() {
-        return SumMatrix.of(base, new FloatWeights(left.values()), new FloatWeights(right.values()));
+        QuantizedMatrix live = tunedBase.map(Tunable::matrix).orElse(base);
+        return SumMatrix.of(live, new FloatWeights(left.values()), new FloatWeights(right.values()));
     }
 
     @Override
@@ -52,17 +59,21 @@ final class TunableSum implements Tunable {
             Gemm.multiply(z, true, dy, false, left.gradient(), Gemm.Mode.ADD, workers);
             Gemm.multiply(dz, true, x, false, right.gradient(), Gemm.Mode.ADD, workers);
         }
+        tunedBase.ifPresent(tuned -> tuned.accumulate(x, dy, workers));
     }
 
     @Override
     public QuantizedMatrix stored(Workers workers) {
         return SumMatrix.of(
-                base, Encoding.encode(left, leftFormat, workers), Encoding.encode(right, rightFormat, workers));
+                tunedBase.map(tuned -> tuned.stored(workers)).orElse(base),
+                Encoding.encode(left, leftFormat, workers),
+                Encoding.encode(right, rightFormat, workers));
     }
 
     @Override
     public void close() {
-        for (TrainablePart part : parts()) {
+        tunedBase.ifPresent(Tunable::close);
+        for (TrainablePart part : List.of(left, right)) {
             part.values().close();
             part.gradient().close();
         }

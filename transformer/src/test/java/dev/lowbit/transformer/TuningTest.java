@@ -54,7 +54,7 @@ class TuningTest {
                     BlockQuantizer.quantize(values, BlockFormat.parse("nf2-g16-f16"), SERIAL),
                     DenseMatrix.of(left, DType.F32),
                     DenseMatrix.of(right, DType.F32));
-            Tunable tunable = Tunable.of(sum, SERIAL).orElseThrow();
+            Tunable tunable = Tunable.of(sum, Tunable.Extent.LOW_RANK, SERIAL).orElseThrow();
             linear.replace(tunable.matrix());
             tunables.put(linear.name(), tunable);
         }
