@@ -77,26 +77,13 @@ public final class Evaluation {
             int stride = (context - 1) * windowsAtOnce;
             for (int from = 0; from < tokens.length; from += stride) {
                 int to = Math.min(tokens.length, from + stride);
-                TokenBatch batch = windows(beginning, tokens, from, to, context - 1);
+                TokenBatch batch = TokenBatch.windows(beginning, tokens, from, to, context - 1);
                 FloatMatrix normed = model.hidden(batch, space, workers);
                 FloatMatrix other = reference == null ? null : reference.hidden(batch, referenceSpace, workers);
                 score(model, reference, normed, other, tokens, from, losses, divergences, agree, space, workers);
             }
         }
         return summary(losses, divergences, agree);
-    }
-
-    /** Row r of the batch predicts token from + r. */
-    private static TokenBatch windows(int beginning, int[] tokens, int from, int to, int length) {
-        int[][] sequences = new int[Math.ceilDiv(to - from, length)][];
-        for (int w = 0; w < sequences.length; w++) {
-            int start = from + w * length;
-            int count = Math.min(length, to - start);
-            sequences[w] = new int[count];
-            sequences[w][0] = beginning;
-            System.arraycopy(tokens, start, sequences[w], 1, count - 1);
-        }
-        return TokenBatch.of(sequences);
     }
 
     private static void score(

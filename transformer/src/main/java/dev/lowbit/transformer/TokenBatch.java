@@ -35,6 +35,25 @@ public final class TokenBatch {
         return new TokenBatch(ids, starts);
     }
 
+    /**
+     * The tokens {@code from} to {@code to - 1} of a text in windows, each read on its own behind the beginning-of-sequence
+     * token; the last token of a window is only predicted. Row r of the batch predicts token from + r.
+     *
+     * @param tokens not modified
+     * @param length tokens of a window; the last may be shorter
+     */
+    public static TokenBatch windows(int beginning, int[] tokens, int from, int to, int length) {
+        int[][] sequences = new int[Math.ceilDiv(to - from, length)][];
+        for (int w = 0; w < sequences.length; w++) {
+            int start = from + w * length;
+            int count = Math.min(length, to - start);
+            sequences[w] = new int[count];
+            sequences[w][0] = beginning;
+            System.arraycopy(tokens, start, sequences[w], 1, count - 1);
+        }
+        return of(sequences);
+    }
+
     /** Rows of the activation matrices. */
     public int tokens() {
         return ids.length;
