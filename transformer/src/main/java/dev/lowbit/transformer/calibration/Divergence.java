@@ -10,7 +10,6 @@ import dev.lowbit.transformer.TokenBatch;
 import dev.lowbit.transformer.Transformer;
 import dev.lowbit.transformer.Workspace;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.function.IntFunction;
 import java.util.function.LongConsumer;

@@ -22,8 +22,7 @@ final class LayerSums implements AutoCloseable {
 
     LayerSums(Linear layer, InputSums inputs) {
         this.name = layer.name();
-        this.fisher = FloatMatrix.allocate(
-                layer.weight().rows(), layer.weight().columns());
+        this.fisher = FloatMatrix.allocate(layer.weight().rows(), layer.weight().columns());
         this.outputs = new double[fisher.rows()];
         this.inputs = inputs;
         this.ownsInputs = inputs.owner().equals(name);
@@ -53,8 +52,7 @@ final class LayerSums implements AutoCloseable {
         for (int sample = 0; sample < batch.sequences(); sample++) {
             int from = batch.start(sample);
             int count = batch.length(sample);
-            Gemm.multiply(
-                    dy.rows(from, count), true, x.rows(from, count), false, gradient, Gemm.Mode.SET, workers);
+            Gemm.multiply(dy.rows(from, count), true, x.rows(from, count), false, gradient, Gemm.Mode.SET, workers);
             addSquares(gradient.segment(), workers);
         }
     }

@@ -102,8 +102,8 @@ public final class Statistics {
 
     private static void requireFinite(double loss, int batch) {
         if (!Double.isFinite(loss)) {
-            throw InvalidRequestException.impossible("the model's loss on the calibration text is " + loss + " in batch "
-                    + batch + "; its weights overflow, calibrate with another text or check the model");
+            throw InvalidRequestException.impossible("the model's loss on the calibration text is " + loss
+                    + " in batch " + batch + "; its weights overflow, calibrate with another text or check the model");
         }
     }
 }
