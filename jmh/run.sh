@@ -38,7 +38,7 @@ command -v mvn >/dev/null || fail "Maven 3.8.7 or newer is needed; install it"
 (cd "$here/.." && JAVA_HOME=$jdk mvn -q -B -ntp -DskipTests -pl jmh -am package)
 
 # OpenBLAS chooses the kernels for this machine itself; a forced type would make the yardstick shorter than it is.
-unset OPENBLAS_CORETYPE
+unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
 
 jvm=(--add-modules jdk.incubator.vector --enable-native-access=ALL-UNNAMED -Xmx2g)
 main=dev.lowbit.bench.CompareMain

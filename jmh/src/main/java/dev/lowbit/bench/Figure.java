@@ -70,7 +70,15 @@ record Figure(
                     .timesS(1024.0 * 1024, 11),
             of(DecomposeBenchmark.class, "decompose", "decompose-4096-r64", "nf3-g64-s8x256-fp32", "4096")
                     .timesS(LARGE, 230),
-            of(CompressBenchmark.class, "compress", "compress-1024-2.75").timesS(1024.0 * 1024));
+            of(CompressBenchmark.class, "compress", "compress-1024-2.75").timesS(1024.0 * 1024),
+            of(FeedbackBenchmark.class, "quantize", "feedback-nf4", "nf4-g64-s8x256-fp32")
+                    .timesS(1024.0 * 1024),
+            of(FeedbackBenchmark.class, "quantize", "feedback-lc3", "lc3-g32-s4x64-bf16")
+                    .timesS(1024.0 * 1024),
+            of(TransformerBenchmark.class, "forward", "transformer-512-forward")
+                    .operations(TransformerBenchmark.FORWARD_OPERATIONS, 0.60),
+            of(TransformerBenchmark.class, "train", "transformer-512-train")
+                    .operations(3 * TransformerBenchmark.FORWARD_OPERATIONS, 0.40));
 
     private static Builder of(Class<?> benchmarks, String method, String id, String... parameters) {
         return new Builder(id, benchmarks.getName() + "." + method, List.of(parameters));
