@@ -71,6 +71,8 @@ public final class MalformedFileException extends RuntimeException {
         BAD_MANIFEST,
         /** adapter_config.json cannot be used. */
         BAD_ADAPTER,
+        /** tokenizer.json cannot be used. */
+        BAD_TOKENIZER,
         /** Calibration text cannot be used. */
         BAD_CALIBRATION,
         /** A weight is NaN or infinite. */

@@ -1,0 +1,90 @@
+package dev.lowbit.transformer.text;
+
+import dev.lowbit.checkpoint.CalibrationLines;
+import dev.lowbit.checkpoint.CalibrationLines.Sample;
+import dev.lowbit.checkpoint.Limits;
+import dev.lowbit.checkpoint.MalformedFileException;
+import dev.lowbit.checkpoint.MalformedFileException.Reason;
+import dev.lowbit.error.InvalidRequestException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * The token ids of a file: one document when it is plain text, one for each line when it is JSON lines (by its name,
+ * {@code *.jsonl} or {@code *.ndjson}). No beginning-of-sequence token stands in them unless the file has it.
+ *
+ * @param documents ids of each document, at least one document and one id in all
+ */
+public record Corpus(List<int[]> documents) {
+    public Corpus {
+        documents = List.copyOf(documents);
+    }
+
+    /**
+     * Reads and encodes a file.
+     *
+     * @param vocabulary number of token ids that the model has
+     * @throws MalformedFileException for text that is not UTF-8, bad JSON lines, a tokenizer whose ids the model does not have
+     * @throws InvalidRequestException impossible for an empty file, one that gives no token, or one beyond the limits
+     */
+    public static Corpus read(Path file, Tokenizer tokenizer, int vocabulary) {
+        List<int[]> documents = new ArrayList<>();
+        if (isLines(file)) {
+            CalibrationLines.forEach(
+                    file,
+                    Limits.defaults(),
+                    vocabulary,
+                    sample -> documents.add(
+                            switch (sample) {
+                                case Sample.Text text -> line(file, tokenizer, text.text());
+                                case Sample.Tokens tokens -> tokens.ids();
+                            }));
+        } else {
+            documents.add(tokenizer.encode(TextFile.read(file)));
+        }
+        documents.removeIf(ids -> ids.length == 0);
+        documents.forEach(ids -> requireKnown(ids, tokenizer, vocabulary));
+        if (documents.isEmpty()) {
+            throw InvalidRequestException.impossible(file + " gives no tokens; at least one is needed");
+        }
+        return new Corpus(documents);
+    }
+
+    private static boolean isLines(Path file) {
+        String name = String.valueOf(file.getFileName());
+        return name.endsWith(".jsonl") || name.endsWith(".ndjson");
+    }
+
+    private static int[] line(Path file, Tokenizer tokenizer, String text) {
+        try {
+            return tokenizer.encode(text);
+        } catch (InvalidRequestException e) {
+            throw new MalformedFileException(file, -1, Reason.BAD_CALIBRATION, e.getMessage(), e);
+        }
+    }
+
+    private static void requireKnown(int[] ids, Tokenizer tokenizer, int vocabulary) {
+        for (int id : ids) {
+            if (id >= vocabulary) {
+                throw new MalformedFileException(
+                        tokenizer.file(),
+                        -1,
+                        Reason.BAD_TOKENIZER,
+                        "gives token id " + id + ", the model has ids 0 to " + (vocabulary - 1)
+                                + "; use the tokenizer of this model");
+            }
+        }
+    }
+
+    /** Tokens of all documents. */
+    public long tokens() {
+        return documents.stream().mapToLong(ids -> ids.length).sum();
+    }
+
+    /** The documents one behind the other. */
+    public int[] joined() {
+        return documents.stream().flatMapToInt(Arrays::stream).toArray();
+    }
+}
