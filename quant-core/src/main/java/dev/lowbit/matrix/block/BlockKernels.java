@@ -94,6 +94,26 @@ interface BlockKernels {
             byte[] best);
 
     /**
+     * What {@link ErrorFeedback} would leave in a block under each of 16 scales, all in float by fused multiply-adds: for k ascending, with s =
+     * carried, the code is that of t = (s_k (1 / R_kk) + w_k) (1 / scale), the error d = w_k - value(code) scale, the cost grows by (d R_kk + s_k)²
+     * and s_j by d R_kj for j behind k. Under a scale of 0, d = w_k. Lanes are scales.
+     *
+     * @param carried what the columns before the block left for each of its columns; not modified
+     * @param triangle R of the block, length x length, row-major; only j >= k is read
+     * @param scales 16, finite and not negative
+     * @param costs 16; modified (overwritten)
+     */
+    void feedbackCosts(
+            float[] weights,
+            int offset,
+            int length,
+            float[] carried,
+            float[] triangle,
+            float[] scales,
+            CodeTable table,
+            float[] costs);
+
+    /**
      * Sum of importance * value², in chunks of {@link #SQUARES_CHUNK} floats over 16 virtual lanes; a chunk whose float sum leaves the
      * safe range is summed again in double.
      *

@@ -7,7 +7,6 @@ import dev.lowbit.linalg.Gemm;
 import dev.lowbit.tensor.FloatMatrix;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.Arrays;
 
 /**
  * Chooses codes so that errors cancel out in the layer's outputs: the sweep of GPTQ (arXiv 2210.17323; the same as Babai's nearest
@@ -116,9 +115,8 @@ final class ErrorFeedback {
         /** d, transposed: columns x count. */
         private final FloatMatrix differences;
 
-        private final float[] columnScales = new float[panel];
-        private Attempt best = new Attempt(panel);
-        private Attempt next = new Attempt(panel);
+        private final float[] candidates = new float[BlockKernels.LANES];
+        private final float[] costs = new float[BlockKernels.LANES];
 
         Rows(int from, int count) {
             this.from = from;
@@ -187,42 +185,45 @@ final class ErrorFeedback {
             }
             int at = row * columns + start;
             long first = (long) from * columns + at;
-            for (int k = 0; k < width; k++) {
-                columnScales[k] = scaleValues[geometry.blockOf(first + k)];
-            }
-            best.run(values, at, width, columnScales, carried, triangle, Double.POSITIVE_INFINITY);
             if (refines) {
                 searchScale(geometry.blockOf(first), at, width, carried, triangle);
             }
-            System.arraycopy(best.codes, 0, codes, at, width);
+            double cost = 0;
             for (int k = 0; k < width; k++) {
-                long index = (long) (start + k) * count + row;
-                differences.segment().setAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, index, best.differences[k]);
+                float pivot = triangle[k * width + k];
+                float scale = scaleValues[geometry.blockOf(first + k)];
+                float weight = values[at + k];
+                int code = scale == 0 ? table.zeroCode : table.code((weight + carried[k] / pivot) / scale);
+                float difference = weight - table.values[code] * scale;
+                double term = Math.fma(difference, pivot, carried[k]);
+                cost += term * term;
+                codes[at + k] = (byte) code;
+                differences.set(start + k, row, difference);
+                carry(difference, triangle, k * width, k + 1, width, carried);
             }
-            return best.cost;
+            return cost;
         }
 
-        /** Tries the 16 scale codes around the present one on a panel that is a block; keeps the best in {@link #best}. */
+        /** Gives a panel that is a block the best of the 16 scale codes around its present one, the lowest of equals. */
         private void searchScale(int block, int at, int width, float[] carried, float[] triangle) {
             ScaleFormat.TwoLevel two = (ScaleFormat.TwoLevel) format.scales();
             int last = (1 << two.codeBits()) - 1;
             int present = Byte.toUnsignedInt(scaleCodes[block]);
             int lowest = Math.clamp(present - BlockKernels.LANES / 2, 0, Math.max(0, last - BlockKernels.LANES + 1));
             float perCode = last / scales.superScales()[block / two.superGroup()];
-            for (int code = lowest; code <= Math.min(last, lowest + BlockKernels.LANES - 1); code++) {
-                float scale = code / perCode + scales.offset();
-                if (code == present || !(scale <= Float.MAX_VALUE)) {
-                    continue;
-                }
-                Arrays.fill(columnScales, scale);
-                if (next.run(values, at, width, columnScales, carried, triangle, best.cost)) {
-                    Attempt swap = best;
-                    best = next;
-                    next = swap;
-                    scaleCodes[block] = (byte) code;
-                    scaleValues[block] = scale;
+            for (int lane = 0; lane < BlockKernels.LANES; lane++) {
+                float scale = Math.min(lowest + lane, last) / perCode + scales.offset();
+                candidates[lane] = Math.min(scale, Float.MAX_VALUE);
+            }
+            BlockKernels.get().feedbackCosts(values, at, width, carried, triangle, candidates, table, costs);
+            int best = present - lowest;
+            for (int lane = 0; lane < BlockKernels.LANES; lane++) {
+                if (costs[lane] < costs[best] || costs[lane] == costs[best] && lane < best) {
+                    best = lane;
                 }
             }
+            scaleCodes[block] = (byte) Math.min(lowest + best, last);
+            scaleValues[block] = candidates[best];
         }
 
         void store(MemorySegment packedCodes, FloatMatrix residual) {
@@ -244,58 +245,15 @@ final class ErrorFeedback {
             }
         }
 
+        private static void carry(float difference, float[] triangle, int row, int from, int to, float[] carried) {
+            for (int j = from; j < to; j++) {
+                carried[j] = Math.fma(difference, triangle[row + j], carried[j]);
+            }
+        }
+
         @Override
         public void close() {
             differences.close();
-        }
-    }
-
-    /** One way to quantize a row's part in a panel. */
-    private final class Attempt {
-        private final byte[] codes;
-        private final float[] differences;
-        private final float[] sums;
-        private double cost;
-
-        Attempt(int panel) {
-            this.codes = new byte[panel];
-            this.differences = new float[panel];
-            this.sums = new float[panel];
-        }
-
-        /**
-         * Quantizes column by column, carrying each error on to the columns behind it.
-         *
-         * @param carried a of the panel's columns from those before the panel; not modified
-         * @param triangle R of the panel, width x width
-         * @return whether the cost is below {@code limit}; if not, the attempt was given up
-         */
-        boolean run(
-                float[] values, int at, int width, float[] scales, float[] carried, float[] triangle, double limit) {
-            System.arraycopy(carried, 0, sums, 0, width);
-            cost = 0;
-            for (int k = 0; k < width; k++) {
-                float pivot = triangle[k * width + k];
-                float scale = scales[k];
-                float target = values[at + k] + sums[k] / pivot;
-                int code = scale == 0 ? table.zeroCode : table.code(target / scale);
-                float difference = values[at + k] - table.values[code] * scale;
-                double term = Math.fma(difference, pivot, sums[k]);
-                cost += term * term;
-                if (!(cost < limit)) {
-                    return false;
-                }
-                codes[k] = (byte) code;
-                differences[k] = difference;
-                carry(difference, triangle, k * width, k + 1, width);
-            }
-            return true;
-        }
-
-        private void carry(float difference, float[] triangle, int row, int from, int to) {
-            for (int j = from; j < to; j++) {
-                sums[j] = Math.fma(difference, triangle[row + j], sums[j]);
-            }
         }
     }
 }

@@ -97,6 +97,36 @@ final class ScalarBlockKernels implements BlockKernels {
     }
 
     @Override
+    public void feedbackCosts(
+            float[] weights,
+            int offset,
+            int length,
+            float[] carried,
+            float[] triangle,
+            float[] scales,
+            CodeTable table,
+            float[] costs) {
+        for (int lane = 0; lane < LANES; lane++) {
+            float scale = scales[lane];
+            float inverse = scale == 0 ? 0 : 1 / scale;
+            float[] sums = Arrays.copyOf(carried, length);
+            float cost = 0;
+            for (int k = 0; k < length; k++) {
+                float pivot = triangle[k * length + k];
+                float t = Math.fma(sums[k], 1 / pivot, weights[offset + k]) * inverse;
+                float value = table.codebook.value(table.codebook.encode(t));
+                float d = Math.fma(-scale, value, weights[offset + k]);
+                float term = Math.fma(d, pivot, sums[k]);
+                cost = Math.fma(term, term, cost);
+                for (int j = k + 1; j < length; j++) {
+                    sums[j] = Math.fma(d, triangle[k * length + j], sums[j]);
+                }
+            }
+            costs[lane] = cost;
+        }
+    }
+
+    @Override
     public double sumOfSquares(float[] values, float[] importance, int offset, int length) {
         float[] lanes = new float[LANES];
         double total = 0;

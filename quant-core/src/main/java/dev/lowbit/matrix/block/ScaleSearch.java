@@ -21,6 +21,11 @@ final class ScaleSearch {
 
     private ScaleSearch() {}
 
+    /** Whether values are found by permutes of a register. */
+    static boolean isSearched(CodeTable table) {
+        return table.bits > LAST_COMPARED_BITS && 1 << table.bits <= WIDTH;
+    }
+
     static void bestScales(
             float[] weights,
             float[] importance,
@@ -36,7 +41,7 @@ final class ScaleSearch {
         float[] sums = new float[BlockKernels.LANES];
         float[] candidates = new float[BlockKernels.LANES];
         float[] inverses = new float[BlockKernels.LANES];
-        boolean searched = table.bits > LAST_COMPARED_BITS && 1 << table.bits <= WIDTH;
+        boolean searched = isSearched(table);
         for (int start = 0; start < length; start += groupSize) {
             int at = offset + start;
             int end = offset + Math.min(length, start + groupSize);

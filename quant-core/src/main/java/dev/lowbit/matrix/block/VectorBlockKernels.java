@@ -243,6 +243,23 @@ final class VectorBlockKernels implements BlockKernels {
     }
 
     @Override
+    public void feedbackCosts(
+            float[] weights,
+            int offset,
+            int length,
+            float[] carried,
+            float[] triangle,
+            float[] scales,
+            CodeTable table,
+            float[] costs) {
+        if (table.bits > MAX_COMPARED_BITS) {
+            SCALAR.feedbackCosts(weights, offset, length, carried, triangle, scales, table, costs);
+            return;
+        }
+        FeedbackCosts.of(weights, offset, length, carried, triangle, scales, table, costs);
+    }
+
+    @Override
     public double sumOfSquares(float[] values, float[] importance, int offset, int length) {
         float[] lanes = new float[LANES];
         double total = 0;

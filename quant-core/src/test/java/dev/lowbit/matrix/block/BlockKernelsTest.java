@@ -146,6 +146,28 @@ class BlockKernelsTest {
         }
     }
 
+    @ParameterizedTest
+    @MethodSource("bits")
+    void feedbackCosts(int bits) {
+        Random random = new Random(bits);
+        for (int length : new int[] {1, 2, 7, 16, 33, 100}) {
+            float[] weights = new float[length + 3];
+            float[] carried = new float[length];
+            float[] triangle = new float[length * length];
+            float[] scales = new float[BlockKernels.LANES];
+            fill(weights, i -> random.nextGaussian());
+            fill(carried, i -> 0.1 * random.nextGaussian());
+            fill(triangle, i -> i / length == i % length ? 0.5 + random.nextDouble() : random.nextGaussian() / length);
+            fill(scales, lane -> lane == 3 ? 0 : 0.05 + 0.1 * lane);
+            CodeTable table = new CodeTable(UniformGrid.of(bits));
+            float[] expected = new float[BlockKernels.LANES];
+            float[] actual = new float[BlockKernels.LANES];
+            scalar.feedbackCosts(weights, 3, length, carried, triangle, scales, table, expected);
+            vector.feedbackCosts(weights, 3, length, carried, triangle, scales, table, actual);
+            assertThat(bitsOf(actual)).isEqualTo(bitsOf(expected));
+        }
+    }
+
     /** The lane that is chosen is the candidate whose residual, as stored, has the smallest squares; found by trying all. */
     @ParameterizedTest
     @MethodSource("bits")
