@@ -3,6 +3,7 @@ package dev.lowbit.jobs;
 import dev.lowbit.jobs.commands.CompressCommand;
 import dev.lowbit.jobs.commands.DemoCommand;
 import dev.lowbit.jobs.commands.DoctorCommand;
+import dev.lowbit.jobs.commands.EvaluateCommand;
 import dev.lowbit.jobs.commands.ExportCommand;
 import dev.lowbit.jobs.commands.InspectCommand;
 import dev.lowbit.jobs.commands.PlanCommand;
@@ -40,6 +41,7 @@ public final class Main implements Callable<Integer> {
             DemoCommand::new,
             CompressCommand::new,
             PlanCommand::new,
+            EvaluateCommand::new,
             InspectCommand::new,
             VerifyCommand::new,
             ExportCommand::new,

@@ -1,12 +1,12 @@
 package dev.lowbit.jobs;
 
-import dev.lowbit.error.DeviceException;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.method.Compressor;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.regex.Pattern;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -14,6 +14,9 @@ import picocli.CommandLine.Spec;
 
 /** Which method, how many bits, and for which matrices: the options that {@code compress} and {@code plan} share. */
 public final class MethodOptions {
+    @Mixin
+    private DeviceOptions device;
+
     /** How much the result may take. */
     public sealed interface Budget {
         /** At most this many stored bits per weight of the compressed matrices. */
@@ -103,16 +106,6 @@ public final class MethodOptions {
             description = "Weights per block scale (default: all that the method knows).")
     private void group(int value) {
         group = (int) OptionValues.atLeast(command, "--group", value, 1);
-    }
-
-    @Option(names = "--device", paramLabel = "NAME", description = "Where to compute: cpu or cuda (default: cpu).")
-    private void device(String name) {
-        switch (name) {
-            case "cpu" -> {}
-            case "cuda" ->
-                throw new DeviceException("--device cuda: this build computes on the CPU only; use --device cpu");
-            default -> throw new ParameterException(command.commandLine(), "--device " + name + ": choose cpu or cuda");
-        }
     }
 
     /** The method asked for. */

@@ -9,7 +9,7 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.TypeConversionException;
 
 /** Values of options that need more than a conversion; a bad one is a usage error which names its option. */
-final class OptionValues {
+public final class OptionValues {
     private OptionValues() {}
 
     /** A positive size in bytes. */
@@ -32,7 +32,7 @@ final class OptionValues {
         }
     }
 
-    static long atLeast(CommandSpec command, String option, long value, long least) {
+    public static long atLeast(CommandSpec command, String option, long value, long least) {
         if (value < least) {
             throw new ParameterException(
                     command.commandLine(), option + " " + value + ": at least " + least + " is needed");

@@ -4,6 +4,7 @@ import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.tensor.FloatMatrix;
 import java.util.Arrays;
+import java.util.function.IntConsumer;
 
 /**
  * How well a model predicts a text, alone and beside a reference model. The text is cut into windows of context - 1 tokens;
@@ -53,6 +54,43 @@ public final class Evaluation {
      */
     public static Result evaluate(
             Transformer model, Transformer reference, int beginning, int[] tokens, int context, Workers workers) {
+        return evaluate(model, reference, beginning, tokens, context, workers, count -> {});
+    }
+
+    /**
+     * As above.
+     *
+     * @param progress told how many tokens were predicted, each time some were
+     */
+    public static Result evaluate(
+            Transformer model,
+            Transformer reference,
+            int beginning,
+            int[] tokens,
+            int context,
+            Workers workers,
+            IntConsumer progress) {
+        requirePossible(model, reference, tokens, context);
+        double[] losses = new double[tokens.length];
+        double[] divergences = reference == null ? null : new double[tokens.length];
+        boolean[] agree = new boolean[tokens.length];
+        int windowsAtOnce = Math.max(1, BATCH_TOKENS / context);
+        try (Workspace space = new Workspace();
+                Workspace referenceSpace = new Workspace()) {
+            int stride = (context - 1) * windowsAtOnce;
+            for (int from = 0; from < tokens.length; from += stride) {
+                int to = Math.min(tokens.length, from + stride);
+                TokenBatch batch = TokenBatch.windows(beginning, tokens, from, to, context - 1);
+                FloatMatrix normed = model.hidden(batch, space, workers);
+                FloatMatrix other = reference == null ? null : reference.hidden(batch, referenceSpace, workers);
+                score(model, reference, normed, other, tokens, from, losses, divergences, agree, space, workers);
+                progress.accept(to - from);
+            }
+        }
+        return summary(losses, divergences, agree);
+    }
+
+    private static void requirePossible(Transformer model, Transformer reference, int[] tokens, int context) {
         if (tokens.length == 0) {
             throw InvalidRequestException.impossible("the text has no tokens; at least one is needed");
         }
@@ -68,22 +106,6 @@ public final class Evaluation {
                     + reference.shape().vocabulary() + " tokens, the model of "
                     + model.shape().vocabulary() + "; give the model that was compressed");
         }
-        double[] losses = new double[tokens.length];
-        double[] divergences = reference == null ? null : new double[tokens.length];
-        boolean[] agree = new boolean[tokens.length];
-        int windowsAtOnce = Math.max(1, BATCH_TOKENS / context);
-        try (Workspace space = new Workspace();
-                Workspace referenceSpace = new Workspace()) {
-            int stride = (context - 1) * windowsAtOnce;
-            for (int from = 0; from < tokens.length; from += stride) {
-                int to = Math.min(tokens.length, from + stride);
-                TokenBatch batch = TokenBatch.windows(beginning, tokens, from, to, context - 1);
-                FloatMatrix normed = model.hidden(batch, space, workers);
-                FloatMatrix other = reference == null ? null : reference.hidden(batch, referenceSpace, workers);
-                score(model, reference, normed, other, tokens, from, losses, divergences, agree, space, workers);
-            }
-        }
-        return summary(losses, divergences, agree);
     }
 
     private static void score(

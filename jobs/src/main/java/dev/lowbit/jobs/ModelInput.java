@@ -1,0 +1,111 @@
+package dev.lowbit.jobs;
+
+import dev.lowbit.checkpoint.Checkpoint;
+import dev.lowbit.checkpoint.MalformedFileException;
+import dev.lowbit.checkpoint.MalformedFileException.Reason;
+import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.error.UnsupportedModelException;
+import dev.lowbit.store.CompressedModel;
+import dev.lowbit.store.Manifest;
+import dev.lowbit.transformer.Transformer;
+import dev.lowbit.transformer.Transformers;
+import dev.lowbit.transformer.text.Tokenizer;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.OptionalLong;
+
+/** A model that a command runs: a Hugging Face folder in floats, or what {@code compress} wrote with its matrices packed. */
+public final class ModelInput implements AutoCloseable {
+    /** Compiled code, the collector's structures and activations: an allowance, not a measurement. */
+    private static final long GROWTH_BYTES = 96L << 20;
+
+    private final Path folder;
+    private final CompressedModel compressed;
+    private final Transformer transformer;
+
+    private ModelInput(Path folder, CompressedModel compressed, Transformer transformer) {
+        this.folder = folder;
+        this.compressed = compressed;
+        this.transformer = transformer;
+    }
+
+    /**
+     * Opens and loads a model.
+     *
+     * @param capBytes of the process's memory; empty for none
+     * @throws UnsupportedModelException for a pickle, no config.json, an architecture whose forward pass is not known
+     * @throws MalformedFileException when files break their formats or tensors and config.json disagree
+     * @throws InvalidRequestException impossible when the model does not fit under the cap
+     */
+    public static ModelInput open(Path path, OptionalLong capBytes) {
+        if (Manifest.isIn(path)) {
+            CompressedModel compressed = CompressedModel.open(path);
+            try {
+                requireRoom(path, compressed.checkpointOfOthers(), capBytes);
+                return new ModelInput(path, compressed, Transformers.load(compressed));
+            } catch (RuntimeException | Error e) {
+                compressed.close();
+                throw e;
+            }
+        }
+        try (Checkpoint checkpoint = Checkpoint.open(path)) {
+            requireRoom(path, checkpoint, capBytes);
+            return new ModelInput(checkpoint.root(), null, Transformers.load(checkpoint));
+        }
+    }
+
+    private static void requireRoom(Path path, Checkpoint checkpoint, OptionalLong capBytes) {
+        long bytes = checkpoint.names().stream()
+                .map(checkpoint::info)
+                .mapToLong(tensor -> tensor.type().isWeight() ? tensor.elements() * Float.BYTES : tensor.byteSize())
+                .sum();
+        long need = PeakMemory.residentBytes().orElse(0) + GROWTH_BYTES + bytes;
+        if (capBytes.isPresent() && need > capBytes.getAsLong()) {
+            throw InvalidRequestException.impossible("--memory allows " + Quantity.bytes(capBytes.getAsLong())
+                    + ", running " + path + " needs " + Quantity.bytes(need) + "; give --memory "
+                    + Math.ceilDiv(need, 1L << 20) + "MiB or more");
+        }
+    }
+
+    /** The folder with config.json and tokenizer. */
+    public Path folder() {
+        return folder;
+    }
+
+    public Transformer transformer() {
+        return transformer;
+    }
+
+    /** What {@code compress} says about it; empty for a model in floats. */
+    public Optional<Manifest> manifest() {
+        return Optional.ofNullable(compressed).map(CompressedModel::manifest);
+    }
+
+    /**
+     * The beginning-of-sequence token of the model's tokenizer.
+     *
+     * @throws InvalidRequestException impossible when it has none
+     * @throws MalformedFileException BAD_TOKENIZER when the model does not have that token
+     */
+    public int beginning(Tokenizer tokenizer) {
+        int beginning = tokenizer.requireBeginning();
+        int vocabulary = transformer.shape().vocabulary();
+        if (beginning >= vocabulary) {
+            throw new MalformedFileException(
+                    tokenizer.file(),
+                    -1,
+                    Reason.BAD_TOKENIZER,
+                    "begins texts with token id " + beginning + ", the model has ids 0 to " + (vocabulary - 1)
+                            + "; use the tokenizer of this model");
+        }
+        return beginning;
+    }
+
+    @Override
+    public void close() {
+        transformer.close();
+        if (compressed != null) {
+            compressed.close();
+        }
+    }
+}

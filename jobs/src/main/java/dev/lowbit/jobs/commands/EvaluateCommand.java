@@ -1,0 +1,133 @@
+package dev.lowbit.jobs.commands;
+
+import dev.lowbit.jobs.Console;
+import dev.lowbit.jobs.DeviceOptions;
+import dev.lowbit.jobs.ExitCodes;
+import dev.lowbit.jobs.JsonOutput;
+import dev.lowbit.jobs.OptionValues;
+import dev.lowbit.jobs.Quantity;
+import dev.lowbit.jobs.ResourceOptions;
+import dev.lowbit.jobs.WorkerPool;
+import dev.lowbit.jobs.evaluate.EvaluationJob;
+import dev.lowbit.jobs.evaluate.EvaluationResult;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code lowbit evaluate}: perplexity, and the distance from a reference model. */
+@Command(
+        name = "evaluate",
+        description = {
+            "Measure how well a model predicts a text: perplexity, and with --reference how far it is from that model.",
+            "Every window of the text is read on its own, behind the beginning-of-sequence token."
+        })
+public final class EvaluateCommand implements Callable<Integer> {
+    private final Console console;
+
+    @Spec
+    private CommandSpec command;
+
+    @Parameters(paramLabel = "MODEL", description = "Complete model folder, or what compress wrote.")
+    private Path model;
+
+    @Option(
+            names = "--text",
+            paramLabel = "FILE",
+            description = "Text in UTF-8, or JSON lines (.jsonl) with \"text\" or \"input_ids\".")
+    private Optional<Path> text;
+
+    @Option(
+            names = "--ids",
+            paramLabel = "FILE",
+            description = "Instead of a text: a .safetensors file with one I32 tensor, windows x length; each row's "
+                    + "first id is its beginning.")
+    private Optional<Path> ids;
+
+    @Option(
+            names = "--reference",
+            paramLabel = "MODEL",
+            description = "Model of the same vocabulary to compare with, usually the one that was compressed.")
+    private Optional<Path> reference;
+
+    private OptionalInt context = OptionalInt.empty();
+    private int maxTokens = Integer.MAX_VALUE;
+
+    @Mixin
+    private DeviceOptions device;
+
+    @Mixin
+    private ResourceOptions resources;
+
+    @Option(
+            names = "--context",
+            paramLabel = "N",
+            description = "Tokens of a window, the beginning included (default: the model's context).")
+    private void context(int value) {
+        context = OptionalInt.of((int) OptionValues.atLeast(command, "--context", value, 2));
+    }
+
+    @Option(names = "--max-tokens", paramLabel = "N", description = "Predict the first N tokens only (default: all).")
+    private void maxTokens(int value) {
+        maxTokens = (int) OptionValues.atLeast(command, "--max-tokens", value, 1);
+    }
+
+    public EvaluateCommand(Console console) {
+        this.console = console;
+    }
+
+    @Override
+    public Integer call() {
+        EvaluationJob job = new EvaluationJob(model, reference, text, ids, context, maxTokens, resources.memoryBytes());
+        EvaluationResult result;
+        try (WorkerPool pool = resources.openWorkers()) {
+            result = job.run(pool.workers(), console.progress(resources));
+        }
+        if (resources.json()) {
+            JsonOutput.write(console.out(), result);
+        } else {
+            print(result);
+        }
+        return ExitCodes.OK;
+    }
+
+    private void print(EvaluationResult result) {
+        result.bitsPerWeight()
+                .ifPresent(bits -> line(
+                        "model",
+                        "%.4f bits per compressed weight (%d weights in %d bytes)",
+                        bits,
+                        result.weights().orElseThrow(),
+                        result.bytes().orElseThrow()));
+        line("tokens", "%d in windows of %d", result.tokens(), result.context());
+        line("nll", "%.6f nats per token", result.nll());
+        line("perplexity", "%s ± %.2g", digits(result.perplexity()), result.perplexityStdErr());
+        result.klDivergence()
+                .ifPresent(divergence -> line(
+                        "divergence",
+                        "%.6f ± %.2g nats per token, KL(reference || model); 99 %% of tokens below %.4g",
+                        divergence,
+                        result.klDivergenceStdErr().orElseThrow(),
+                        result.klDivergenceP99().orElseThrow()));
+        result.top1Agreement().ifPresent(share -> line("agreement", "%.3f %% same first choice", 100 * share));
+        line("time", "%s, %.0f tokens/s", Quantity.duration(result.seconds()), result.tokens() / result.seconds());
+        result.peakMemoryBytes().ifPresent(peak -> line("peak memory", "%s", Quantity.bytes(peak)));
+    }
+
+    /** Six significant digits, never in scientific notation below a million. */
+    private static String digits(double value) {
+        int before = value < 1 ? 1 : (int) StrictMath.floor(StrictMath.log10(value)) + 1;
+        return String.format(Locale.ROOT, "%." + Math.max(0, 6 - before) + "f", value);
+    }
+
+    private void line(String name, String format, Object... values) {
+        console.out().println(String.format(Locale.ROOT, "%-12s", name) + String.format(Locale.ROOT, format, values));
+    }
+}

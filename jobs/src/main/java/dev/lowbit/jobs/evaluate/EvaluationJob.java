@@ -1,0 +1,91 @@
+package dev.lowbit.jobs.evaluate;
+
+import dev.lowbit.checkpoint.MalformedFileException;
+import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.error.UnsupportedModelException;
+import dev.lowbit.jobs.ModelInput;
+import dev.lowbit.jobs.ProgressListener;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.transformer.Evaluation;
+import dev.lowbit.transformer.Transformer;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+
+/**
+ * Evaluates a model on a text or on windows of ids.
+ *
+ * @param model to evaluate
+ * @param reference to compare it with
+ * @param text plain text or JSON lines; exactly one of it and {@code ids}
+ * @param ids windows of ids, see {@link EvaluationTokens#ofIds}
+ * @param context tokens of a window of the text; empty for all that the models read
+ * @param maxTokens tokens to predict from the beginning on
+ * @param memoryBytes cap of the process's memory
+ */
+public record EvaluationJob(
+        Path model,
+        Optional<Path> reference,
+        Optional<Path> text,
+        Optional<Path> ids,
+        OptionalInt context,
+        int maxTokens,
+        OptionalLong memoryBytes) {
+    public EvaluationJob {
+        if (text.isPresent() == ids.isPresent()) {
+            throw InvalidRequestException.usage((text.isPresent() ? "both of" : "neither of")
+                    + " --text and --ids were given; give a text file, or a .safetensors file of token ids");
+        }
+        if (ids.isPresent() && context.isPresent()) {
+            throw InvalidRequestException.usage(
+                    "--context goes with --text; the windows of --ids have a length of their own");
+        }
+    }
+
+    /**
+     * Runs the job.
+     *
+     * @throws UnsupportedModelException see {@link ModelInput#open}
+     * @throws MalformedFileException what is wrong with a file of a model or with the text
+     * @throws InvalidRequestException what cannot be done as asked
+     */
+    public EvaluationResult run(Workers workers, ProgressListener progress) {
+        long start = System.nanoTime();
+        try (ModelInput input = ModelInput.open(model, memoryBytes);
+                ModelInput other = reference
+                        .map(path -> ModelInput.open(path, memoryBytes))
+                        .orElse(null)) {
+            Transformer beside = other == null ? null : other.transformer();
+            EvaluationTokens tokens = ids.isPresent()
+                    ? EvaluationTokens.ofIds(ids.get(), input, maxTokens)
+                    : EvaluationTokens.ofText(
+                            text.orElseThrow(), input, context(input.transformer(), beside), maxTokens);
+            Evaluation.Result result;
+            try (ProgressListener.Stage stage = progress.stage("evaluating", tokens.tokens().length, "tokens")) {
+                result = Evaluation.evaluate(
+                        input.transformer(),
+                        beside,
+                        tokens.beginning(),
+                        tokens.tokens(),
+                        tokens.context(),
+                        workers,
+                        stage::advance);
+            }
+            return EvaluationResult.of(input.manifest(), tokens.context(), result, (System.nanoTime() - start) / 1e9);
+        }
+    }
+
+    /** Refuses a context before the text is read, which can take long. */
+    private int context(Transformer input, Transformer beside) {
+        int most = input.shape().context();
+        if (beside != null) {
+            most = Math.min(most, beside.shape().context());
+        }
+        if (context.isPresent() && context.getAsInt() > most) {
+            throw InvalidRequestException.impossible("--context " + context.getAsInt()
+                    + " exceeds the model's context of " + most + "; give 2 to " + most);
+        }
+        return context.orElse(most);
+    }
+}

@@ -1,0 +1,70 @@
+package dev.lowbit.jobs.evaluate;
+
+import dev.lowbit.jobs.PeakMemory;
+import dev.lowbit.store.Manifest;
+import dev.lowbit.transformer.Evaluation;
+import dev.lowbit.transformer.Evaluation.Comparison;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.OptionalLong;
+
+/**
+ * How well a model predicts: the document of {@code --json}.
+ *
+ * @param weights of the compressed matrices; as the next two absent for a model in floats
+ * @param bitsPerWeight 8 * bytes / weights
+ * @param bytes of their parts
+ * @param tokens predicted
+ * @param context tokens of a window with the beginning-of-sequence token
+ * @param nll mean of -ln p, nats
+ * @param perplexity its exponential
+ * @param perplexityStdErr perplexity times the standard error of that mean
+ * @param klDivergence mean KL(reference || model), nats; as the next three absent without a reference
+ * @param klDivergenceStdErr its standard error
+ * @param klDivergenceP99 99th percentile over tokens
+ * @param top1Agreement share of tokens with the same most probable next token
+ * @param seconds the evaluation took, loading included
+ * @param peakMemoryBytes the process's peak resident memory, where the system tells
+ */
+public record EvaluationResult(
+        OptionalLong weights,
+        OptionalDouble bitsPerWeight,
+        OptionalLong bytes,
+        long tokens,
+        int context,
+        double nll,
+        double perplexity,
+        double perplexityStdErr,
+        OptionalDouble klDivergence,
+        OptionalDouble klDivergenceStdErr,
+        OptionalDouble klDivergenceP99,
+        OptionalDouble top1Agreement,
+        double seconds,
+        OptionalLong peakMemoryBytes) {
+    static EvaluationResult of(Optional<Manifest> manifest, int context, Evaluation.Result result, double seconds) {
+        Optional<Comparison> comparison = Optional.ofNullable(result.comparison());
+        return new EvaluationResult(
+                longs(manifest.map(Manifest::weights)),
+                doubles(manifest.map(Manifest::bitsPerWeight)),
+                longs(manifest.map(Manifest::bytes)),
+                result.tokens(),
+                context,
+                result.negativeLogLikelihood(),
+                result.perplexity(),
+                result.perplexityStandardError(),
+                doubles(comparison.map(Comparison::divergence)),
+                doubles(comparison.map(Comparison::divergenceStandardError)),
+                doubles(comparison.map(Comparison::divergence99)),
+                doubles(comparison.map(Comparison::top1Agreement)),
+                seconds,
+                PeakMemory.bytes());
+    }
+
+    private static OptionalLong longs(Optional<Long> value) {
+        return value.map(OptionalLong::of).orElse(OptionalLong.empty());
+    }
+
+    private static OptionalDouble doubles(Optional<Double> value) {
+        return value.map(OptionalDouble::of).orElse(OptionalDouble.empty());
+    }
+}
