@@ -5,6 +5,7 @@ import dev.lowbit.jobs.commands.DemoCommand;
 import dev.lowbit.jobs.commands.DoctorCommand;
 import dev.lowbit.jobs.commands.EvaluateCommand;
 import dev.lowbit.jobs.commands.ExportCommand;
+import dev.lowbit.jobs.commands.GenerateCommand;
 import dev.lowbit.jobs.commands.InspectCommand;
 import dev.lowbit.jobs.commands.PlanCommand;
 import dev.lowbit.jobs.commands.VerifyCommand;
@@ -42,6 +43,7 @@ public final class Main implements Callable<Integer> {
             CompressCommand::new,
             PlanCommand::new,
             EvaluateCommand::new,
+            GenerateCommand::new,
             InspectCommand::new,
             VerifyCommand::new,
             ExportCommand::new,

@@ -2,7 +2,6 @@ package dev.lowbit.jobs;
 
 import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.checkpoint.MalformedFileException;
-import dev.lowbit.checkpoint.MalformedFileException.Reason;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.error.UnsupportedModelException;
 import dev.lowbit.store.CompressedModel;
@@ -82,23 +81,29 @@ public final class ModelInput implements AutoCloseable {
     }
 
     /**
-     * The beginning-of-sequence token of the model's tokenizer.
+     * The beginning-of-sequence token.
      *
-     * @throws InvalidRequestException impossible when it has none
+     * @throws InvalidRequestException impossible when the tokenizer has none
      * @throws MalformedFileException BAD_TOKENIZER when the model does not have that token
      */
     public int beginning(Tokenizer tokenizer) {
         int beginning = tokenizer.requireBeginning();
-        int vocabulary = transformer.shape().vocabulary();
-        if (beginning >= vocabulary) {
-            throw new MalformedFileException(
-                    tokenizer.file(),
-                    -1,
-                    Reason.BAD_TOKENIZER,
-                    "begins texts with token id " + beginning + ", the model has ids 0 to " + (vocabulary - 1)
-                            + "; use the tokenizer of this model");
-        }
+        tokenizer.requireKnown(new int[] {beginning}, transformer.shape().vocabulary());
         return beginning;
+    }
+
+    /**
+     * The ids of a prompt behind the beginning-of-sequence token.
+     *
+     * @throws MalformedFileException BAD_TOKENIZER when the model does not have one of them
+     */
+    public int[] prompt(Tokenizer tokenizer, String prompt) {
+        int[] ids = tokenizer.encodePrompt(prompt);
+        int[] all = new int[ids.length + 1];
+        all[0] = tokenizer.requireBeginning();
+        System.arraycopy(ids, 0, all, 1, ids.length);
+        tokenizer.requireKnown(all, transformer.shape().vocabulary());
+        return all;
     }
 
     @Override

@@ -45,7 +45,7 @@ public record Corpus(List<int[]> documents) {
             documents.add(tokenizer.encode(TextFile.read(file)));
         }
         documents.removeIf(ids -> ids.length == 0);
-        documents.forEach(ids -> requireKnown(ids, tokenizer, vocabulary));
+        documents.forEach(ids -> tokenizer.requireKnown(ids, vocabulary));
         if (documents.isEmpty()) {
             throw InvalidRequestException.impossible(file + " gives no tokens; at least one is needed");
         }
@@ -62,19 +62,6 @@ public record Corpus(List<int[]> documents) {
             return tokenizer.encode(text);
         } catch (InvalidRequestException e) {
             throw new MalformedFileException(file, -1, Reason.BAD_CALIBRATION, e.getMessage(), e);
-        }
-    }
-
-    private static void requireKnown(int[] ids, Tokenizer tokenizer, int vocabulary) {
-        for (int id : ids) {
-            if (id >= vocabulary) {
-                throw new MalformedFileException(
-                        tokenizer.file(),
-                        -1,
-                        Reason.BAD_TOKENIZER,
-                        "gives token id " + id + ", the model has ids 0 to " + (vocabulary - 1)
-                                + "; use the tokenizer of this model");
-            }
         }
     }
 

@@ -2,6 +2,7 @@ package dev.lowbit.transformer.text;
 
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
 import dev.lowbit.checkpoint.MalformedFileException;
+import dev.lowbit.checkpoint.MalformedFileException.Reason;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.error.UnsupportedModelException;
 import java.nio.file.Path;
@@ -126,6 +127,25 @@ public final class Tokenizer implements AutoCloseable {
     /** The tokens behind which a text is complete. */
     public Set<Integer> ends() {
         return special.ends();
+    }
+
+    /**
+     * Compares ids that this tokenizer gave with what a model has.
+     *
+     * @param vocabulary number of token ids that the model has
+     * @throws MalformedFileException BAD_TOKENIZER naming the first id that it does not have
+     */
+    public void requireKnown(int[] ids, int vocabulary) {
+        for (int id : ids) {
+            if (id >= vocabulary) {
+                throw new MalformedFileException(
+                        file,
+                        -1,
+                        Reason.BAD_TOKENIZER,
+                        "gives token id " + id + ", the model has ids 0 to " + (vocabulary - 1)
+                                + "; use the tokenizer of this model");
+            }
+        }
     }
 
     private OptionalInt specialId(String name) {

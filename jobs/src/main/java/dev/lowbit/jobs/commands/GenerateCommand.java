@@ -1,0 +1,145 @@
+package dev.lowbit.jobs.commands;
+
+import dev.lowbit.jobs.Console;
+import dev.lowbit.jobs.DeviceOptions;
+import dev.lowbit.jobs.ExitCodes;
+import dev.lowbit.jobs.JsonOutput;
+import dev.lowbit.jobs.ModelInput;
+import dev.lowbit.jobs.OptionValues;
+import dev.lowbit.jobs.PeakMemory;
+import dev.lowbit.jobs.RunOptions;
+import dev.lowbit.jobs.WorkerPool;
+import dev.lowbit.transformer.text.Generation;
+import dev.lowbit.transformer.text.TextStream;
+import dev.lowbit.transformer.text.TokenChoice;
+import dev.lowbit.transformer.text.Tokenizer;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.OptionalLong;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code lowbit generate}: text, as the model writes it. */
+@Command(name = "generate", description = "Let a model write on where a prompt ends.")
+public final class GenerateCommand implements Callable<Integer> {
+    /**
+     * The document of {@code --json}.
+     *
+     * @param prompt as given
+     * @param text behind it
+     * @param promptTokens read, the beginning-of-sequence token included
+     * @param tokens written
+     * @param stopped {@code end}, {@code max-tokens} or {@code context}
+     * @param seconds reading the prompt and writing took, loading not included
+     * @param peakMemoryBytes the process's peak resident memory, where the system tells
+     */
+    record Result(
+            String prompt,
+            String text,
+            int promptTokens,
+            int tokens,
+            String stopped,
+            double seconds,
+            OptionalLong peakMemoryBytes) {}
+
+    private final Console console;
+
+    @Spec
+    private CommandSpec command;
+
+    @Parameters(paramLabel = "MODEL", description = "Complete model folder, or what compress wrote.")
+    private Path model;
+
+    @Option(
+            names = "--prompt",
+            paramLabel = "TEXT",
+            required = true,
+            description = "Where to begin; names of special tokens stand for them. Empty for a text from nothing.")
+    private String prompt;
+
+    @Option(
+            names = "--temperature",
+            paramLabel = "T",
+            defaultValue = "0",
+            description = "0 takes the most probable token each time (default); above, tokens are drawn from "
+                    + "softmax(logits / T).")
+    private double temperature;
+
+    private int maxTokens = 256;
+
+    @Mixin
+    private DeviceOptions device;
+
+    @Mixin
+    private RunOptions runOptions;
+
+    @Option(names = "--max-tokens", paramLabel = "N", description = "Most tokens to write (default: 256).")
+    private void maxTokens(int value) {
+        maxTokens = (int) OptionValues.atLeast(command, "--max-tokens", value, 1);
+    }
+
+    public GenerateCommand(Console console) {
+        this.console = console;
+    }
+
+    @Override
+    public Integer call() {
+        TokenChoice choice = TokenChoice.sampled(temperature, runOptions.seed());
+        try (WorkerPool pool = runOptions.openWorkers();
+                ModelInput input = ModelInput.open(model, runOptions.memoryBytes());
+                Tokenizer tokenizer = Tokenizer.open(input.folder())) {
+            write(input, tokenizer, choice, pool);
+        }
+        return ExitCodes.OK;
+    }
+
+    private void write(ModelInput input, Tokenizer tokenizer, TokenChoice choice, WorkerPool pool) {
+        int[] ids = input.prompt(tokenizer, prompt);
+        TextStream stream = new TextStream(tokenizer, ids);
+        StringBuilder text = new StringBuilder();
+        long start = System.nanoTime();
+        Generation.Result result = Generation.run(
+                input.transformer(),
+                ids,
+                maxTokens,
+                tokenizer.ends(),
+                choice,
+                token -> say(stream.next(token), text),
+                pool.workers());
+        say(stream.end(), text);
+        double seconds = (System.nanoTime() - start) / 1e9;
+        if (runOptions.json()) {
+            String stopped = result.stop().name().toLowerCase(Locale.ROOT).replace('_', '-');
+            JsonOutput.write(
+                    console.out(),
+                    new Result(
+                            prompt,
+                            text.toString(),
+                            ids.length,
+                            result.tokens().length,
+                            stopped,
+                            seconds,
+                            PeakMemory.bytes()));
+        } else {
+            console.out().println();
+        }
+        if (result.stop() == Generation.Stop.CONTEXT) {
+            console.progress(runOptions)
+                    .note("the model's context of "
+                            + input.transformer().shape().context() + " tokens is full");
+        }
+    }
+
+    private void say(String part, StringBuilder text) {
+        text.append(part);
+        if (!runOptions.json()) {
+            console.out().print(part);
+            console.out().flush();
+        }
+    }
+}
