@@ -1,5 +1,6 @@
 package dev.lowbit.jobs;
 
+import dev.lowbit.jobs.commands.CalibrateCommand;
 import dev.lowbit.jobs.commands.CompressCommand;
 import dev.lowbit.jobs.commands.DemoCommand;
 import dev.lowbit.jobs.commands.DoctorCommand;
@@ -40,6 +41,7 @@ public final class Main implements Callable<Integer> {
     /** To add a command: one class, one line here. */
     private static final List<Function<Console, Callable<Integer>>> COMMANDS = List.of(
             DemoCommand::new,
+            CalibrateCommand::new,
             CompressCommand::new,
             PlanCommand::new,
             EvaluateCommand::new,

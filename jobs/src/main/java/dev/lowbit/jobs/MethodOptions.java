@@ -1,6 +1,7 @@
 package dev.lowbit.jobs;
 
 import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.jobs.compress.Objective;
 import dev.lowbit.method.Compressor;
 import java.nio.file.Path;
 import java.util.List;
@@ -67,8 +68,20 @@ public final class MethodOptions {
     @Option(
             names = "--calibration",
             paramLabel = "FILE",
-            description = "Fisher diagonal of every matrix in a .safetensors file: errors are weighted by it.")
+            description = "Data to weigh errors by: a file of lowbit calibrate, or a text to calibrate with first.")
     private Path calibration;
+
+    private Objective objective;
+
+    @Option(
+            names = "--objective",
+            paramLabel = "NAME",
+            description = "With --calibration: what an error costs, see docs/methods/lq-lora.md (default: the best known).")
+    private void objective(String name) {
+        objective = Objective.parse(name)
+                .orElseThrow(() -> new ParameterException(
+                        command.commandLine(), "--objective " + name + ": choose one of " + Objective.names()));
+    }
 
     @Option(names = "--bits", paramLabel = "B", description = "Budget in stored bits per weight, everything counted.")
     private void bits(double value) {
@@ -151,8 +164,17 @@ public final class MethodOptions {
         return Optional.ofNullable(costs);
     }
 
-    /** The importance file. */
+    /** The calibration file or text. */
     public Optional<Path> calibration() {
         return Optional.ofNullable(calibration);
+    }
+
+    /** What an error costs, where it was said. */
+    public Optional<Objective> objective() {
+        if (objective != null && calibration == null) {
+            throw InvalidRequestException.usage(
+                    "--objective " + objective + " weighs errors by calibration; give --calibration too");
+        }
+        return Optional.ofNullable(objective);
     }
 }

@@ -97,6 +97,7 @@ public final class DemoCommand implements Callable<Integer> {
                 TargetSelection.standard(),
                 Optional.empty(),
                 Optional.empty(),
+                Optional.empty(),
                 options.memoryBytes());
     }
 

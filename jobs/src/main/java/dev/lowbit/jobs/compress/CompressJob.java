@@ -42,6 +42,7 @@ public final class CompressJob {
         requireOutside(request.input(), output);
         try (PlanJob job = PlanJob.open(request, workers, progress);
                 WorkDirectory work = WorkDirectory.open(output, resume)) {
+            job.calibrate(work.path().resolve(PlanJob.CALIBRATION));
             Plan plan = job.plan(Optional.of(request.costs().orElse(work.path().resolve(COSTS))));
             ModelLayout layout = job.layout(plan);
             try (ModelWriter writer = ModelWriter.open(layout, work)) {

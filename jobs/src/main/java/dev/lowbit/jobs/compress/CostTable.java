@@ -21,11 +21,11 @@ final class CostTable {
      * @param software name and version of the program: another version may price otherwise, and mixed prices would make the
      *     bytes depend on which version saw the table first
      * @param inputDigest digest of the checkpoint
-     * @param importanceDigest digest of the importance file, empty for none
+     * @param importance digest of the calibration file and the objective, empty for none
      * @param method the method's name
      * @param limits what the caller restricts
      */
-    record Key(String software, String inputDigest, String importanceDigest, String method, Compressor.Limits limits) {}
+    record Key(String software, String inputDigest, String importance, String method, Compressor.Limits limits) {}
 
     /**
      * The prices of one matrix.

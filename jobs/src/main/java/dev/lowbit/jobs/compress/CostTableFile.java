@@ -84,7 +84,7 @@ final class CostTableFile {
             made = "by " + found.software() + ", this is " + wanted.software();
         } else if (!found.inputDigest().equals(wanted.inputDigest())) {
             made = "for another input (or this one before it was changed)";
-        } else if (!found.importanceDigest().equals(wanted.importanceDigest())) {
+        } else if (!found.importance().equals(wanted.importance())) {
             made = "for another calibration";
         } else if (!found.method().equals(wanted.method())) {
             made = "for method " + found.method() + ", not " + wanted.method();
@@ -150,7 +150,7 @@ final class CostTableFile {
         json.writeNumberProperty("version", VERSION);
         json.writeStringProperty("software", key.software());
         json.writeStringProperty("input", key.inputDigest());
-        json.writeStringProperty("importance", key.importanceDigest());
+        json.writeStringProperty("importance", key.importance());
         json.writeStringProperty("method", key.method());
         json.writeObjectPropertyStart("limits");
         json.writeNumberProperty("minRank", key.limits().minRank());

@@ -21,7 +21,8 @@ import java.util.stream.Collectors;
  * @param budget most bits per weight, or most bytes of the whole output
  * @param limits what the method may choose among
  * @param selection which matrices
- * @param importance file of Fisher diagonals
+ * @param calibration calibration file, or the text to make one with
+ * @param objective what an error costs, where it was said
  * @param costs cost table file: used when it exists, written when something was added
  * @param memoryBytes cap of the process's resident memory
  */
@@ -32,7 +33,8 @@ public record JobRequest(
         MethodOptions.Budget budget,
         Compressor.Limits limits,
         TargetSelection selection,
-        Optional<Path> importance,
+        Optional<Path> calibration,
+        Optional<Objective> objective,
         Optional<Path> costs,
         OptionalLong memoryBytes) {
     /** What the options of a command ask. */
@@ -45,12 +47,13 @@ public record JobRequest(
                 method.limits(run.seed()),
                 new TargetSelection(method.embeddings(), method.skip(), method.only()),
                 method.calibration(),
+                method.objective(),
                 method.costs(),
                 run.memoryBytes());
     }
 
     /** The options that decide bytes, as the manifest records them when {@code asked} is the budget. */
-    SortedMap<String, String> options(MethodOptions.Budget asked, String importanceDigest) {
+    SortedMap<String, String> options(MethodOptions.Budget asked, String importanceDigest, String usedObjective) {
         SortedMap<String, String> options = new TreeMap<>();
         switch (asked) {
             case MethodOptions.Budget.BitsPerWeight given -> options.put("bits", Double.toString(given.bits()));
@@ -63,6 +66,7 @@ public record JobRequest(
         options.put("skip", selection.skip().stream().map(Pattern::pattern).collect(Collectors.joining("\n")));
         options.put("only", selection.only().stream().map(Pattern::pattern).collect(Collectors.joining("\n")));
         options.put("importance", importanceDigest);
+        options.put("objective", usedObjective);
         return options;
     }
 }

@@ -7,23 +7,33 @@ import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.jobs.MethodOptions;
 import dev.lowbit.jobs.PeakMemory;
 import dev.lowbit.jobs.ProgressListener;
+import dev.lowbit.jobs.calibrate.CalibrationJob;
+import dev.lowbit.jobs.calibrate.CalibrationText;
+import dev.lowbit.transformer.calibration.CalibrationFile;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.MatrixFormats;
 import dev.lowbit.store.CompressionJob;
 import dev.lowbit.store.Manifest;
 import dev.lowbit.store.MatrixChoice;
 import dev.lowbit.store.ModelLayout;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.OptionalInt;
 
 /**
  * Everything up to the point where a job starts writing: opens the input, selects matrices, prices them, and plans the budget.
  * {@code lowbit plan} ends here, {@code lowbit compress} goes on; so both always agree.
  */
 public final class PlanJob implements AutoCloseable {
+    /** Where a job keeps the calibration that it made. */
+    static final String CALIBRATION = "calibration.safetensors";
+
     /** Of the squared norm; no weight of a trained matrix comes near it. */
     private static final double OUTLIER_SHARE = 0.99;
 
@@ -32,10 +42,10 @@ public final class PlanJob implements AutoCloseable {
     private final ProgressListener progress;
     private final long startNanos = System.nanoTime();
     private final Checkpoint checkpoint;
-    private final TargetReader reader;
     private final List<Target> targets;
     private final List<String> warnings = new ArrayList<>();
     private final MemoryCap cap;
+    private TargetReader reader;
 
     private PlanJob(JobRequest request, Checkpoint checkpoint, Workers workers, ProgressListener progress) {
         this.request = request;
@@ -44,13 +54,12 @@ public final class PlanJob implements AutoCloseable {
         this.checkpoint = checkpoint;
         this.targets = request.selection().of(checkpoint);
         this.cap = new MemoryCap(request.memoryBytes());
-        this.reader = new TargetReader(
-                checkpoint, request.importance().map(file -> FisherFile.open(file, checkpoint, targets)));
         checkpoint.warnings().forEach(this::warn);
     }
 
     /**
-     * Opens the input and checks what can be checked without reading weights; a calibration file is read whole.
+     * Opens the input and checks what can be checked without reading weights; a calibration file is read whole. A text to calibrate
+     * with is left for {@link #calibrate}.
      *
      * @throws InvalidRequestException when there is nothing to compress, a pattern matches nothing, or the memory cap is too
      *     small
@@ -63,8 +72,10 @@ public final class PlanJob implements AutoCloseable {
         }
         PlanJob job = open(request, Checkpoint.open(request.input()), workers, progress);
         try {
-            job.cap.require(job.targets, request.method(), request.limits(), job.reader.isWeighted());
-            job.reader.checkImportance(job.targets, progress);
+            job.cap.require(job.targets, request.method(), request.limits(), request.calibration().isPresent());
+            if (request.calibration().isEmpty() || isCalibration(request.calibration().get())) {
+                job.weighBy(request.calibration());
+            }
             return job;
         } catch (RuntimeException | Error e) {
             job.close();
@@ -81,9 +92,74 @@ public final class PlanJob implements AutoCloseable {
         }
     }
 
+    private static boolean isCalibration(Path file) {
+        return file.toString().endsWith(".safetensors");
+    }
+
+    private void weighBy(Optional<Path> file) {
+        reader = new TargetReader(
+                checkpoint,
+                file.map(f -> CalibratedImportance.open(f, request.objective(), checkpoint, targets)),
+                workers);
+        reader.checkImportance(targets, progress);
+    }
+
+    /**
+     * Where a text to calibrate with was given, calibrates, unless {@code file} holds the result of a run that was stopped later.
+     *
+     * @param file where the calibration is kept
+     */
+    void calibrate(Path file) {
+        if (reader != null) {
+            return;
+        }
+        CalibrationText text = CalibrationText.read(
+                request.calibration().orElseThrow(), checkpoint, CalibrationText.DEFAULT_TOKENS, OptionalInt.empty());
+        if (!isOf(text, file)) {
+            CalibrationJob.run(
+                    checkpoint,
+                    text,
+                    request.software(),
+                    TargetSelection::isInputMajor,
+                    request.memoryBytes(),
+                    file,
+                    workers,
+                    progress);
+        }
+        weighBy(Optional.of(file));
+    }
+
+    /** Whether a complete calibration of this text by this software stands there; its bytes are a function of both and the model. */
+    private boolean isOf(CalibrationText text, Path file) {
+        if (!Files.exists(file)) {
+            return false;
+        }
+        try (CalibrationFile found = CalibrationFile.open(file)) {
+            return found.header()
+                    .filter(header -> header.text().equals(text.digest())
+                            && header.model().equals(checkpoint.digest())
+                            && header.software().equals(request.software()))
+                    .isPresent();
+        }
+    }
+
     /** Plans; nothing is written but the cost table file, where one is asked for. */
     public JobResult run() {
-        return result(plan(request.costs()));
+        if (reader != null) {
+            return result(plan(request.costs()));
+        }
+        try {
+            Path folder = Files.createTempDirectory("lowbit-calibration");
+            try {
+                calibrate(folder.resolve(CALIBRATION));
+                return result(plan(request.costs()));
+            } finally {
+                Files.deleteIfExists(folder.resolve(CALIBRATION));
+                Files.delete(folder);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot calibrate in the temporary directory: " + e, e);
+        }
     }
 
     /** @param costs where the cost table is kept */
@@ -91,7 +167,7 @@ public final class PlanJob implements AutoCloseable {
         CostTable.Key key = new CostTable.Key(
                 request.software(),
                 checkpoint.digest(),
-                reader.importanceDigest(),
+                reader.importanceKey(),
                 request.method().name(),
                 request.limits());
         CostTable table = costs.map(file -> CostTableFile.read(file, key)).orElseGet(() -> new CostTable(key));
@@ -135,7 +211,7 @@ public final class PlanJob implements AutoCloseable {
                 budgetBytes,
                 objective,
                 bound,
-                request.options(asked, reader.importanceDigest()));
+                request.options(asked, reader.importanceDigest(), reader.objective()));
         List<MatrixChoice> choices = new ArrayList<>();
         for (int i = 0; i < targets.size(); i++) {
             choices.add(new MatrixChoice(
@@ -219,7 +295,9 @@ public final class PlanJob implements AutoCloseable {
 
     @Override
     public void close() {
-        reader.close();
+        if (reader != null) {
+            reader.close();
+        }
         checkpoint.close();
     }
 }

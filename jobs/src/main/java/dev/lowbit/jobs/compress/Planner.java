@@ -133,7 +133,7 @@ final class Planner {
 
     /** What an error is relative to; errors weighted by importance are relative to nothing a reader knows. */
     private OptionalDouble squaredNorm(Target target) {
-        return table.key().importanceDigest().isEmpty()
+        return table.key().importance().isEmpty()
                 ? OptionalDouble.of(table.prices(target.name()).squaredNorm())
                 : OptionalDouble.empty();
     }

@@ -4,6 +4,7 @@ import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.checkpoint.MalformedFileException;
 import dev.lowbit.importance.Importance;
 import dev.lowbit.jobs.ProgressListener;
+import dev.lowbit.kernel.Workers;
 import dev.lowbit.tensor.FloatMatrix;
 import java.util.List;
 import java.util.Optional;
@@ -11,24 +12,32 @@ import java.util.Optional;
 /** Reads targets with their importance, one in memory at a time. */
 final class TargetReader implements AutoCloseable {
     private final Checkpoint checkpoint;
-    private final Optional<FisherFile> fisher;
+    private final Optional<CalibratedImportance> calibration;
+    private final Workers workers;
 
     /**
      * @param checkpoint closed by its owner
-     * @param fisher empty when every weight counts the same; closed with this reader
+     * @param calibration empty when every weight counts the same; closed with this reader
      */
-    TargetReader(Checkpoint checkpoint, Optional<FisherFile> fisher) {
+    TargetReader(Checkpoint checkpoint, Optional<CalibratedImportance> calibration, Workers workers) {
         this.checkpoint = checkpoint;
-        this.fisher = fisher;
+        this.calibration = calibration;
+        this.workers = workers;
     }
 
-    /** Digest of the importance file, empty for none. */
+    /** Digest of the calibration file, empty for none. */
     String importanceDigest() {
-        return fisher.map(FisherFile::digest).orElse("");
+        return calibration.map(CalibratedImportance::digest).orElse("");
     }
 
-    boolean isWeighted() {
-        return fisher.isPresent();
+    /** What errors depend on beside the weights: calibration and objective. */
+    String importanceKey() {
+        return (importanceDigest() + " " + objective()).strip();
+    }
+
+    /** Name of the objective, empty without calibration. */
+    String objective() {
+        return calibration.map(c -> c.objective().toString()).orElse("");
     }
 
     /**
@@ -36,13 +45,15 @@ final class TargetReader implements AutoCloseable {
      *
      * @param weights outputs x inputs, finite
      */
-    record Loaded(FloatMatrix weights, Importance importance) implements AutoCloseable {
+    record Loaded(FloatMatrix weights, CalibratedImportance.Loaded weighting) implements AutoCloseable {
+        Importance importance() {
+            return weighting.importance();
+        }
+
         @Override
         public void close() {
             weights.close();
-            if (importance instanceof Importance.Diagonal diagonal) {
-                diagonal.fisher().close();
-            }
+            weighting.close();
         }
     }
 
@@ -56,7 +67,9 @@ final class TargetReader implements AutoCloseable {
         try {
             return new Loaded(
                     weights,
-                    fisher.isEmpty() ? Importance.uniform() : fisher.get().read(target));
+                    calibration.isEmpty()
+                            ? CalibratedImportance.Loaded.uniform()
+                            : calibration.get().read(target, weights, workers));
         } catch (RuntimeException | Error e) {
             weights.close();
             throw e;
@@ -69,14 +82,14 @@ final class TargetReader implements AutoCloseable {
      * @throws MalformedFileException as {@link #read}
      */
     void checkImportance(List<Target> targets, ProgressListener progress) {
-        if (fisher.isEmpty()) {
+        if (calibration.isEmpty()) {
             return;
         }
         long total = targets.stream().mapToLong(Target::weights).sum();
         try (ProgressListener.Stage stage = progress.stage("checking calibration", total, "weights")) {
             for (Target target : targets) {
                 Cancellation.check();
-                fisher.get().read(target).fisher().close();
+                read(target).close();
                 stage.advance(target.weights());
             }
         }
@@ -84,6 +97,6 @@ final class TargetReader implements AutoCloseable {
 
     @Override
     public void close() {
-        fisher.ifPresent(FisherFile::close);
+        calibration.ifPresent(CalibratedImportance::close);
     }
 }

@@ -126,10 +126,14 @@ public record TargetSelection(boolean embeddings, List<Pattern> skip, List<Patte
         return name.substring(0, name.length() - WEIGHT.length());
     }
 
+    /** Whether the weight of that name is stored inputs x outputs. */
+    public static boolean isInputMajor(String weight) {
+        String layer = layer(weight);
+        return INPUT_MAJOR.matcher(layer.substring(layer.lastIndexOf('.') + 1)).matches();
+    }
+
     private static Target target(TensorInfo tensor) {
-        String layer = layer(tensor.name());
-        boolean transposed =
-                INPUT_MAJOR.matcher(layer.substring(layer.lastIndexOf('.') + 1)).matches();
+        boolean transposed = isInputMajor(tensor.name());
         int first = size(tensor, 0);
         int second = size(tensor, 1);
         return new Target(

@@ -36,6 +36,7 @@ final class Jobs {
                 new Compressor.Limits(0, RANK, 0, 0),
                 TargetSelection.standard(),
                 Optional.empty(),
+                Optional.empty(),
                 costs,
                 memory);
     }

@@ -169,7 +169,8 @@ class RuntimeFaultsTest {
                 given.budget(),
                 new dev.lowbit.method.Compressor.Limits(0, 4, 0, 0),
                 given.selection(),
-                given.importance(),
+                given.calibration(),
+                given.objective(),
                 given.costs(),
                 given.memoryBytes());
         impossible(() -> Jobs.compress(other, output, true, 1), "--rank 8");

@@ -65,6 +65,11 @@ public record CalibrationTokens(int beginning, int[] ids, int context) {
         return Math.ceilDiv(ids.length, batchTokens());
     }
 
+    /** Rows of the largest batch. */
+    int batchRows() {
+        return Math.min(ids.length, batchTokens());
+    }
+
     private int start(int batch) {
         return (int) Math.min(ids.length, (long) batch * batchTokens());
     }

@@ -33,6 +33,11 @@ public final class Divergence {
         this.workers = workers;
     }
 
+    /** How often each variant is asked for. */
+    public static int batches(CalibrationTokens tokens) {
+        return tokens.batches();
+    }
+
     /**
      * Measures several variants on the same text.
      *

@@ -4,6 +4,7 @@ import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.transformer.CrossEntropy;
 import dev.lowbit.transformer.Linear;
+import dev.lowbit.transformer.ModelShape;
 import dev.lowbit.transformer.TokenBatch;
 import dev.lowbit.transformer.Transformer;
 import dev.lowbit.transformer.Workspace;
@@ -20,6 +21,8 @@ import java.util.function.LongConsumer;
  * any {@link Workers} and SIMD width.
  */
 public final class Statistics {
+    private static final int LOGIT_ROWS = 256;
+
     private final Transformer model;
     private final CalibrationTokens tokens;
     private final List<List<Linear>> groups;
@@ -50,6 +53,25 @@ public final class Statistics {
     /** Bytes that are needed at least: the sums of the layers that share their inputs. */
     public long leastBytes() {
         return groups.stream().mapToLong(StatisticsPass::bytes).max().orElseThrow();
+    }
+
+    /**
+     * Bytes that {@link #collect} and {@link Divergence} need beside the model and the sums, about: the streams between all blocks, some
+     * twenty activation matrices of one block, logits, and the gradient of the largest matrix.
+     */
+    public long scratchBytes() {
+        ModelShape shape = model.shape();
+        long row = (shape.layers() + 14L) * shape.hidden()
+                + 8L * shape.feedForward()
+                + 4L * shape.queryWidth()
+                + 4L * shape.keyValueWidth();
+        long logits = 2L * LOGIT_ROWS * shape.vocabulary();
+        long largest = groups.stream()
+                .flatMap(List::stream)
+                .mapToLong(LayerSums::bytes)
+                .max()
+                .orElseThrow();
+        return Float.BYTES * (row * tokens.batchRows() + logits) + 2 * largest;
     }
 
     /** How often the text is read when the sums may take that many bytes. */
