@@ -76,7 +76,8 @@ public final class MethodOptions {
     @Option(
             names = "--objective",
             paramLabel = "NAME",
-            description = "With --calibration: what an error costs, see docs/methods/lq-lora.md (default: the best known).")
+            description =
+                    "With --calibration: what an error costs, see docs/methods/lq-lora.md (default: the best known).")
     private void objective(String name) {
         objective = Objective.parse(name)
                 .orElseThrow(() -> new ParameterException(

@@ -153,8 +153,8 @@ public final class CalibrationJob {
             Transformer model, CalibrationTokens tokens, Workers workers, ProgressListener progress) {
         List<Linear> layers = model.linears();
         CalibrationTokens some = tokens.spread(PROBE_TOKENS);
-        try (ProgressListener.Stage stage = progress.stage(
-                "probing", (long) layers.size() * Divergence.batches(some), "forward passes")) {
+        try (ProgressListener.Stage stage =
+                progress.stage("probing", (long) layers.size() * Divergence.batches(some), "forward passes")) {
             double[] measured = Divergence.of(
                     model,
                     some,
@@ -171,8 +171,8 @@ public final class CalibrationJob {
     }
 
     private static QuantizedMatrix probe(Linear layer, Workers workers) {
-        try (FloatMatrix weights = FloatMatrix.allocate(
-                layer.weight().rows(), layer.weight().columns())) {
+        try (FloatMatrix weights =
+                FloatMatrix.allocate(layer.weight().rows(), layer.weight().columns())) {
             layer.weight().dequantize(0, weights, workers);
             return BlockQuantizer.quantize(weights, Importance.uniform(), PROBE, workers);
         }

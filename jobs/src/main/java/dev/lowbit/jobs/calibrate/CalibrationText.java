@@ -1,21 +1,18 @@
 package dev.lowbit.jobs.calibrate;
 
-import dev.lowbit.checkpoint.CalibrationLines;
 import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.checkpoint.Digest;
-import dev.lowbit.checkpoint.Limits;
 import dev.lowbit.checkpoint.ModelConfig;
-import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.error.UnsupportedModelException;
 import dev.lowbit.transformer.calibration.CalibrationTokens;
-import it.unimi.dsi.fastutil.ints.IntArrayList;
+import dev.lowbit.transformer.text.Corpus;
+import dev.lowbit.transformer.text.Tokenizer;
 import java.nio.file.Path;
-import java.util.Locale;
+import java.util.Arrays;
 import java.util.OptionalInt;
 
 /**
- * A text to calibrate with: a text file, or JSON lines (by the file's name: {@code .jsonl}, {@code .json}) of texts or token ids, which
- * are put one behind the other.
+ * A text to calibrate with: a text file, or JSON lines of texts or token ids, which are put one behind the other, see {@link Corpus}.
  *
  * @param digest of the file
  */
@@ -32,43 +29,24 @@ public record CalibrationText(String digest, CalibrationTokens tokens) {
      * @param most tokens that are read
      * @param context tokens of a window; the model's (but at most 2048) unless said
      * @throws dev.lowbit.checkpoint.MalformedFileException when the file is no text or holds a token id out of range
-     * @throws UnsupportedModelException when the model has no config.json or no tokenizer
+     * @throws dev.lowbit.error.InvalidRequestException (impossible) for an empty text or a model without a tokenizer
+     * @throws UnsupportedModelException when the model has no config.json
      */
     public static CalibrationText read(Path file, Checkpoint checkpoint, int most, OptionalInt context) {
         ModelConfig config = checkpoint
                 .config()
                 .orElseThrow(() -> new UnsupportedModelException(checkpoint.root()
                         + " has no config.json, which calibration needs; give a complete model folder"));
-        int[] ids = ids(file, checkpoint, config, most);
-        if (ids.length == 0) {
-            throw InvalidRequestException.impossible(file + " has no tokens; at least one is needed");
-        }
-        int window = context.orElse(Math.min(DEFAULT_CONTEXT, config.maxPositionEmbeddings().orElse(DEFAULT_CONTEXT)));
-        return new CalibrationText(Digest.sha256(file), new CalibrationTokens(beginning(config), ids, window));
-    }
-
-    private static int beginning(ModelConfig config) {
-        return (int) config.number("bos_token_id")
-                .orElseThrow(() -> new UnsupportedModelException(config.file()
-                        + " has no bos_token_id, the token that windows begin with; add it"));
-    }
-
-    private static int[] ids(Path file, Checkpoint checkpoint, ModelConfig config, int most) {
-        String name = file.getFileName().toString().toLowerCase(Locale.ROOT);
-        if (!name.endsWith(".jsonl") && !name.endsWith(".json")) {
-            throw InvalidRequestException.usage(file + ": JSON lines of token ids are needed");
-        }
         int vocabulary = config.vocabSize()
-                .orElseThrow(() -> new UnsupportedModelException(config.file() + " has no vocab_size"));
-        IntArrayList ids = new IntArrayList();
-        CalibrationLines.forEach(file, Limits.defaults(), vocabulary, sample -> {
-            switch (sample) {
-                case CalibrationLines.Sample.Tokens tokens ->
-                    ids.addElements(ids.size(), tokens.ids(), 0, Math.min(tokens.ids().length, most - ids.size()));
-                case CalibrationLines.Sample.Text text ->
-                    throw InvalidRequestException.usage(file + ": JSON lines of token ids are needed");
-            }
-        });
-        return ids.toIntArray();
+                .orElseThrow(() -> new UnsupportedModelException(
+                        config.file() + " has no vocab_size, which calibration needs; give a complete model folder"));
+        int window = context.orElse(
+                Math.min(DEFAULT_CONTEXT, config.maxPositionEmbeddings().orElse(DEFAULT_CONTEXT)));
+        try (Tokenizer tokenizer = Tokenizer.open(checkpoint.root())) {
+            int[] all = Corpus.read(file, tokenizer, vocabulary).joined();
+            int[] ids = Arrays.copyOf(all, Math.min(most, all.length));
+            return new CalibrationText(
+                    Digest.sha256(file), new CalibrationTokens(tokenizer.requireBeginning(), ids, window));
+        }
     }
 }

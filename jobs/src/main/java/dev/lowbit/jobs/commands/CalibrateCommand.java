@@ -77,8 +77,7 @@ public final class CalibrateCommand implements Callable<Integer> {
                     "--out " + output + ": a calibration is a .safetensors file; name it so");
         }
         if (Files.exists(output)) {
-            throw InvalidRequestException.impossible(
-                    "output " + output + " exists; choose another name, or remove it");
+            throw InvalidRequestException.impossible("output " + output + " exists; choose another name, or remove it");
         }
         CalibrationJob.Result result;
         try (WorkerPool pool = resources.openWorkers();

@@ -178,7 +178,8 @@ final class CalibratedImportance implements AutoCloseable {
     /** Measured divergence over the probe's error by the objective without it; computed once for each matrix. */
     private double factor(Target target, FloatMatrix weights, Workers workers) {
         return factors.computeIfAbsent(target.name(), name -> {
-            BlockFormat format = BlockFormat.parse(calibration.header().orElseThrow().probe());
+            BlockFormat format =
+                    BlockFormat.parse(calibration.header().orElseThrow().probe());
             QuantizedMatrix probe = BlockQuantizer.quantize(weights, Importance.uniform(), format, workers);
             try (Loaded plain = read(target, 1)) {
                 double error = MeasuredError.of(weights, probe, plain.importance(), workers)

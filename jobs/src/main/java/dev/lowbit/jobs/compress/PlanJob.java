@@ -9,13 +9,13 @@ import dev.lowbit.jobs.PeakMemory;
 import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.jobs.calibrate.CalibrationJob;
 import dev.lowbit.jobs.calibrate.CalibrationText;
-import dev.lowbit.transformer.calibration.CalibrationFile;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.MatrixFormats;
 import dev.lowbit.store.CompressionJob;
 import dev.lowbit.store.Manifest;
 import dev.lowbit.store.MatrixChoice;
 import dev.lowbit.store.ModelLayout;
+import dev.lowbit.transformer.calibration.CalibrationFile;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -72,8 +72,13 @@ public final class PlanJob implements AutoCloseable {
         }
         PlanJob job = open(request, Checkpoint.open(request.input()), workers, progress);
         try {
-            job.cap.require(job.targets, request.method(), request.limits(), request.calibration().isPresent());
-            if (request.calibration().isEmpty() || isCalibration(request.calibration().get())) {
+            job.cap.require(
+                    job.targets,
+                    request.method(),
+                    request.limits(),
+                    request.calibration().isPresent());
+            if (request.calibration().isEmpty()
+                    || isCalibration(request.calibration().get())) {
                 job.weighBy(request.calibration());
             }
             return job;

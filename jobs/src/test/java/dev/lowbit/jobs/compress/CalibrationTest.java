@@ -235,7 +235,17 @@ class CalibrationTest {
         Files.write(integers, java.util.Arrays.copyOf(bytes, bytes.length / 2));
         refused(3, integers, "model.safetensors");
         refused(6, folder.resolve("absent.safetensors"), "absent.safetensors");
-        refused(2, Files.writeString(folder.resolve("text.txt"), "Once upon a time"), ".safetensors");
+        // a text is calibrated with first, which needs a whole model
+        Lowbit incomplete = run("plan", model, "--calibration", Files.writeString(folder.resolve("text.txt"), "Once"));
+        assertThat(incomplete.code()).isEqualTo(4);
+        assertThat(incomplete.err()).contains("config.json");
+        Lowbit more = run("plan", model, "--calibration", fisher, "--objective", "hessian");
+        assertThat(more.code()).isEqualTo(2);
+        assertThat(more.err())
+                .contains(
+                        "hessian",
+                        "holds only a Fisher diagonal",
+                        fisher.getFileName().toString());
     }
 
     private static Path changed(UnaryOperator<SmallModel> change) {
