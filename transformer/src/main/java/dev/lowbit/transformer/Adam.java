@@ -2,6 +2,7 @@ package dev.lowbit.transformer;
 
 import dev.lowbit.tensor.FloatMatrix;
 import java.lang.foreign.ValueLayout;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.Map;
 
@@ -27,17 +28,19 @@ public final class Adam implements AutoCloseable {
     }
 
     private final Settings settings;
-    private final Map<String, State> states = new HashMap<>();
+    private final Map<String, Moments> moments = new HashMap<>();
 
-    /** Moments of one parameter and the steps it has taken. */
-    private static final class State {
-        final FloatMatrix mean;
-        final FloatMatrix square;
-        int steps;
-
-        State(FloatMatrix like) {
-            mean = FloatMatrix.allocate(like.rows(), like.columns());
-            square = FloatMatrix.allocate(like.rows(), like.columns());
+    /**
+     * What the optimizer remembers of one parameter.
+     *
+     * @param mean m, in the parameter's shape; live
+     * @param square v, in the parameter's shape; live
+     * @param steps t, the steps taken
+     */
+    public record Moments(FloatMatrix mean, FloatMatrix square, int steps) {
+        /** Those of a parameter that has taken no step, in memory of their own. */
+        static Moments zero(int rows, int columns) {
+            return new Moments(FloatMatrix.allocate(rows, columns), FloatMatrix.allocate(rows, columns), 0);
         }
     }
 
@@ -53,8 +56,9 @@ public final class Adam implements AutoCloseable {
      * @param gradient same shape; not modified
      */
     public void step(String name, FloatMatrix values, FloatMatrix gradient, double learningRate) {
-        State state = states.computeIfAbsent(name, n -> new State(values));
-        state.steps++;
+        Moments before = moments.computeIfAbsent(name, n -> Moments.zero(values.rows(), values.columns()));
+        Moments state = new Moments(before.mean, before.square, before.steps + 1);
+        moments.put(name, state);
         double meanScale = 1 / (1 - StrictMath.pow(settings.beta1, state.steps));
         double squareScale = 1 / (1 - StrictMath.pow(settings.beta2, state.steps));
         for (long i = 0; i < values.size(); i++) {
@@ -69,6 +73,18 @@ public final class Adam implements AutoCloseable {
         }
     }
 
+    /** The memory of every parameter that has taken a step, by name. */
+    public Map<String, Moments> moments() {
+        return Collections.unmodifiableMap(moments);
+    }
+
+    /** Makes {@code state}, which this object closes from now on, the memory of a parameter that has none. */
+    void restore(String name, Moments state) {
+        if (moments.putIfAbsent(name, state) != null) {
+            throw new IllegalStateException(name + " has taken steps already");
+        }
+    }
+
     private static double get(FloatMatrix m, long i) {
         return m.segment().getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, i);
     }
@@ -79,10 +95,10 @@ public final class Adam implements AutoCloseable {
 
     @Override
     public void close() {
-        states.values().forEach(state -> {
+        moments.values().forEach(state -> {
             state.mean.close();
             state.square.close();
         });
-        states.clear();
+        moments.clear();
     }
 }

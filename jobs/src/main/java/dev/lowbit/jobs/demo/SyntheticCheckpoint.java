@@ -68,7 +68,8 @@ public final class SyntheticCheckpoint {
             index.put("weight_map", weightMap);
             AtomicOutput.writeString(directory.resolve("model.safetensors.index.json"), JsonOutput.text(index) + "\n");
         }
-        AtomicOutput.writeString(directory.resolve("config.json"), JsonOutput.text(config()) + "\n");
+        AtomicOutput.writeString(
+                directory.resolve("config.json"), LlamaFolder.config(model.shape(), model.type(), false));
         return entries.stream()
                 .mapToLong(entry -> entry.bytes() / entry.type().bytes())
                 .sum();
@@ -107,28 +108,9 @@ public final class SyntheticCheckpoint {
 
     private List<SafetensorsWriter.Entry> entries() {
         List<SafetensorsWriter.Entry> entries = new ArrayList<>();
-        int hidden = model.hidden();
-        entries.add(entry("model.embed_tokens.weight", model.vocabulary(), hidden));
-        for (int i = 0; i < model.layers(); i++) {
-            String layer = "model.layers." + i + ".";
-            entries.add(entry(layer + "input_layernorm.weight", hidden));
-            entries.add(entry(layer + "self_attn.q_proj.weight", hidden, hidden));
-            entries.add(entry(layer + "self_attn.k_proj.weight", model.keyValueSize(), hidden));
-            entries.add(entry(layer + "self_attn.v_proj.weight", model.keyValueSize(), hidden));
-            entries.add(entry(layer + "self_attn.o_proj.weight", hidden, hidden));
-            entries.add(entry(layer + "post_attention_layernorm.weight", hidden));
-            entries.add(entry(layer + "mlp.gate_proj.weight", model.intermediate(), hidden));
-            entries.add(entry(layer + "mlp.up_proj.weight", model.intermediate(), hidden));
-            entries.add(entry(layer + "mlp.down_proj.weight", hidden, model.intermediate()));
-        }
-        entries.add(entry("model.norm.weight", hidden));
-        entries.add(entry("lm_head.weight", model.vocabulary(), hidden));
+        LlamaFolder.shapes(model.shape(), false)
+                .forEach((name, shape) -> entries.add(new SafetensorsWriter.Entry(name, model.type(), shape)));
         return entries;
-    }
-
-    private SafetensorsWriter.Entry entry(String name, long... shape) {
-        return new SafetensorsWriter.Entry(
-                name, model.type(), java.util.Arrays.stream(shape).boxed().toList());
     }
 
     private List<List<SafetensorsWriter.Entry>> shards(List<SafetensorsWriter.Entry> entries) {
@@ -143,32 +125,5 @@ public final class SyntheticCheckpoint {
             bytes += entry.bytes();
         }
         return shards;
-    }
-
-    private Map<String, Object> config() {
-        Map<String, Object> config = new LinkedHashMap<>();
-        config.put("architectures", List.of("LlamaForCausalLM"));
-        config.put("model_type", "llama");
-        config.put("hidden_size", model.hidden());
-        config.put("intermediate_size", model.intermediate());
-        config.put("num_hidden_layers", model.layers());
-        config.put("num_attention_heads", model.heads());
-        config.put("num_key_value_heads", model.keyValueHeads());
-        config.put("head_dim", model.headSize());
-        config.put("vocab_size", model.vocabulary());
-        config.put("max_position_embeddings", 512);
-        config.put("rms_norm_eps", 1e-5);
-        config.put("rope_theta", 10000.0);
-        config.put("hidden_act", "silu");
-        config.put("tie_word_embeddings", false);
-        config.put(
-                "torch_dtype",
-                switch (model.type()) {
-                    case F32 -> "float32";
-                    case F16 -> "float16";
-                    case BF16 -> "bfloat16";
-                    default -> throw new IllegalStateException("not a type of a synthetic model: " + model.type());
-                });
-        return config;
     }
 }

@@ -1,6 +1,7 @@
 package dev.lowbit.jobs.demo;
 
 import dev.lowbit.tensor.DType;
+import dev.lowbit.transformer.ModelShape;
 
 /**
  * Sizes of a made-up model with the tensor names and shapes of Llama.
@@ -24,6 +25,7 @@ public record SyntheticModel(
         DType type,
         long shardBytes) {
     private static final long GIB = 1L << 30;
+    private static final int CONTEXT = 512;
 
     public SyntheticModel {
         if (layers < 1 || hidden < 1 || intermediate < 1 || vocabulary < 1 || shardBytes < 1) {
@@ -51,15 +53,12 @@ public record SyntheticModel(
         return new SyntheticModel(Math.toIntExact(layers), 4096, 4096, 32, 8, 1024, DType.BF16, GIB);
     }
 
-    int headSize() {
-        return hidden / heads;
-    }
-
-    int keyValueSize() {
-        return headSize() * keyValueHeads;
+    ModelShape shape() {
+        return new ModelShape(hidden, layers, heads, keyValueHeads, hidden / heads, intermediate, vocabulary, CONTEXT);
     }
 
     private long layerBytes() {
-        return type.bytes() * (2L * hidden * hidden + 2L * keyValueSize() * hidden + 3L * intermediate * hidden);
+        return type.bytes()
+                * (2L * hidden * hidden + 2L * shape().keyValueWidth() * hidden + 3L * intermediate * hidden);
     }
 }
