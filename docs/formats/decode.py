@@ -140,7 +140,8 @@ def main():
         if entry["transposed"]:
             weights, magnitude = weights.T, magnitude.T
         line = f"{entry['name']}  {entry['format']}  {8 * entry['bytes'] / weights.size:.4f} bits"
-        line += f"  error {entry['relativeError']:.6f}"
+        if "relativeError" in entry:
+            line += f"  error {entry['relativeError']:.6f}"
         if options.compare:
             dtype, shape, raw = exported[entry["name"]]
             other = values(dtype, raw).astype(np.float32).reshape(shape)

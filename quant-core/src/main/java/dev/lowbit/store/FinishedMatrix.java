@@ -18,10 +18,10 @@ import java.util.Optional;
  *
  * @param fingerprint of the job that made it
  * @param name the matrix
- * @param error measured on the bytes written
+ * @param error measured on the bytes written; empty when unknown
  * @param digests SHA-256 of each part, in the order of the representation
  */
-record FinishedMatrix(String fingerprint, String name, MeasuredError error, List<String> digests) {
+record FinishedMatrix(String fingerprint, String name, Optional<MeasuredError> error, List<String> digests) {
     private static final int DIGEST_LINE = 65;
 
     FinishedMatrix {
@@ -32,9 +32,11 @@ record FinishedMatrix(String fingerprint, String name, MeasuredError error, List
         Json json = new Json().open('{');
         json.key("fingerprint").string(fingerprint);
         json.key("name").string(name);
-        json.key("squaredError").measured(error.squaredError());
-        json.key("squaredNorm").measured(error.squaredNorm());
-        json.key("weightedError").measured(error.weightedError());
+        error.ifPresent(measured -> {
+            json.key("squaredError").measured(measured.squaredError());
+            json.key("squaredNorm").measured(measured.squaredNorm());
+            json.key("weightedError").measured(measured.weightedError());
+        });
         json.key("parts").open('[');
         digests.forEach(digest -> json.next().string(digest));
         return withDigest(json.close(']').close('}').bytes());
@@ -51,10 +53,8 @@ record FinishedMatrix(String fingerprint, String name, MeasuredError error, List
             return Optional.empty();
         }
         JsonFields fields = new JsonFields(file, "", StrictJson.parseObject(file, text, Limits.defaults()));
-        MeasuredError error = new MeasuredError(
-                fields.magnitude("squaredError"), fields.magnitude("squaredNorm"), fields.magnitude("weightedError"));
         return Optional.of(new FinishedMatrix(
-                fields.digest("fingerprint"), fields.string("name"), error, fields.digests("parts")));
+                fields.digest("fingerprint"), fields.string("name"), fields.error(), fields.digests("parts")));
     }
 
     private static byte[] withDigest(byte[] text) {

@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -64,6 +65,17 @@ record JsonFields(Path file, String place, Map<String, Object> values) {
             throw fail("field " + key + " is negative");
         }
         return value;
+    }
+
+    /** The three figures of a measured error: all of them, or none. */
+    Optional<MeasuredError> error() {
+        if (!values.containsKey("squaredError")
+                && !values.containsKey("squaredNorm")
+                && !values.containsKey("weightedError")) {
+            return Optional.empty();
+        }
+        return Optional.of(
+                new MeasuredError(magnitude("squaredError"), magnitude("squaredNorm"), magnitude("weightedError")));
     }
 
     String digest(String key) {

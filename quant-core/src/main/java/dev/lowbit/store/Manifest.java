@@ -3,6 +3,7 @@ package dev.lowbit.store;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * What {@code lowbit.json} says about a compressed model: how it was made, and size and digest of everything in it.
@@ -64,9 +65,13 @@ public record Manifest(
         return weights() == 0 ? 0 : 8.0 * bytes() / weights();
     }
 
-    /** The errors of all compressed matrices together. */
-    public MeasuredError error() {
-        return matrices.stream().map(MatrixEntry::error).reduce(new MeasuredError(0, 0, 0), MeasuredError::plus);
+    /** The errors of all compressed matrices together; empty when one of them is unknown. */
+    public Optional<MeasuredError> error() {
+        Optional<MeasuredError> sum = Optional.of(new MeasuredError(0, 0, 0));
+        for (MatrixEntry matrix : matrices) {
+            sum = sum.flatMap(so -> matrix.error().map(so::plus));
+        }
+        return sum;
     }
 
     /** The manifest as it is written. */

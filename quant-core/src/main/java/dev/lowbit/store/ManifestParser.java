@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -94,8 +95,7 @@ final class ManifestParser {
 
     private MatrixEntry matrix(JsonFields fields) {
         String name = fields.string("name");
-        MeasuredError error = new MeasuredError(
-                fields.magnitude("squaredError"), fields.magnitude("squaredNorm"), fields.magnitude("weightedError"));
+        Optional<MeasuredError> error = fields.error();
         List<PartEntry> parts = new ArrayList<>();
         fields.objects("parts").forEach(part -> parts.add(part(name, part)));
         MatrixEntry matrix = new MatrixEntry(
@@ -114,7 +114,7 @@ final class ManifestParser {
         if (matrix.bytes() != fields.number("bytes", 0, Long.MAX_VALUE)) {
             throw fields.fail("the parts of " + name + " add up to " + matrix.bytes() + " bytes, not to its total");
         }
-        if (error.relativeError() != fields.magnitude("relativeError")) {
+        if (error.isPresent() && error.get().relativeError() != fields.magnitude("relativeError")) {
             throw fields.fail("the errors of " + name + " contradict one another");
         }
         return matrix;

@@ -59,10 +59,12 @@ final class ManifestText {
         json.key("format").string(matrix.format());
         json.key("rank").number(matrix.rank());
         json.key("bytes").number(matrix.bytes());
-        json.key("relativeError").measured(matrix.error().relativeError());
-        json.key("squaredError").measured(matrix.error().squaredError());
-        json.key("squaredNorm").measured(matrix.error().squaredNorm());
-        json.key("weightedError").measured(matrix.error().weightedError());
+        matrix.error().ifPresent(error -> {
+            json.key("relativeError").measured(error.relativeError());
+            json.key("squaredError").measured(error.squaredError());
+            json.key("squaredNorm").measured(error.squaredNorm());
+            json.key("weightedError").measured(error.weightedError());
+        });
         json.key("parts").open('[');
         for (PartEntry part : matrix.parts()) {
             json.next().openInline('{');

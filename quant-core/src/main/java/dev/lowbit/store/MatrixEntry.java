@@ -2,6 +2,7 @@ package dev.lowbit.store;
 
 import dev.lowbit.tensor.DType;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * One compressed matrix, as the manifest lists it.
@@ -15,7 +16,7 @@ import java.util.List;
  * @param method the method that decided its numbers
  * @param format the representation's format identifier
  * @param rank rank of the low-rank term, 0 for none
- * @param error measured on the bytes written
+ * @param error measured on the bytes written; empty when they were changed by somebody who did not have the source
  * @param parts its stored tensors in the order of the representation
  */
 public record MatrixEntry(
@@ -28,7 +29,7 @@ public record MatrixEntry(
         String method,
         String format,
         int rank,
-        MeasuredError error,
+        Optional<MeasuredError> error,
         List<PartEntry> parts) {
     public MatrixEntry {
         parts = List.copyOf(parts);

@@ -6,6 +6,8 @@ import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.tensor.FloatMatrix;
 import java.util.Arrays;
+import java.util.Optional;
+import java.util.OptionalDouble;
 
 /**
  * What a compressed matrix lost, measured on Ŵ as it is stored.
@@ -28,6 +30,11 @@ public record MeasuredError(double squaredError, double squaredNorm, double weig
 
     private static boolean isMagnitude(double value) {
         return value >= 0 && value < Double.POSITIVE_INFINITY;
+    }
+
+    /** The relative error where there is one. */
+    public static OptionalDouble relative(Optional<MeasuredError> error) {
+        return error.map(e -> OptionalDouble.of(e.relativeError())).orElseGet(OptionalDouble::empty);
     }
 
     /** ||W - Ŵ||_F / ||W||_F; 0 when nothing was lost, the largest double when a zero matrix did not stay zero. */

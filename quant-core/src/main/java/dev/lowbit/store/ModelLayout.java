@@ -18,6 +18,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 
@@ -33,6 +34,7 @@ public final class ModelLayout {
     private static final String INDEX = "model.safetensors.index.json";
 
     private final Checkpoint source;
+    private final Optional<CompressedModel> tuned;
     private final CompressionJob job;
     private final List<MatrixEntry> matrices = new ArrayList<>();
     private final List<WeightFile> weightFiles = new ArrayList<>();
@@ -40,8 +42,9 @@ public final class ModelLayout {
     private final Map<String, Path> copies = new TreeMap<>();
     private final Map<String, Long> sizes = new TreeMap<>();
 
-    private ModelLayout(Checkpoint source, CompressionJob job) {
+    private ModelLayout(Checkpoint source, Optional<CompressedModel> tuned, CompressionJob job) {
         this.source = source;
+        this.tuned = tuned;
         this.job = job;
     }
 
@@ -54,7 +57,7 @@ public final class ModelLayout {
      *     one name
      */
     public static ModelLayout of(Checkpoint source, CompressionJob job, List<MatrixChoice> choices) {
-        ModelLayout layout = new ModelLayout(source, job);
+        ModelLayout layout = new ModelLayout(source, Optional.empty(), job);
         Map<String, Integer> chosen = new HashMap<>();
         for (MatrixChoice choice : choices) {
             if (chosen.put(choice.name(), chosen.size()) != null) {
@@ -64,6 +67,46 @@ public final class ModelLayout {
         layout.addMatrices(choices);
         layout.addWeightFiles(chosen);
         layout.requireDistinctNames();
+        layout.addOtherFiles();
+        return layout;
+    }
+
+    /**
+     * Lays out a compressed model once more, for other content of its parts: same files, tensors and formats.
+     *
+     * @param model must stay open as long as the layout is used
+     */
+    public static ModelLayout of(CompressedModel model, CompressionJob job) {
+        ModelLayout layout = new ModelLayout(model.checkpointOfOthers(), Optional.of(model), job);
+        Map<String, StoredTensor> parts = new HashMap<>();
+        for (MatrixEntry matrix : model.manifest().matrices()) {
+            int index = layout.matrices.size();
+            List<PartEntry> unmeasured = matrix.parts().stream()
+                    .map(part -> new PartEntry(part.name(), part.type(), part.shape(), part.bytes(), ZERO_DIGEST))
+                    .toList();
+            unmeasured.forEach(part -> parts.put(
+                    matrix.tensorName(part),
+                    new StoredTensor(matrix.tensorName(part), part.type(), part.shape(), index, part.name())));
+            layout.matrices.add(new MatrixEntry(
+                    matrix.name(),
+                    matrix.file(),
+                    matrix.rows(),
+                    matrix.columns(),
+                    matrix.transposed(),
+                    matrix.sourceType(),
+                    matrix.method(),
+                    matrix.format(),
+                    matrix.rank(),
+                    Optional.of(UNKNOWN),
+                    unmeasured));
+        }
+        layout.fileNames().forEach((path, name) -> layout.weightFiles.add(new WeightFile(
+                name,
+                layout.source.metadata(path),
+                layout.source.tensors(path).stream()
+                        .map(t -> parts.getOrDefault(
+                                t.name(), new StoredTensor(t.name(), t.type(), t.shape(), -1, null)))
+                        .toList())));
         layout.addOtherFiles();
         return layout;
     }
@@ -93,7 +136,7 @@ public final class ModelLayout {
                     choice.method(),
                     choice.format(),
                     choice.rank(),
-                    UNKNOWN,
+                    Optional.of(UNKNOWN),
                     parts));
         }
     }
@@ -177,7 +220,7 @@ public final class ModelLayout {
         for (Path path : source.sidecars()) {
             try {
                 String name = path.getFileName().toString();
-                if (name.equals(CONFIG)) {
+                if (name.equals(CONFIG) && tuned.isEmpty()) {
                     addText(CONFIG, ConfigFile.withQuantization(Files.readAllBytes(path)));
                 } else {
                     addFile(name, Files.size(path));
@@ -219,6 +262,11 @@ public final class ModelLayout {
         return source;
     }
 
+    /** Digest of the weights that everything started from. */
+    String sourceDigest() {
+        return tuned.map(model -> model.manifest().sourceDigest()).orElseGet(source::digest);
+    }
+
     /** The matrices in the order of the job; errors and digests are not known yet and read as zero. */
     public List<MatrixEntry> matrices() {
         return List.copyOf(matrices);
@@ -238,11 +286,17 @@ public final class ModelLayout {
         return copies;
     }
 
-    /** Exact bytes of every file of the output, by name. */
+    private Map<String, MeasuredError> unmeasured() {
+        Map<String, MeasuredError> errors = new HashMap<>();
+        matrices.forEach(matrix -> errors.put(matrix.name(), UNKNOWN));
+        return errors;
+    }
+
+    /** Exact bytes of every file of the output, by name; of the manifest at most, when an error will stay unknown. */
     public Map<String, Long> fileSizes() {
         Map<String, Long> all = new TreeMap<>(sizes);
         all.put(Manifest.FILE, (long)
-                manifest(ZERO_DIGEST, ZERO_DIGEST, Map.of(), Map.of(), Map.of()).toJson().length);
+                manifest(ZERO_DIGEST, ZERO_DIGEST, unmeasured(), Map.of(), Map.of()).toJson().length);
         all.put(Manifest.DIGEST_FILE, (long) Manifest.digestLine(ZERO_DIGEST).length());
         return all;
     }
@@ -269,11 +323,14 @@ public final class ModelLayout {
         Map<String, String> known = new HashMap<>();
         texts.forEach((name, text) -> known.put(name, Digest.sha256(text)));
         copies.forEach((name, path) -> known.put(name, Digest.sha256(path)));
-        return Digest.sha256(manifest(source.digest(), ZERO_DIGEST, Map.of(), Map.of(), known)
-                .toJson());
+        String start = tuned.isEmpty()
+                ? source.digest()
+                : Digest.sha256(tuned.get().directory().resolve(Manifest.FILE));
+        return Digest.sha256(
+                manifest(start, ZERO_DIGEST, unmeasured(), Map.of(), known).toJson());
     }
 
-    /** The finished manifest; what the maps lack reads as zero. */
+    /** The finished manifest; errors that the map lacks are unknown, digests read as zero. */
     Manifest manifest(
             String sourceDigest,
             String fingerprint,
@@ -291,7 +348,7 @@ public final class ModelLayout {
                         matrix.method(),
                         matrix.format(),
                         matrix.rank(),
-                        errors.getOrDefault(matrix.name(), UNKNOWN),
+                        Optional.ofNullable(errors.get(matrix.name())),
                         matrix.parts().stream()
                                 .map(part -> new PartEntry(
                                         part.name(),

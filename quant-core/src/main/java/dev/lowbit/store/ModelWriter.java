@@ -28,6 +28,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Function;
 import java.util.function.LongConsumer;
 import java.util.stream.Stream;
 
@@ -213,6 +214,22 @@ public final class ModelWriter implements AutoCloseable {
      */
     public MeasuredError add(
             String name, QuantizedMatrix matrix, FloatMatrix weights, Importance importance, Workers workers) {
+        store(name, matrix, stored -> Optional.of(MeasuredError.of(weights, stored, importance, workers)));
+        return finished.get(name).error().orElseThrow();
+    }
+
+    /**
+     * Stores a matrix whose error cannot be measured here. When this returns, the matrix survives any crash.
+     *
+     * @param matrix in the format and shape of its choice; not modified
+     * @param error of these very parts, measured before; empty when nobody knows it
+     */
+    public void keep(String name, QuantizedMatrix matrix, Optional<MeasuredError> error) {
+        store(name, matrix, stored -> error);
+    }
+
+    private void store(
+            String name, QuantizedMatrix matrix, Function<QuantizedMatrix, Optional<MeasuredError>> measure) {
         MatrixEntry entry = entry(name);
         requireAsPlanned(entry, matrix);
         List<SafetensorsWriter.Entry> entries = entry.parts().stream()
@@ -228,11 +245,9 @@ public final class ModelWriter implements AutoCloseable {
             Map<String, Part> byName = new LinkedHashMap<>();
             written.forEach(part -> byName.put(part.name(), part));
             QuantizedMatrix stored = MatrixFormats.read(entry.format(), entry.rows(), entry.columns(), byName);
-            MeasuredError error = MeasuredError.of(weights, stored, importance, workers);
-            FinishedMatrix record = new FinishedMatrix(fingerprint, name, error, digests(written));
+            FinishedMatrix record = new FinishedMatrix(fingerprint, name, measure.apply(stored), digests(written));
             AtomicOutput.write(recordFile(entry), stream -> stream.write(record.encode()));
             finished.put(name, record);
-            return error;
         }
     }
 
@@ -256,8 +271,8 @@ public final class ModelWriter implements AutoCloseable {
         }
     }
 
-    /** The measured error of a finished matrix of this job. */
-    public MeasuredError error(String name) {
+    /** The measured error of a finished matrix of this job; empty when it was kept without one. */
+    public Optional<MeasuredError> error(String name) {
         if (!has(name)) {
             throw new IllegalStateException(name + " is not finished");
         }

@@ -49,11 +49,11 @@ final class OutputAssembler {
         layout.texts().forEach((name, text) -> writeFile(name, text));
         layout.copies().forEach(this::copyFile);
         Map<String, MeasuredError> errors = new HashMap<>();
-        finished.forEach((name, record) -> errors.put(name, record.error()));
-        Manifest manifest = layout.manifest(layout.source().digest(), fingerprint, errors, tensorDigests, fileDigests);
+        finished.forEach((name, record) -> record.error().ifPresent(error -> errors.put(name, error)));
+        Manifest manifest = layout.manifest(layout.sourceDigest(), fingerprint, errors, tensorDigests, fileDigests);
         byte[] json = manifest.toJson();
-        if (json.length != layout.fileSizes().get(Manifest.FILE)) {
-            throw new IllegalStateException("the manifest has " + json.length + " bytes, planned were "
+        if (json.length > layout.fileSizes().get(Manifest.FILE)) {
+            throw new IllegalStateException("the manifest has " + json.length + " bytes, planned were at most "
                     + layout.fileSizes().get(Manifest.FILE));
         }
         writeFile(Manifest.FILE, json);

@@ -12,6 +12,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Random;
@@ -37,7 +38,7 @@ class ManifestTest {
                 "lq-lora",
                 "nf3-g64-f16",
                 0,
-                error,
+                Optional.of(error),
                 List.of(
                         new PartEntry("codes", DType.U8, List.of(6L), 6, digest),
                         new PartEntry("scales", DType.F16, List.of(3L, 1L), 6, digest)));
@@ -63,11 +64,24 @@ class ManifestTest {
     @Test
     void whatIsReadIsWhatWasWritten() throws IOException {
         assertThat(reread(example().toJson())).isEqualTo(example());
-        assertThat(reread(example().toJson()).error().relativeError()).isEqualTo(Math.sqrt(1.25e-3 / 4));
+        assertThat(reread(example().toJson()).error().orElseThrow().relativeError()).isEqualTo(Math.sqrt(1.25e-3 / 4));
         Manifest none =
                 new Manifest(1, TinyModels.JOB, "0".repeat(64), "0".repeat(64), List.of(), List.of(), List.of());
         assertThat(reread(none.toJson())).isEqualTo(none);
         assertThat(none.bitsPerWeight()).isZero();
+    }
+
+    @Test
+    void anErrorMayBeUnknownButNotHalf() throws IOException {
+        String whole = new String(example().toJson(), StandardCharsets.UTF_8);
+        String without = whole.replaceAll("\\s*\"(relativeError|squaredError|squaredNorm|weightedError)\": [^,]+,", "");
+        Manifest unknown = reread(without.getBytes(StandardCharsets.UTF_8));
+        assertThat(unknown.error()).isEmpty();
+        assertThat(unknown.toJson()).isEqualTo(without.getBytes(StandardCharsets.UTF_8));
+        String half = whole.replaceAll("\\s*\"squaredNorm\": [^,]+,", "");
+        assertThatThrownBy(() -> reread(half.getBytes(StandardCharsets.UTF_8)))
+                .isInstanceOf(MalformedFileException.class)
+                .hasMessageContaining("squaredNorm");
     }
 
     @ParameterizedTest

@@ -62,7 +62,9 @@ public final class InspectCommand implements Callable<Integer> {
                     Integer.toString(matrix.rank()),
                     Long.toString(matrix.bytes()),
                     fixed(matrix.bitsPerWeight(), 4),
-                    fixed(matrix.relativeError(), 6));
+                    matrix.relativeError().isPresent()
+                            ? fixed(matrix.relativeError().getAsDouble(), 6)
+                            : "unknown");
         }
         table.print(console.out());
         console.out().println();

@@ -7,6 +7,7 @@ import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.store.Manifest;
 import dev.lowbit.store.MatrixEntry;
+import dev.lowbit.store.MeasuredError;
 import dev.lowbit.store.ModelLayout;
 import dev.lowbit.store.ModelWriter;
 import dev.lowbit.store.WorkDirectory;
@@ -16,7 +17,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalDouble;
 import java.util.stream.Stream;
 
 /**
@@ -133,7 +133,7 @@ public final class CompressJob {
     private static JobResult result(PlanJob job, Plan plan, Manifest manifest) {
         List<MatrixResult> matrices =
                 manifest.matrices().stream().map(CompressJob::result).toList();
-        return job.result(plan, matrices, OptionalDouble.of(manifest.error().relativeError()));
+        return job.result(plan, matrices, MeasuredError.relative(manifest.error()));
     }
 
     private static MatrixResult result(MatrixEntry matrix) {
@@ -146,6 +146,6 @@ public final class CompressJob {
                 matrix.rank(),
                 matrix.bytes(),
                 matrix.bitsPerWeight(),
-                OptionalDouble.of(matrix.error().relativeError()));
+                MeasuredError.relative(matrix.error()));
     }
 }

@@ -9,6 +9,7 @@ import dev.lowbit.method.Compressor;
 import dev.lowbit.store.CompressedModel;
 import dev.lowbit.store.Manifest;
 import dev.lowbit.store.MatrixEntry;
+import dev.lowbit.store.MeasuredError;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -29,7 +30,7 @@ import java.util.OptionalLong;
  * @param paperBitsPerWeight the same by the accounting of the method's paper, where the method is installed
  * @param bytes see above
  * @param outputBytes all files together
- * @param relativeError of all compressed matrices together, measured when they were written
+ * @param relativeError of all compressed matrices together, measured when they were written; absent when one is unknown
  * @param objective of the budget program
  * @param bound proven lower bound of the objective
  * @param gap (objective - bound) / bound
@@ -70,7 +71,7 @@ public record Inspection(
             int rank,
             long bytes,
             double bitsPerWeight,
-            double relativeError,
+            OptionalDouble relativeError,
             boolean transposed,
             String sourceType) {}
 
@@ -97,7 +98,7 @@ public record Inspection(
                     paperBitsPerWeight(manifest),
                     manifest.bytes(),
                     DirectorySize.bytes(path),
-                    OptionalDouble.of(manifest.error().relativeError()),
+                    MeasuredError.relative(manifest.error()),
                     OptionalDouble.of(manifest.job().objective()),
                     OptionalDouble.of(manifest.job().bound()),
                     OptionalDouble.of(manifest.job().gap()),
@@ -159,7 +160,7 @@ public record Inspection(
                 entry.rank(),
                 entry.bytes(),
                 entry.bitsPerWeight(),
-                entry.error().relativeError(),
+                MeasuredError.relative(entry.error()),
                 entry.transposed(),
                 entry.sourceType().safetensorsName());
     }

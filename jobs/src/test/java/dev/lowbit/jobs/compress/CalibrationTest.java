@@ -141,12 +141,12 @@ class CalibrationTest {
         for (MatrixEntry matrix : Manifest.read(weighted).matrices()) {
             double expected = weightedError(weighted, matrix.name());
             // some thousand terms summed in double in two orders
-            assertThat(matrix.error().weightedError()).isCloseTo(expected, within(1e-12 * expected));
-            assertThat(matrix.error().weightedError())
-                    .isNotEqualTo(matrix.error().squaredError());
+            assertThat(matrix.error().orElseThrow().weightedError()).isCloseTo(expected, within(1e-12 * expected));
+            assertThat(matrix.error().orElseThrow().weightedError())
+                    .isNotEqualTo(matrix.error().orElseThrow().squaredError());
         }
         for (MatrixEntry matrix : Manifest.read(plain).matrices()) {
-            assertThat(matrix.error().weightedError()).isEqualTo(matrix.error().squaredError());
+            assertThat(matrix.error().orElseThrow().weightedError()).isEqualTo(matrix.error().orElseThrow().squaredError());
         }
         assertThat(Lowbit.run("verify", weighted).code()).isZero();
     }
