@@ -1,0 +1,253 @@
+package dev.lowbit.transformer.tuning;
+
+import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.method.Tunable;
+import dev.lowbit.method.Tunable.TrainablePart;
+import dev.lowbit.tensor.FloatMatrix;
+import dev.lowbit.transformer.Adam;
+import dev.lowbit.transformer.CosineSchedule;
+import dev.lowbit.transformer.CrossEntropy;
+import dev.lowbit.transformer.Evaluation;
+import dev.lowbit.transformer.GradientClipping;
+import dev.lowbit.transformer.Linear;
+import dev.lowbit.transformer.TeacherDivergence;
+import dev.lowbit.transformer.TokenBatch;
+import dev.lowbit.transformer.TokenLoss;
+import dev.lowbit.transformer.TrainingState;
+import dev.lowbit.transformer.Transformer;
+import dev.lowbit.transformer.TunableGradients;
+import dev.lowbit.transformer.Workspace;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.IntConsumer;
+
+/**
+ * Trains the trainable parts of compressed linear layers with Adam, everything else frozen: towards the predictions of a
+ * reference model (KL), or without one towards the text (cross entropy). A few times per epoch the parts are rounded into their
+ * stored formats and the model that a file would hold is judged on the held-out part of the text; the best of these, the start
+ * among them, is the result. So rounding is part of the choice, and the result is never worse than the start.
+ *
+ * <p>The same numbers for any {@link Workers}. A run that was stopped goes on from its last saved state with the same numbers.
+ */
+public final class Tuner implements AutoCloseable {
+    private static final int CHECKS_PER_EPOCH = 4;
+    private static final double GRADIENT_NORM = 1;
+    private static final int WARM_UP_SHARE = 20;
+    private static final double LAST_RATE = 0.05;
+    private static final String BEST = "best:";
+    private static final String STEP = "step";
+    private static final String BEST_STEP = "bestStep";
+    private static final String BEST_LOSS = "bestLoss";
+
+    private final Transformer model;
+    private final Transformer reference;
+    private final int beginning;
+    private final TuningText text;
+    private final TuningSettings settings;
+    private final Path state;
+    private final Workers workers;
+    private final Map<String, Linear> layers = new LinkedHashMap<>();
+    private final Map<String, QuantizedMatrix> originals = new HashMap<>();
+    private final Map<String, Tunable> tunables = new LinkedHashMap<>();
+    private final Map<String, FloatMatrix> values = new LinkedHashMap<>();
+    private final Map<String, FloatMatrix> best = new LinkedHashMap<>();
+    private final List<FloatMatrix> gradients = new ArrayList<>();
+    private final Workspace space = new Workspace();
+    private final Workspace referenceSpace = new Workspace();
+
+    /**
+     * Prepares a run.
+     *
+     * @param model its layers hold other matrices until {@link #close()} puts the first ones back
+     * @param compressed tensor names of the matrices that may be tuned; those outside the blocks are left alone
+     * @param reference not modified; null without one
+     * @param beginning id of the beginning-of-sequence token
+     * @param tokens the text
+     * @param state where the state of the run is kept; a file that is there is continued
+     * @throws InvalidRequestException impossible when nothing can be trained, the text is too short or the context too long
+     */
+    public Tuner(
+            Transformer model,
+            Set<String> compressed,
+            Transformer reference,
+            int beginning,
+            int[] tokens,
+            TuningSettings settings,
+            Path state,
+            Workers workers) {
+        this.model = model;
+        this.reference = reference;
+        this.beginning = beginning;
+        this.settings = settings;
+        this.state = state;
+        this.workers = workers;
+        this.text = new TuningText(beginning, tokens, settings.context());
+        for (Linear layer : model.linears()) {
+            if (compressed.contains(layer.name())) {
+                Tunable.of(layer.weight(), Tunable.Extent.LOW_RANK, workers).ifPresent(t -> add(layer, t));
+            }
+        }
+        if (tunables.isEmpty()) {
+            throw InvalidRequestException.impossible("no trainable part: every compressed matrix has rank 0;"
+                    + " compress with --min-rank 1 to have one");
+        }
+    }
+
+    private void add(Linear layer, Tunable tunable) {
+        layers.put(layer.name(), layer);
+        tunables.put(layer.name(), tunable);
+        originals.put(layer.name(), layer.weight());
+        for (TrainablePart part : tunable.parts()) {
+            String name = layer.name() + "." + part.name();
+            values.put(name, part.values());
+            best.put(BEST + name, FloatMatrix.allocate(part.values().rows(), part.values().columns()));
+            gradients.add(part.gradient());
+        }
+    }
+
+    /** Steps of a whole run. */
+    public int steps() {
+        return settings.epochs() * stepsPerEpoch();
+    }
+
+    private int stepsPerEpoch() {
+        return Math.ceilDiv(text.windows(), settings.windows());
+    }
+
+    /**
+     * Trains.
+     *
+     * @param progress is told how many steps are done; when it throws, the run can be continued from its last saved state
+     */
+    public TuningResult run(IntConsumer progress) {
+        double before = heldOutLoss();
+        int step = 0;
+        int bestStep = 0;
+        double bestLoss = before;
+        try (Adam adam = new Adam(Adam.Settings.standard())) {
+            if (Files.exists(state)) {
+                Map<String, FloatMatrix> all = new LinkedHashMap<>(values);
+                all.putAll(best);
+                Map<String, String> notes = TrainingState.read(state, all, adam);
+                step = Integer.parseInt(notes.get(STEP));
+                bestStep = Integer.parseInt(notes.get(BEST_STEP));
+                bestLoss = Double.parseDouble(notes.get(BEST_LOSS));
+            }
+            CosineSchedule schedule =
+                    new CosineSchedule(steps(), steps() / WARM_UP_SHARE, settings.learningRate(), LAST_RATE);
+            layers.forEach((name, layer) -> layer.replace(tunables.get(name).matrix()));
+            int interval = Math.ceilDiv(stepsPerEpoch(), CHECKS_PER_EPOCH);
+            while (step < steps()) {
+                progress.accept(step);
+                step(step, schedule.rate(step), adam);
+                step++;
+                if (step % interval == 0 || step == steps()) {
+                    double loss = storedLoss();
+                    if (loss < bestLoss) {
+                        bestLoss = loss;
+                        bestStep = step;
+                        values.forEach((name, part) -> best.get(BEST + name).copyFrom(part));
+                    }
+                    save(step, bestStep, bestLoss, adam);
+                }
+            }
+        }
+        progress.accept(steps());
+        return result(before, bestLoss, bestStep);
+    }
+
+    private void step(int step, double rate, Adam adam) {
+        int epoch = step / stepsPerEpoch();
+        int from = step % stepsPerEpoch() * settings.windows();
+        int[] order = text.order(settings.seed(), epoch);
+        int[] windows = Arrays.copyOfRange(order, from, Math.min(order.length, from + settings.windows()));
+        TokenBatch batch = text.batch(windows);
+        gradients.forEach(gradient -> gradient.segment().fill((byte) 0));
+        model.backward(batch, loss(batch, windows), new TunableGradients(tunables), space, workers);
+        double norm = GradientClipping.clip(gradients, GRADIENT_NORM);
+        if (!Double.isFinite(norm)) {
+            throw InvalidRequestException.impossible("the gradient of step " + (step + 1) + " is " + norm
+                    + "; use a smaller learning rate than " + settings.learningRate());
+        }
+        tunables.forEach((name, tunable) -> tunable.parts()
+                .forEach(part -> adam.step(name + "." + part.name(), part.values(), part.gradient(), rate)));
+    }
+
+    private TokenLoss loss(TokenBatch batch, int[] windows) {
+        double weight = 1.0 / batch.tokens();
+        if (reference == null) {
+            return new CrossEntropy(text.targets(windows), weight);
+        }
+        FloatMatrix normed = reference.hidden(batch, referenceSpace, workers);
+        int vocabulary = reference.shape().vocabulary();
+        return new TeacherDivergence(
+                (first, rows, on) -> {
+                    FloatMatrix logits = referenceSpace.matrix("logits", rows, vocabulary);
+                    reference.logits(normed.rows(first, rows), logits, on);
+                    return logits;
+                },
+                weight);
+    }
+
+    /** The loss on the held-out part with the matrices as they are in the model now. */
+    private double heldOutLoss() {
+        Evaluation.Result result =
+                Evaluation.evaluate(model, reference, beginning, text.heldOut(), settings.context(), workers);
+        return reference == null
+                ? result.negativeLogLikelihood()
+                : result.comparison().divergence();
+    }
+
+    /** The loss on the held-out part with the parts as a file would hold them. */
+    private double storedLoss() {
+        layers.forEach((name, layer) -> layer.replace(tunables.get(name).stored(workers)));
+        double loss = heldOutLoss();
+        layers.forEach((name, layer) -> layer.replace(tunables.get(name).matrix()));
+        return loss;
+    }
+
+    private void save(int step, int bestStep, double bestLoss, Adam adam) {
+        Map<String, FloatMatrix> all = new LinkedHashMap<>(values);
+        all.putAll(best);
+        Map<String, String> notes = Map.of(
+                STEP, Integer.toString(step),
+                BEST_STEP, Integer.toString(bestStep),
+                BEST_LOSS, Double.toString(bestLoss));
+        TrainingState.write(state, all, adam, notes);
+    }
+
+    private TuningResult result(double before, double bestLoss, int bestStep) {
+        Map<String, QuantizedMatrix> matrices = new LinkedHashMap<>();
+        if (bestStep > 0) {
+            values.forEach((name, part) -> part.copyFrom(best.get(BEST + name)));
+            tunables.forEach((name, tunable) -> matrices.put(name, tunable.stored(workers)));
+        }
+        return new TuningResult(
+                before,
+                bestLoss,
+                bestStep,
+                steps(),
+                text.trainingTokens(),
+                text.heldOut().length,
+                matrices);
+    }
+
+    /** Puts the model's own matrices back and frees the memory of the run; the state stays where it is. */
+    @Override
+    public void close() {
+        layers.forEach((name, layer) -> layer.replace(originals.get(name)));
+        tunables.values().forEach(Tunable::close);
+        best.values().forEach(FloatMatrix::close);
+        space.close();
+        referenceSpace.close();
+    }
+}

@@ -1,0 +1,25 @@
+package dev.lowbit.transformer.tuning;
+
+import dev.lowbit.error.InvalidRequestException;
+
+/**
+ * How a model is tuned.
+ *
+ * @param context tokens that a window occupies
+ * @param epochs times that the training text is read
+ * @param windows windows in a step
+ * @param learningRate the highest rate of Adam
+ * @param seed of the order of the windows
+ */
+public record TuningSettings(int context, int epochs, int windows, double learningRate, long seed) {
+    public TuningSettings {
+        if (context < 2 || epochs < 1 || windows < 1) {
+            throw InvalidRequestException.usage("tuning needs a context of 2 tokens, one epoch and one window in a step at"
+                    + " least, got " + context + ", " + epochs + " and " + windows);
+        }
+        if (!(learningRate > 0 && learningRate <= 1)) {
+            throw InvalidRequestException.usage(
+                    "a learning rate of " + learningRate + " is not possible; give one above 0, at most 1");
+        }
+    }
+}
