@@ -9,6 +9,7 @@ import dev.lowbit.jobs.commands.ExportCommand;
 import dev.lowbit.jobs.commands.GenerateCommand;
 import dev.lowbit.jobs.commands.InspectCommand;
 import dev.lowbit.jobs.commands.PlanCommand;
+import dev.lowbit.jobs.commands.TuneCommand;
 import dev.lowbit.jobs.commands.VerifyCommand;
 import java.io.BufferedOutputStream;
 import java.io.FileDescriptor;
@@ -49,6 +50,7 @@ public final class Main implements Callable<Integer> {
             InspectCommand::new,
             VerifyCommand::new,
             ExportCommand::new,
+            TuneCommand::new,
             DoctorCommand::new);
 
     @Spec

@@ -23,6 +23,30 @@ public final class OutputDirectory implements AutoCloseable {
     }
 
     /**
+     * Checks that an output does not lie in the job's own input.
+     *
+     * @throws InvalidRequestException impossible, when it does
+     */
+    public static void requireOutside(Path input, Path output) {
+        Path target = real(output);
+        if (Files.isDirectory(input) && target.startsWith(real(input))) {
+            throw InvalidRequestException.impossible(
+                    "output " + output + " lies in the input " + input + "; choose a directory outside of it");
+        }
+    }
+
+    /** The path without links, as far as it exists. */
+    private static Path real(Path path) {
+        Path absolute = path.toAbsolutePath().normalize();
+        try {
+            return absolute.toRealPath();
+        } catch (IOException e) {
+            Path parent = absolute.getParent();
+            return parent == null ? absolute : real(parent).resolve(absolute.getFileName());
+        }
+    }
+
+    /**
      * Begins a directory.
      *
      * @param target must not exist, or be an empty directory; missing parents are made

@@ -100,13 +100,14 @@ public final class ModelLayout {
                     Optional.of(UNKNOWN),
                     unmeasured));
         }
-        layout.fileNames().forEach((path, name) -> layout.weightFiles.add(new WeightFile(
-                name,
-                layout.source.metadata(path),
-                layout.source.tensors(path).stream()
-                        .map(t -> parts.getOrDefault(
-                                t.name(), new StoredTensor(t.name(), t.type(), t.shape(), -1, null)))
-                        .toList())));
+        layout.fileNames()
+                .forEach((path, name) -> layout.weightFiles.add(new WeightFile(
+                        name,
+                        layout.source.metadata(path),
+                        layout.source.tensors(path).stream()
+                                .map(t -> parts.getOrDefault(
+                                        t.name(), new StoredTensor(t.name(), t.type(), t.shape(), -1, null)))
+                                .toList())));
         layout.addOtherFiles();
         return layout;
     }
@@ -295,8 +296,9 @@ public final class ModelLayout {
     /** Exact bytes of every file of the output, by name; of the manifest at most, when an error will stay unknown. */
     public Map<String, Long> fileSizes() {
         Map<String, Long> all = new TreeMap<>(sizes);
-        all.put(Manifest.FILE, (long)
-                manifest(ZERO_DIGEST, ZERO_DIGEST, unmeasured(), Map.of(), Map.of()).toJson().length);
+        all.put(Manifest.FILE, (long) manifest(ZERO_DIGEST, ZERO_DIGEST, unmeasured(), Map.of(), Map.of())
+                .toJson()
+                .length);
         all.put(Manifest.DIGEST_FILE, (long) Manifest.digestLine(ZERO_DIGEST).length());
         return all;
     }

@@ -12,9 +12,9 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Optional;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
@@ -64,7 +64,8 @@ class ManifestTest {
     @Test
     void whatIsReadIsWhatWasWritten() throws IOException {
         assertThat(reread(example().toJson())).isEqualTo(example());
-        assertThat(reread(example().toJson()).error().orElseThrow().relativeError()).isEqualTo(Math.sqrt(1.25e-3 / 4));
+        assertThat(reread(example().toJson()).error().orElseThrow().relativeError())
+                .isEqualTo(Math.sqrt(1.25e-3 / 4));
         Manifest none =
                 new Manifest(1, TinyModels.JOB, "0".repeat(64), "0".repeat(64), List.of(), List.of(), List.of());
         assertThat(reread(none.toJson())).isEqualTo(none);

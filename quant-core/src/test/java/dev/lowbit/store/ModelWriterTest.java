@@ -16,8 +16,8 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
-import java.util.Optional;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.concurrent.ExecutorService;
@@ -99,7 +99,9 @@ class ModelWriterTest {
                 writer.keep(
                         name,
                         compressed.matrix(name),
-                        name.equals(unknown) ? Optional.empty() : compressed.entry(name).error());
+                        name.equals(unknown)
+                                ? Optional.empty()
+                                : compressed.entry(name).error());
             }
             Manifest manifest = writer.finish();
             assertThat(manifest.error()).isEmpty();
@@ -236,7 +238,8 @@ class ModelWriterTest {
                 WorkDirectory work = WorkDirectory.open(output, true);
                 ModelWriter writer = ModelWriter.open(ModelLayout.of(source, TinyModels.JOB, choices), work)) {
             assertThat(writer.has(choices.get(0).name())).isTrue();
-            assertThat(writer.error(choices.get(0).name()).orElseThrow().squaredError()).isPositive();
+            assertThat(writer.error(choices.get(0).name()).orElseThrow().squaredError())
+                    .isPositive();
             assertThat(writer.has(choices.get(2).name())).isFalse();
             assertThatThrownBy(writer::finish)
                     .isInstanceOf(IllegalStateException.class)

@@ -36,7 +36,8 @@ class StoreGoldenTest {
             assertThat(Verifier.verify(output)).isEmpty();
             try (CompressedModel compressed = CompressedModel.open(output)) {
                 // NF3 of normal data loses about 0.19; anything near 1 would mean that rows and codes do not match
-                assertThat(compressed.manifest().error().orElseThrow().relativeError()).isBetween(0.1, 0.3);
+                assertThat(compressed.manifest().error().orElseThrow().relativeError())
+                        .isBetween(0.1, 0.3);
                 for (TensorEntry tensor : compressed.manifest().tensors()) {
                     assertThat(tensor.sha256()).isEqualTo(Digest.sha256(source.map(tensor.name(), arena)));
                 }

@@ -3,26 +3,15 @@ package dev.lowbit.jobs.commands;
 import dev.lowbit.jobs.Console;
 import dev.lowbit.jobs.ExitCodes;
 import dev.lowbit.jobs.JsonOutput;
-import dev.lowbit.jobs.MethodOptions;
-import dev.lowbit.jobs.Methods;
 import dev.lowbit.jobs.OutputDirectory;
-import dev.lowbit.jobs.Quantity;
 import dev.lowbit.jobs.RunOptions;
-import dev.lowbit.jobs.Version;
+import dev.lowbit.jobs.TextTable;
 import dev.lowbit.jobs.WorkerPool;
-import dev.lowbit.jobs.compress.CompressJob;
-import dev.lowbit.jobs.compress.JobRequest;
-import dev.lowbit.jobs.compress.JobResult;
-import dev.lowbit.jobs.compress.ResultTable;
-import dev.lowbit.jobs.compress.TargetSelection;
-import dev.lowbit.jobs.demo.SyntheticCheckpoint;
-import dev.lowbit.jobs.demo.SyntheticModel;
-import dev.lowbit.method.Compressor;
-import dev.lowbit.store.Finding;
-import dev.lowbit.store.Verifier;
+import dev.lowbit.jobs.demo.DemoJob;
+import dev.lowbit.jobs.demo.DemoResult;
 import java.nio.file.Path;
-import java.util.List;
-import java.util.Optional;
+import java.util.Locale;
+import java.util.OptionalDouble;
 import java.util.UUID;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -33,19 +22,16 @@ import picocli.CommandLine.Option;
 @Command(
         name = "demo",
         description = {
-            "The whole tour without a download: make a synthetic model, compress it to 2.75 bits, verify it, show the result.",
-            "The model has the names and shapes of Llama and made-up weights; nobody trained it."
+            "The whole tour without a download: compress the embedded model to 4, 3 and 2.5 bits, verify and evaluate each.",
+            "The model is a Llama of 0.8 million weights that Lowbit trained itself, on stories that it writes itself."
         })
 public final class DemoCommand implements Callable<Integer> {
-    private static final double BITS = 2.75;
-    private static final int MAX_RANK = 8;
-
     private final Console console;
 
     @Option(
             names = "--out",
             paramLabel = "DIR",
-            description = "Keep model/ and compressed/ here (default: keep nothing).")
+            description = "Keep the models and the texts here (default: keep nothing).")
     private Path out;
 
     @Mixin
@@ -59,51 +45,57 @@ public final class DemoCommand implements Callable<Integer> {
     public Integer call() {
         Path target =
                 out != null ? out : Path.of(System.getProperty("java.io.tmpdir"), "lowbit-demo-" + UUID.randomUUID());
-        JobResult result;
-        List<Finding> findings;
+        DemoJob.Outcome outcome;
         try (OutputDirectory directory = OutputDirectory.create(target);
                 WorkerPool pool = options.openWorkers()) {
-            Path model = directory.path().resolve("model");
-            Path compressed = directory.path().resolve("compressed");
-            long weights = SyntheticCheckpoint.write(model, SyntheticModel.small(), options.seed(), pool.workers());
-            say("A synthetic Llama checkpoint of " + Quantity.count(weights)
-                    + " weights: made up for this demo, trained by nobody.");
-            result = CompressJob.run(request(model), compressed, false, pool.workers(), console.progress(options));
-            findings = Verifier.verify(compressed);
+            outcome = DemoJob.run(
+                    directory.path(), options.seed(), options.memoryBytes(), pool.workers(), console.progress(options));
             if (out != null) {
                 directory.publish();
             }
         }
+        boolean good = outcome.findings().isEmpty();
         if (options.json()) {
-            JsonOutput.write(console.out(), result);
+            JsonOutput.write(console.out(), outcome.result());
         } else {
-            ResultTable.print(console.out(), result, "measured on the bytes written");
+            print(outcome.result(), good);
         }
-        findings.forEach(finding -> console.err().println(finding));
-        say("verify      " + (findings.isEmpty() ? "good: every checksum and invariant holds" : "DAMAGED"));
+        outcome.findings().forEach(finding -> console.err().println(finding));
+        return good ? ExitCodes.OK : ExitCodes.DAMAGED;
+    }
+
+    private void print(DemoResult result, boolean good) {
+        TextTable table =
+                new TextTable("model", ">bits", ">bytes", ">weight error", ">perplexity", ">KL to float", ">top-1");
+        for (DemoResult.Model model : result.models()) {
+            table.row(
+                    model.name(),
+                    fixed(model.bitsPerWeight(), 4),
+                    Long.toString(model.bytes()),
+                    fixed(model.relativeError(), 4),
+                    fixed(model.perplexity(), 4),
+                    fixed(model.klDivergence(), 5),
+                    fixed(model.top1Agreement(), 4));
+        }
+        table.print(console.out());
+        console.out().println();
+        console.out()
+                .printf(
+                        Locale.ROOT,
+                        "%d tokens of unseen stories; %s; %.1f s%n",
+                        result.evaluatedTokens(),
+                        good ? "every checksum and invariant holds" : "DAMAGED",
+                        result.seconds());
         if (out != null) {
-            say("kept        " + out.resolve("model") + " and " + out.resolve("compressed"));
+            console.out().println("kept in " + out);
         }
-        return findings.isEmpty() ? ExitCodes.OK : ExitCodes.DAMAGED;
     }
 
-    private JobRequest request(Path model) {
-        return new JobRequest(
-                model,
-                "lowbit " + Version.lowbit(),
-                Methods.named(Methods.DEFAULT),
-                new MethodOptions.Budget.BitsPerWeight(BITS),
-                new Compressor.Limits(0, MAX_RANK, 0, options.seed()),
-                TargetSelection.standard(),
-                Optional.empty(),
-                Optional.empty(),
-                Optional.empty(),
-                options.memoryBytes());
+    private static String fixed(OptionalDouble value, int digits) {
+        return value.isPresent() ? fixed(value.getAsDouble(), digits) : "";
     }
 
-    private void say(String line) {
-        if (!options.json()) {
-            console.out().println(line);
-        }
+    private static String fixed(double value, int digits) {
+        return String.format(Locale.ROOT, "%." + digits + "f", value);
     }
 }

@@ -1,6 +1,7 @@
 package dev.lowbit.jobs.compress;
 
 import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.jobs.OutputDirectory;
 import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.jobs.Quantity;
 import dev.lowbit.kernel.Workers;
@@ -39,7 +40,7 @@ public final class CompressJob {
      */
     public static JobResult run(
             JobRequest request, Path output, boolean resume, Workers workers, ProgressListener progress) {
-        requireOutside(request.input(), output);
+        OutputDirectory.requireOutside(request.input(), output);
         try (PlanJob job = PlanJob.open(request, workers, progress);
                 WorkDirectory work = WorkDirectory.open(output, resume)) {
             job.calibrate(work.path().resolve(PlanJob.CALIBRATION));
@@ -52,25 +53,6 @@ public final class CompressJob {
                 }
                 return result(job, plan, finish(layout, writer, progress));
             }
-        }
-    }
-
-    private static void requireOutside(Path input, Path output) {
-        Path target = real(output);
-        if (Files.isDirectory(input) && target.startsWith(real(input))) {
-            throw InvalidRequestException.impossible(
-                    "output " + output + " lies in the input " + input + "; choose a directory outside of it");
-        }
-    }
-
-    /** The path without links, as far as it exists. */
-    private static Path real(Path path) {
-        Path absolute = path.toAbsolutePath().normalize();
-        try {
-            return absolute.toRealPath();
-        } catch (IOException e) {
-            Path parent = absolute.getParent();
-            return parent == null ? absolute : real(parent).resolve(absolute.getFileName());
         }
     }
 

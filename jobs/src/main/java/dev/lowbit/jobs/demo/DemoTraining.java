@@ -1,6 +1,5 @@
 package dev.lowbit.jobs.demo;
 
-import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import dev.lowbit.checkpoint.AtomicOutput;
 import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.checkpoint.SafetensorsWriter;
@@ -11,6 +10,7 @@ import dev.lowbit.linalg.RandomStream;
 import dev.lowbit.tensor.DType;
 import dev.lowbit.tensor.FloatMatrix;
 import dev.lowbit.transformer.Adam;
+import dev.lowbit.transformer.CosineSchedule;
 import dev.lowbit.transformer.CrossEntropy;
 import dev.lowbit.transformer.DenseGradients;
 import dev.lowbit.transformer.GradientClipping;
@@ -20,6 +20,7 @@ import dev.lowbit.transformer.TrainingState;
 import dev.lowbit.transformer.Transformer;
 import dev.lowbit.transformer.Transformers;
 import dev.lowbit.transformer.Workspace;
+import dev.lowbit.transformer.text.Tokenizer;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
@@ -64,13 +65,8 @@ final class DemoTraining {
             return new Settings(new ModelShape(128, 4, 4, 2, 32, 352, 512, 256), 1200, 6, 4e-3, 60, 50, 1);
         }
 
-        /** The rate of a step counted from 0: a linear rise, then half a cosine down to a twentieth. */
-        double rate(int step) {
-            if (step < warmUp) {
-                return learningRate * (step + 1) / warmUp;
-            }
-            double turn = StrictMath.cos(Math.PI * (step - warmUp) / (steps - warmUp));
-            return learningRate * (LAST_RATE + (1 - LAST_RATE) * (1 + turn) / 2);
+        CosineSchedule schedule() {
+            return new CosineSchedule(steps, warmUp, learningRate, LAST_RATE);
         }
     }
 
@@ -103,7 +99,7 @@ final class DemoTraining {
     private void run(Consumer<String> log) throws IOException {
         writeTokenizer();
         write(DType.F32, initialWeights());
-        try (HuggingFaceTokenizer tokenizer = HuggingFaceTokenizer.newInstance(folder.resolve("tokenizer.json"));
+        try (Tokenizer tokenizer = Tokenizer.open(folder);
                 Transformer model = load();
                 Adam adam = new Adam(ADAM);
                 DenseGradients gradients = new DenseGradients(settings.shape, name -> true);
@@ -122,7 +118,7 @@ final class DemoTraining {
                 TokenBatch batch = batch(step, tokenizer);
                 double loss = model.backward(batch, CrossEntropy.nextToken(batch), gradients, space, workers);
                 GradientClipping.clip(gradients.gradients().values(), GRADIENT_NORM);
-                double rate = settings.rate(step);
+                double rate = settings.schedule().rate(step);
                 parameters.forEach((name, values) ->
                         adam.step(name, values, gradients.gradients().get(name), rate));
                 recent += loss;
@@ -196,20 +192,18 @@ final class DemoTraining {
     }
 
     /** Sequences that begin with a story, and as many that begin anywhere in one, as a text cut into windows does. */
-    private TokenBatch batch(int step, HuggingFaceTokenizer tokenizer) {
+    private TokenBatch batch(int step, Tokenizer tokenizer) {
         int context = settings.shape.context();
         int[][] sequences = new int[settings.sequences][];
         for (int i = 0; i < sequences.length; i++) {
             int number = step * settings.sequences + i;
             String text = Stories.text(settings.seed, STORIES + number, 0, 12 * context);
-            long[] ids = tokenizer.encode(text, false, false).getIds();
+            int[] ids = tokenizer.encode(text);
             RandomStream random = RandomStream.of(settings.seed, "demo.window", STORIES + number);
             int offset = i % 2 == 0 ? 0 : (int) (random.nextDouble() * Math.min(context, ids.length - context));
             sequences[i] = new int[context];
-            sequences[i][0] = 1;
-            for (int t = 1; t < context; t++) {
-                sequences[i][t] = (int) ids[offset + t - 1];
-            }
+            sequences[i][0] = tokenizer.requireBeginning();
+            System.arraycopy(ids, offset, sequences[i], 1, context - 1);
         }
         return TokenBatch.of(sequences);
     }

@@ -146,7 +146,8 @@ class CalibrationTest {
                     .isNotEqualTo(matrix.error().orElseThrow().squaredError());
         }
         for (MatrixEntry matrix : Manifest.read(plain).matrices()) {
-            assertThat(matrix.error().orElseThrow().weightedError()).isEqualTo(matrix.error().orElseThrow().squaredError());
+            assertThat(matrix.error().orElseThrow().weightedError())
+                    .isEqualTo(matrix.error().orElseThrow().squaredError());
         }
         assertThat(Lowbit.run("verify", weighted).code()).isZero();
     }

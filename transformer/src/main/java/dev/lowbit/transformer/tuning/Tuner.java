@@ -109,7 +109,9 @@ public final class Tuner implements AutoCloseable {
         for (TrainablePart part : tunable.parts()) {
             String name = layer.name() + "." + part.name();
             values.put(name, part.values());
-            best.put(BEST + name, FloatMatrix.allocate(part.values().rows(), part.values().columns()));
+            best.put(
+                    BEST + name,
+                    FloatMatrix.allocate(part.values().rows(), part.values().columns()));
             gradients.add(part.gradient());
         }
     }
@@ -232,13 +234,7 @@ public final class Tuner implements AutoCloseable {
             tunables.forEach((name, tunable) -> matrices.put(name, tunable.stored(workers)));
         }
         return new TuningResult(
-                before,
-                bestLoss,
-                bestStep,
-                steps(),
-                text.trainingTokens(),
-                text.heldOut().length,
-                matrices);
+                before, bestLoss, bestStep, steps(), text.trainingTokens(), text.heldOut().length, matrices);
     }
 
     /** Puts the model's own matrices back and frees the memory of the run; the state stays where it is. */

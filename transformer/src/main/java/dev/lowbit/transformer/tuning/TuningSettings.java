@@ -14,8 +14,9 @@ import dev.lowbit.error.InvalidRequestException;
 public record TuningSettings(int context, int epochs, int windows, double learningRate, long seed) {
     public TuningSettings {
         if (context < 2 || epochs < 1 || windows < 1) {
-            throw InvalidRequestException.usage("tuning needs a context of 2 tokens, one epoch and one window in a step at"
-                    + " least, got " + context + ", " + epochs + " and " + windows);
+            throw InvalidRequestException.usage(
+                    "tuning needs a context of 2 tokens, one epoch and one window in a step at" + " least, got "
+                            + context + ", " + epochs + " and " + windows);
         }
         if (!(learningRate > 0 && learningRate <= 1)) {
             throw InvalidRequestException.usage(

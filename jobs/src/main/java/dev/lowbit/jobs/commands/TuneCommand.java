@@ -1,0 +1,140 @@
+package dev.lowbit.jobs.commands;
+
+import dev.lowbit.jobs.Console;
+import dev.lowbit.jobs.ExitCodes;
+import dev.lowbit.jobs.JsonOutput;
+import dev.lowbit.jobs.RunOptions;
+import dev.lowbit.jobs.Version;
+import dev.lowbit.jobs.WorkerPool;
+import dev.lowbit.jobs.tune.TuneJob;
+import dev.lowbit.jobs.tune.TuneRequest;
+import dev.lowbit.jobs.tune.TuneResult;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code lowbit tune}: end-to-end tuning of what the method left trainable. */
+@Command(
+        name = "tune",
+        description = {
+            "Train what the method left trainable in a compressed model (the low-rank factors), end to end.",
+            "The last tenth of the text is held out; the result is never worse on it than the model was before."
+        })
+public final class TuneCommand implements Callable<Integer> {
+    private final Console console;
+
+    @Parameters(paramLabel = "MODEL", description = "Directory of a compressed model.")
+    private Path model;
+
+    @Option(
+            names = "--text",
+            paramLabel = "FILE",
+            required = true,
+            description = "UTF-8 text or JSON lines to train on.")
+    private Path text;
+
+    @Option(names = "--out", paramLabel = "DIR", required = true, description = "Directory to create.")
+    private Path output;
+
+    @Option(
+            names = "--reference",
+            paramLabel = "MODEL",
+            description = "The float model: its predictions become the aim (default: the text alone).")
+    private Path reference;
+
+    @Option(
+            names = "--max-tokens",
+            paramLabel = "N",
+            defaultValue = "65536",
+            description = "Use the first N tokens of the text (default: 65536).")
+    private int maxTokens;
+
+    @Option(
+            names = "--context",
+            paramLabel = "N",
+            description = "Tokens of a window (default: the model's context, at most 512).")
+    private Integer context;
+
+    @Option(
+            names = "--epochs",
+            paramLabel = "N",
+            defaultValue = "3",
+            description = "Times that the text is read (default: 3).")
+    private int epochs;
+
+    @Option(names = "--batch", paramLabel = "N", defaultValue = "4", description = "Windows in a step (default: 4).")
+    private int batch;
+
+    @Option(
+            names = "--learning-rate",
+            paramLabel = "R",
+            defaultValue = "0.001",
+            description = "Highest learning rate of Adam (default: 0.001).")
+    private double learningRate;
+
+    @Option(names = "--resume", description = "Go on with this job where it was stopped.")
+    private boolean resume;
+
+    @Mixin
+    private RunOptions options;
+
+    public TuneCommand(Console console) {
+        this.console = console;
+    }
+
+    @Override
+    public Integer call() {
+        TuneRequest request = new TuneRequest(
+                model,
+                text,
+                Optional.ofNullable(reference),
+                "lowbit " + Version.lowbit(),
+                maxTokens,
+                context == null ? OptionalInt.empty() : OptionalInt.of(context),
+                epochs,
+                batch,
+                learningRate,
+                options.seed(),
+                options.memoryBytes());
+        console.interruptHint("run the same command with --resume to continue");
+        TuneResult result;
+        try (WorkerPool pool = options.openWorkers()) {
+            result = TuneJob.run(request, output, resume, pool.workers(), console.progress(options));
+        }
+        if (options.json()) {
+            JsonOutput.write(console.out(), result);
+        } else {
+            print(result);
+        }
+        return ExitCodes.OK;
+    }
+
+    private void print(TuneResult result) {
+        String loss = result.loss().equals("klDivergence") ? "KL to the reference" : "cross entropy";
+        line(
+                "held out",
+                loss + " " + fixed(result.lossBefore()) + " before, " + fixed(result.lossAfter())
+                        + " after, nats per token over " + result.heldOutTokens() + " tokens");
+        line("trained", result.steps() + " steps, " + result.tokens() + " tokens");
+        line(
+                "kept",
+                result.improved()
+                        ? result.tunedMatrices() + " tuned matrices of step " + result.step()
+                        : "the parts as they were: nothing was better on the held-out part");
+        result.relativeError().ifPresent(error -> line("error", fixed(error) + " relative"));
+    }
+
+    private void line(String name, String value) {
+        console.out().printf(Locale.ROOT, "%-10s  %s%n", name, value);
+    }
+
+    private static String fixed(double value) {
+        return String.format(Locale.ROOT, "%.6f", value);
+    }
+}

@@ -1,0 +1,156 @@
+package dev.lowbit.jobs.demo;
+
+import dev.lowbit.checkpoint.AtomicOutput;
+import dev.lowbit.checkpoint.Checkpoint;
+import dev.lowbit.jobs.MethodOptions;
+import dev.lowbit.jobs.Methods;
+import dev.lowbit.jobs.ProgressListener;
+import dev.lowbit.jobs.Version;
+import dev.lowbit.jobs.compress.CompressJob;
+import dev.lowbit.jobs.compress.JobRequest;
+import dev.lowbit.jobs.compress.JobResult;
+import dev.lowbit.jobs.compress.TargetSelection;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.method.Compressor;
+import dev.lowbit.store.CompressedModel;
+import dev.lowbit.store.Finding;
+import dev.lowbit.store.Verifier;
+import dev.lowbit.transformer.Evaluation;
+import dev.lowbit.transformer.Transformer;
+import dev.lowbit.transformer.Transformers;
+import dev.lowbit.transformer.text.Tokenizer;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.OptionalLong;
+
+/**
+ * The whole tour on the embedded model: compress to several budgets, verify, evaluate each beside the float model on stories that
+ * the model has not seen. Leaves {@code model}, {@code evaluation.txt}, {@code calibration.txt} and a directory for each budget.
+ */
+public final class DemoJob {
+    private static final List<Double> BUDGETS = List.of(4.0, 3.0, 2.5);
+    private static final int MAX_RANK = 8;
+    private static final int EVALUATED_TOKENS = 8160;
+    private static final int EVALUATION_CHARACTERS = 40_000;
+    private static final int CALIBRATION_CHARACTERS = 200_000;
+
+    private final Path folder;
+    private final long seed;
+    private final OptionalLong memoryBytes;
+    private final Workers workers;
+    private final ProgressListener progress;
+    private final List<Finding> findings = new ArrayList<>();
+
+    private DemoJob(Path folder, long seed, OptionalLong memoryBytes, Workers workers, ProgressListener progress) {
+        this.folder = folder;
+        this.seed = seed;
+        this.memoryBytes = memoryBytes;
+        this.workers = workers;
+        this.progress = progress;
+    }
+
+    /**
+     * What came out.
+     *
+     * @param result the figures
+     * @param findings of verifying everything that was written; empty when all is well
+     */
+    public record Outcome(DemoResult result, List<Finding> findings) {}
+
+    /** Runs the tour in an empty folder. */
+    public static Outcome run(
+            Path folder, long seed, OptionalLong memoryBytes, Workers workers, ProgressListener progress) {
+        DemoJob job = new DemoJob(folder, seed, memoryBytes, workers, progress);
+        DemoResult result = job.run();
+        return new Outcome(result, List.copyOf(job.findings));
+    }
+
+    private DemoResult run() {
+        long start = System.nanoTime();
+        Path model = folder.resolve("model");
+        DemoModel.write(model);
+        String text = DemoModel.evaluationText(EVALUATION_CHARACTERS);
+        AtomicOutput.writeString(folder.resolve("evaluation.txt"), text);
+        AtomicOutput.writeString(folder.resolve("calibration.txt"), DemoModel.calibrationText(CALIBRATION_CHARACTERS));
+        List<DemoResult.Model> models = new ArrayList<>();
+        try (Tokenizer tokenizer = Tokenizer.open(model);
+                Checkpoint checkpoint = Checkpoint.open(model);
+                Transformer reference = Transformers.load(checkpoint)) {
+            int[] tokens = Arrays.copyOf(tokenizer.encode(text), EVALUATED_TOKENS);
+            int beginning = tokenizer.requireBeginning();
+            Evaluation.Result alone = evaluate(reference, null, beginning, tokens);
+            for (double bits : BUDGETS) {
+                Path compressed = folder.resolve(name(bits));
+                JobResult job = CompressJob.run(request(model, bits), compressed, false, workers, progress);
+                findings.addAll(Verifier.verify(compressed));
+                if (models.isEmpty()) {
+                    models.add(floatModel(job, checkpoint, alone));
+                }
+                models.add(evaluate(bits, compressed, job, reference, beginning, tokens));
+            }
+            return new DemoResult(tokens.length, models, (System.nanoTime() - start) / 1e9);
+        }
+    }
+
+    private static String name(double bits) {
+        return String.format(Locale.ROOT, "%s-bits", bits == Math.rint(bits) ? Long.toString((long) bits) : bits);
+    }
+
+    /** The prices of a matrix serve every budget. */
+    private JobRequest request(Path model, double bits) {
+        return new JobRequest(
+                model,
+                "lowbit " + Version.lowbit(),
+                Methods.named(Methods.DEFAULT),
+                new MethodOptions.Budget.BitsPerWeight(bits),
+                new Compressor.Limits(0, MAX_RANK, 0, seed),
+                TargetSelection.standard(),
+                Optional.empty(),
+                Optional.of(folder.resolve("costs.json")),
+                memoryBytes);
+    }
+
+    private static DemoResult.Model floatModel(JobResult job, Checkpoint checkpoint, Evaluation.Result result) {
+        long bytes = job.matrices().stream()
+                .mapToLong(matrix -> checkpoint.info(matrix.name()).byteSize())
+                .sum();
+        return new DemoResult.Model(
+                "float",
+                8.0 * bytes / job.weights(),
+                bytes,
+                OptionalDouble.empty(),
+                result.perplexity(),
+                OptionalDouble.empty(),
+                OptionalDouble.empty());
+    }
+
+    private DemoResult.Model evaluate(
+            double bits, Path compressed, JobResult job, Transformer reference, int beginning, int[] tokens) {
+        try (CompressedModel packed = CompressedModel.open(compressed);
+                Transformer model = Transformers.load(packed)) {
+            Evaluation.Result result = evaluate(model, reference, beginning, tokens);
+            return new DemoResult.Model(
+                    name(bits),
+                    job.bitsPerWeight(),
+                    job.bytes(),
+                    job.relativeError(),
+                    result.perplexity(),
+                    OptionalDouble.of(result.comparison().divergence()),
+                    OptionalDouble.of(result.comparison().top1Agreement()));
+        }
+    }
+
+    private Evaluation.Result evaluate(Transformer model, Transformer reference, int beginning, int[] tokens) {
+        try (ProgressListener.Stage stage = progress.stage("evaluating", tokens.length, "tokens")) {
+            Evaluation.Result result = Evaluation.evaluate(
+                    model, reference, beginning, tokens, model.shape().context(), workers);
+            stage.advance(tokens.length);
+            return result;
+        }
+    }
+}

@@ -1,0 +1,37 @@
+package dev.lowbit.jobs.demo;
+
+import java.util.List;
+import java.util.OptionalDouble;
+
+/**
+ * What the demo found: the document of {@code --json}.
+ *
+ * @param evaluatedTokens tokens of unseen stories that each model predicted
+ * @param models the float model, then the compressed ones
+ * @param seconds everything together
+ */
+public record DemoResult(int evaluatedTokens, List<Model> models, double seconds) {
+    /**
+     * One model.
+     *
+     * @param name {@code float} or the budget in bits
+     * @param bitsPerWeight of the compressed matrices, everything counted
+     * @param bytes of those matrices
+     * @param relativeError of those matrices; absent for the float model, as the next two
+     * @param klDivergence mean KL(float || model), nats
+     * @param top1Agreement share of tokens with the same most probable next token as the float model
+     * @param perplexity on the unseen stories
+     */
+    public record Model(
+            String name,
+            double bitsPerWeight,
+            long bytes,
+            OptionalDouble relativeError,
+            double perplexity,
+            OptionalDouble klDivergence,
+            OptionalDouble top1Agreement) {}
+
+    public DemoResult {
+        models = List.copyOf(models);
+    }
+}

@@ -1,0 +1,195 @@
+package dev.lowbit.jobs.tune;
+
+import dev.lowbit.checkpoint.Checkpoint;
+import dev.lowbit.checkpoint.Digest;
+import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.importance.Importance;
+import dev.lowbit.jobs.OutputDirectory;
+import dev.lowbit.jobs.PeakMemory;
+import dev.lowbit.jobs.ProgressListener;
+import dev.lowbit.jobs.compress.Cancellation;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.store.CompressedModel;
+import dev.lowbit.store.CompressionJob;
+import dev.lowbit.store.Manifest;
+import dev.lowbit.store.MatrixEntry;
+import dev.lowbit.store.MeasuredError;
+import dev.lowbit.store.ModelLayout;
+import dev.lowbit.store.ModelWriter;
+import dev.lowbit.store.WorkDirectory;
+import dev.lowbit.tensor.FloatMatrix;
+import dev.lowbit.transformer.Transformer;
+import dev.lowbit.transformer.Transformers;
+import dev.lowbit.transformer.text.Corpus;
+import dev.lowbit.transformer.text.Tokenizer;
+import dev.lowbit.transformer.tuning.Tuner;
+import dev.lowbit.transformer.tuning.TuningResult;
+import dev.lowbit.transformer.tuning.TuningSettings;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
+
+/**
+ * Tunes the trainable parts of a compressed model and writes a new one beside which nothing else has changed. The state of the
+ * training is kept in the work directory beside the output; a job that was stopped goes on from there and gives the same bytes.
+ */
+public final class TuneJob implements AutoCloseable {
+    private static final String STATE = "tuning.safetensors";
+
+    private final TuneRequest request;
+    private final Workers workers;
+    private final ProgressListener progress;
+    private final CompressedModel input;
+    private final List<String> warnings = new ArrayList<>();
+    private final long start = System.nanoTime();
+
+    private TuneJob(TuneRequest request, Workers workers, ProgressListener progress) {
+        this.request = request;
+        this.workers = workers;
+        this.progress = progress;
+        this.input = CompressedModel.open(request.input());
+    }
+
+    /**
+     * Runs the job.
+     *
+     * @param output directory to create
+     * @param resume whether to go on with a stopped job
+     * @throws InvalidRequestException (impossible) when nothing is trainable, the output exists or lies in the input, the memory cap
+     *     is too small, the text too short, or what was stopped is another job
+     */
+    public static TuneResult run(
+            TuneRequest request, Path output, boolean resume, Workers workers, ProgressListener progress) {
+        OutputDirectory.requireOutside(request.input(), output);
+        try (TuneJob job = new TuneJob(request, workers, progress);
+                Transformer model = Transformers.load(job.input)) {
+            if (request.reference().isEmpty()) {
+                return job.run(model, null, null, output, resume);
+            }
+            try (Checkpoint checkpoint = Checkpoint.open(request.reference().get());
+                    Transformer reference = Transformers.load(checkpoint)) {
+                return job.run(model, checkpoint, reference, output, resume);
+            }
+        }
+    }
+
+    private TuneResult run(
+            Transformer model, Checkpoint checkpoint, Transformer reference, Path output, boolean resume) {
+        TuningSettings settings = request.settings(model.shape().context());
+        TuneMemory.require(request.memoryBytes(), input.manifest(), model.shape(), settings, reference == null ? 1 : 2);
+        try (Tokenizer tokenizer = Tokenizer.open(request.input());
+                WorkDirectory work = WorkDirectory.open(output, resume);
+                Tuner tuner = new Tuner(
+                        model,
+                        new HashSet<>(input.names()),
+                        reference,
+                        tokenizer.requireBeginning(),
+                        tokens(tokenizer, model.shape().vocabulary()),
+                        settings,
+                        work.path().resolve(STATE),
+                        workers);
+                ModelWriter writer = ModelWriter.open(ModelLayout.of(input, job(settings, checkpoint)), work)) {
+            TuningResult tuned = tune(tuner);
+            if (!writer.isPublished()) {
+                store(tuned, checkpoint, writer);
+            }
+            return result(tuned, settings, writer.finish());
+        }
+    }
+
+    private int[] tokens(Tokenizer tokenizer, int vocabulary) {
+        int[] all = Corpus.read(request.text(), tokenizer, vocabulary).joined();
+        return Arrays.copyOf(all, Math.min(all.length, request.maxTokens()));
+    }
+
+    /** The job that made the model, and what is done to it now. */
+    private CompressionJob job(TuningSettings settings, Checkpoint reference) {
+        CompressionJob before = input.manifest().job();
+        SortedMap<String, String> options = new TreeMap<>(before.options());
+        options.put("tune.model", Digest.sha256(request.input().resolve(Manifest.FILE)));
+        options.put("tune.text", Digest.sha256(request.text()));
+        options.put("tune.reference", reference == null ? "none" : reference.digest());
+        options.put("tune.maxTokens", Integer.toString(request.maxTokens()));
+        options.put("tune.context", Integer.toString(settings.context()));
+        options.put("tune.epochs", Integer.toString(settings.epochs()));
+        options.put("tune.batch", Integer.toString(settings.windows()));
+        options.put("tune.learningRate", Double.toString(settings.learningRate()));
+        options.put("tune.seed", Long.toString(settings.seed()));
+        return new CompressionJob(
+                request.software(),
+                before.method(),
+                before.seed(),
+                before.budgetBytes(),
+                before.objective(),
+                before.bound(),
+                options);
+    }
+
+    private TuningResult tune(Tuner tuner) {
+        try (ProgressListener.Stage stage = progress.stage("tuning", tuner.steps(), "steps")) {
+            int[] done = {0};
+            return tuner.run(steps -> {
+                Cancellation.check();
+                stage.advance(steps - done[0]);
+                done[0] = steps;
+            });
+        }
+    }
+
+    private void store(TuningResult tuned, Checkpoint reference, ModelWriter writer) {
+        boolean isSource =
+                reference != null && reference.digest().equals(input.manifest().sourceDigest());
+        if (reference != null && !isSource) {
+            warn("the reference is not the model that was compressed: the errors of tuned matrices are not known");
+        }
+        for (MatrixEntry entry : input.manifest().matrices()) {
+            QuantizedMatrix matrix = tuned.matrices().get(entry.name());
+            if (writer.has(entry.name())) {
+                continue;
+            }
+            if (matrix == null) {
+                writer.keep(entry.name(), input.matrix(entry.name()), entry.error());
+            } else if (isSource) {
+                try (FloatMatrix weights = reference.matrix(entry.name(), entry.transposed())) {
+                    writer.add(entry.name(), matrix, weights, Importance.uniform(), workers);
+                }
+            } else {
+                writer.keep(entry.name(), matrix, Optional.empty());
+            }
+        }
+    }
+
+    private void warn(String line) {
+        warnings.add(line);
+        progress.note(line);
+    }
+
+    private TuneResult result(TuningResult tuned, TuningSettings settings, Manifest manifest) {
+        return new TuneResult(
+                request.reference().isPresent() ? "klDivergence" : "crossEntropy",
+                tuned.before(),
+                tuned.after(),
+                tuned.step() > 0,
+                tuned.step(),
+                tuned.steps(),
+                (long) tuned.trainingTokens() * settings.epochs(),
+                tuned.heldOutTokens(),
+                tuned.matrices().size(),
+                manifest.bytes(),
+                MeasuredError.relative(manifest.error()),
+                (System.nanoTime() - start) / 1e9,
+                PeakMemory.bytes(),
+                warnings);
+    }
+
+    @Override
+    public void close() {
+        input.close();
+    }
+}

@@ -1,0 +1,42 @@
+package dev.lowbit.jobs.tune;
+
+import dev.lowbit.transformer.tuning.TuningSettings;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+
+/**
+ * What is asked of {@code lowbit tune}.
+ *
+ * @param input directory of a compressed model
+ * @param text file to train on
+ * @param reference float model whose predictions are the aim; empty to train on the text alone
+ * @param software name and version of the program
+ * @param maxTokens tokens of the text that are used
+ * @param context tokens of a window; empty for the longest that fits the model, at most {@value #USUAL_CONTEXT}
+ * @param epochs times that the text is read
+ * @param batch windows in a step
+ * @param learningRate the highest rate
+ * @param seed of the order of the windows
+ * @param memoryBytes cap of the process; empty for none
+ */
+public record TuneRequest(
+        Path input,
+        Path text,
+        Optional<Path> reference,
+        String software,
+        int maxTokens,
+        OptionalInt context,
+        int epochs,
+        int batch,
+        double learningRate,
+        long seed,
+        OptionalLong memoryBytes) {
+    private static final int USUAL_CONTEXT = 512;
+
+    TuningSettings settings(int modelContext) {
+        int length = context.orElse(Math.min(modelContext, USUAL_CONTEXT));
+        return new TuningSettings(length, epochs, batch, learningRate, seed);
+    }
+}
