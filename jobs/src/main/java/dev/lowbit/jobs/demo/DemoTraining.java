@@ -40,7 +40,7 @@ import java.util.function.Consumer;
  */
 final class DemoTraining {
     private static final String STORIES = "training";
-    private static final int VOCABULARY_TEXT = 300_000;
+    static final int VOCABULARY_TEXT = 300_000;
     private static final double GRADIENT_NORM = 1;
     private static final double LAST_RATE = 0.05;
     private static final Adam.Settings ADAM = new Adam.Settings(0.9, 0.95, 1e-8, 0);
