@@ -65,6 +65,11 @@ public final class DemoCommand implements Callable<Integer> {
     }
 
     private void print(DemoResult result, boolean good) {
+        console.out().println("What each model finds most probable behind \"" + result.prompt() + "\":");
+        for (DemoResult.Model model : result.models()) {
+            console.out().printf("  %-8s  ...%s%n", model.name(), model.continuation());
+        }
+        console.out().println();
         TextTable table =
                 new TextTable("model", ">bits", ">bytes", ">weight error", ">perplexity", ">KL to float", ">top-1");
         for (DemoResult.Model model : result.models()) {

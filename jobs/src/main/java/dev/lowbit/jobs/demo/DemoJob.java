@@ -4,6 +4,7 @@ import dev.lowbit.checkpoint.AtomicOutput;
 import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.jobs.MethodOptions;
 import dev.lowbit.jobs.Methods;
+import dev.lowbit.jobs.ModelInput;
 import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.jobs.Version;
 import dev.lowbit.jobs.compress.CompressJob;
@@ -12,12 +13,12 @@ import dev.lowbit.jobs.compress.JobResult;
 import dev.lowbit.jobs.compress.TargetSelection;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.method.Compressor;
-import dev.lowbit.store.CompressedModel;
 import dev.lowbit.store.Finding;
 import dev.lowbit.store.Verifier;
 import dev.lowbit.transformer.Evaluation;
 import dev.lowbit.transformer.Transformer;
-import dev.lowbit.transformer.Transformers;
+import dev.lowbit.transformer.text.Generation;
+import dev.lowbit.transformer.text.TokenChoice;
 import dev.lowbit.transformer.text.Tokenizer;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -38,6 +39,8 @@ public final class DemoJob {
     private static final int EVALUATED_TOKENS = 8160;
     private static final int EVALUATION_CHARACTERS = 40_000;
     private static final int CALIBRATION_CHARACTERS = 200_000;
+    private static final String PROMPT = "Once upon a time, there was a brave fox named Ivy.";
+    private static final int GENERATED_TOKENS = 48;
 
     private final Path folder;
     private final long seed;
@@ -79,23 +82,24 @@ public final class DemoJob {
         AtomicOutput.writeString(folder.resolve("calibration.txt"), DemoModel.calibrationText(CALIBRATION_CHARACTERS));
         List<DemoResult.Model> models = new ArrayList<>();
         try (Tokenizer tokenizer = Tokenizer.open(model);
-                Checkpoint checkpoint = Checkpoint.open(model);
-                Transformer reference = Transformers.load(checkpoint)) {
-            int[] tokens = Arrays.copyOf(tokenizer.encode(text), EVALUATED_TOKENS);
-            int beginning = tokenizer.requireBeginning();
-            Evaluation.Result alone = evaluate(reference, null, beginning, tokens);
+                ModelInput reference = ModelInput.open(model, memoryBytes)) {
+            Probe probe = new Probe(tokenizer, Arrays.copyOf(tokenizer.encode(text), EVALUATED_TOKENS));
+            Evaluation.Result alone = evaluate(reference, null, probe);
             for (double bits : BUDGETS) {
                 Path compressed = folder.resolve(name(bits));
                 JobResult job = CompressJob.run(request(model, bits), compressed, false, workers, progress);
                 findings.addAll(Verifier.verify(compressed));
                 if (models.isEmpty()) {
-                    models.add(floatModel(job, checkpoint, alone));
+                    models.add(floatModel(model, job, alone, generate(reference, probe)));
                 }
-                models.add(evaluate(bits, compressed, job, reference, beginning, tokens));
+                models.add(evaluate(bits, compressed, job, reference, probe));
             }
-            return new DemoResult(tokens.length, models, (System.nanoTime() - start) / 1e9);
+            return new DemoResult(PROMPT, EVALUATED_TOKENS, models, (System.nanoTime() - start) / 1e9);
         }
     }
+
+    /** What every model is asked. */
+    private record Probe(Tokenizer tokenizer, int[] tokens) {}
 
     private static String name(double bits) {
         return String.format(Locale.ROOT, "%s-bits", bits == Math.rint(bits) ? Long.toString((long) bits) : bits);
@@ -115,25 +119,27 @@ public final class DemoJob {
                 memoryBytes);
     }
 
-    private static DemoResult.Model floatModel(JobResult job, Checkpoint checkpoint, Evaluation.Result result) {
-        long bytes = job.matrices().stream()
-                .mapToLong(matrix -> checkpoint.info(matrix.name()).byteSize())
-                .sum();
-        return new DemoResult.Model(
-                "float",
-                8.0 * bytes / job.weights(),
-                bytes,
-                OptionalDouble.empty(),
-                result.perplexity(),
-                OptionalDouble.empty(),
-                OptionalDouble.empty());
+    private static DemoResult.Model floatModel(
+            Path model, JobResult job, Evaluation.Result result, String continuation) {
+        try (Checkpoint checkpoint = Checkpoint.open(model)) {
+            long bytes = job.matrices().stream()
+                    .mapToLong(matrix -> checkpoint.info(matrix.name()).byteSize())
+                    .sum();
+            return new DemoResult.Model(
+                    "float",
+                    8.0 * bytes / job.weights(),
+                    bytes,
+                    OptionalDouble.empty(),
+                    result.perplexity(),
+                    OptionalDouble.empty(),
+                    OptionalDouble.empty(),
+                    continuation);
+        }
     }
 
-    private DemoResult.Model evaluate(
-            double bits, Path compressed, JobResult job, Transformer reference, int beginning, int[] tokens) {
-        try (CompressedModel packed = CompressedModel.open(compressed);
-                Transformer model = Transformers.load(packed)) {
-            Evaluation.Result result = evaluate(model, reference, beginning, tokens);
+    private DemoResult.Model evaluate(double bits, Path compressed, JobResult job, ModelInput reference, Probe probe) {
+        try (ModelInput model = ModelInput.open(compressed, memoryBytes)) {
+            Evaluation.Result result = evaluate(model, reference.transformer(), probe);
             return new DemoResult.Model(
                     name(bits),
                     job.bitsPerWeight(),
@@ -141,16 +147,36 @@ public final class DemoJob {
                     job.relativeError(),
                     result.perplexity(),
                     OptionalDouble.of(result.comparison().divergence()),
-                    OptionalDouble.of(result.comparison().top1Agreement()));
+                    OptionalDouble.of(result.comparison().top1Agreement()),
+                    generate(model, probe));
         }
     }
 
-    private Evaluation.Result evaluate(Transformer model, Transformer reference, int beginning, int[] tokens) {
-        try (ProgressListener.Stage stage = progress.stage("evaluating", tokens.length, "tokens")) {
-            Evaluation.Result result = Evaluation.evaluate(
-                    model, reference, beginning, tokens, model.shape().context(), workers);
-            stage.advance(tokens.length);
-            return result;
+    private Evaluation.Result evaluate(ModelInput model, Transformer reference, Probe probe) {
+        Transformer transformer = model.transformer();
+        int beginning = model.beginning(probe.tokenizer);
+        try (ProgressListener.Stage stage = progress.stage("evaluating", probe.tokens.length, "tokens")) {
+            return Evaluation.evaluate(
+                    transformer,
+                    reference,
+                    beginning,
+                    probe.tokens,
+                    transformer.shape().context(),
+                    workers,
+                    stage::advance);
         }
+    }
+
+    private String generate(ModelInput model, Probe probe) {
+        int[] prompt = model.prompt(probe.tokenizer, PROMPT);
+        Generation.Result result = Generation.run(
+                model.transformer(),
+                prompt,
+                GENERATED_TOKENS,
+                probe.tokenizer.ends(),
+                TokenChoice.greedy(),
+                token -> {},
+                workers);
+        return probe.tokenizer.decode(result.tokens());
     }
 }

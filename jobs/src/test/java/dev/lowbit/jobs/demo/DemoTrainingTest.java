@@ -82,7 +82,8 @@ class DemoTrainingTest {
             }
             int[] ids = tokenizer.encode(stories);
             assertThat(Arrays.stream(ids).max().orElseThrow()).isLessThan(512);
-            // pieces are longer than letters, and nothing of the stories is spelled in bytes but line ends (byte 10 is id 13)
+            // pieces are longer than letters, and nothing of the stories is spelled in bytes but line ends (byte 10 is
+            // id 13)
             assertThat(ids.length).isLessThan(stories.length() / 2);
             assertThat(Arrays.stream(ids).filter(id -> id < 259).distinct()).containsExactly(13);
         }
