@@ -11,11 +11,12 @@ import java.util.OptionalDouble;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * Finds the best uniform formats within a budget. A cost table leaves out what is dominated on a matrix, so the error of a
  * format that is worthwhile elsewhere may be missing there; the best smaller candidate bounds it from below. Formats are
- * measured in the order of that bound until none can be clearly better.
+ * measured in the order of that bound until none can be clearly better. Where prices are predictions, so is the bound.
  */
 final class UniformSearch {
     /** Many formats differ by less than this in their error; telling them apart would measure them all. */
@@ -25,6 +26,7 @@ final class UniformSearch {
     private final List<Target> targets;
     private final FormatSize formatSize;
     private final Planner.Confirmation confirmation;
+    private final boolean pricedExactly;
 
     /** How many bytes a format takes. */
     @FunctionalInterface
@@ -37,6 +39,9 @@ final class UniformSearch {
         this.targets = targets;
         this.formatSize = formatSize;
         this.confirmation = confirmation;
+        this.pricedExactly = targets.stream()
+                .flatMap(target -> table.prices(target.name()).candidates().stream())
+                .anyMatch(candidate -> candidate.exact() && candidate.rank() == 0);
     }
 
     /**
@@ -106,12 +111,14 @@ final class UniformSearch {
 
     private TreeSet<String> formats() {
         TreeSet<String> formats = new TreeSet<>();
-        for (Target target : targets) {
-            table.prices(target.name()).candidates().stream()
-                    .filter(candidate -> candidate.exact() && candidate.rank() == 0)
-                    .forEach(candidate -> formats.add(candidate.format()));
-        }
+        targets.forEach(target -> worthwhile(target).forEach(candidate -> formats.add(candidate.format())));
         return formats;
+    }
+
+    /** Formats without a low-rank part: those priced exactly, and where a weighting leaves only predictions, those. */
+    private Stream<Candidate> worthwhile(Target target) {
+        return table.prices(target.name()).candidates().stream()
+                .filter(candidate -> candidate.rank() == 0 && (candidate.exact() || !pricedExactly));
     }
 
     private Uniform bounded(String format) {
@@ -123,22 +130,25 @@ final class UniformSearch {
     }
 
     private Optional<Candidate> known(Target target, String format) {
-        List<Candidate> candidates = table.prices(target.name()).candidates();
-        Optional<Candidate> priced = candidates.stream()
-                .filter(candidate -> candidate.exact() && candidate.format().equals(format))
-                .findFirst();
+        Optional<Candidate> priced = priced(target, format);
         OptionalDouble confirmed = table.confirmedError(target.name(), format);
-        if (priced.isPresent() || confirmed.isEmpty()) {
+        if (priced.filter(Candidate::exact).isPresent() || confirmed.isEmpty()) {
             return priced;
         }
         return Optional.of(new Candidate(format, 0, bytes(target, format), confirmed.getAsDouble(), true));
     }
 
+    private Optional<Candidate> priced(Target target, String format) {
+        return table.prices(target.name()).candidates().stream()
+                .filter(candidate -> candidate.format().equals(format))
+                .findFirst();
+    }
+
     /** Whatever left the format out has at most its bytes and at most its error. */
     private Candidate bound(Target target, String format) {
         long bytes = bytes(target, format);
-        double error = table.prices(target.name()).candidates().stream()
-                .filter(candidate -> candidate.exact() && candidate.bytes() <= bytes)
+        double error = worthwhile(target)
+                .filter(candidate -> candidate.bytes() <= bytes)
                 .mapToDouble(Candidate::error)
                 .min()
                 .orElse(0);
