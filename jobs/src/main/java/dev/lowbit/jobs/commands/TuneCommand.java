@@ -3,6 +3,7 @@ package dev.lowbit.jobs.commands;
 import dev.lowbit.jobs.Console;
 import dev.lowbit.jobs.ExitCodes;
 import dev.lowbit.jobs.JsonOutput;
+import dev.lowbit.jobs.OptionValues;
 import dev.lowbit.jobs.RunOptions;
 import dev.lowbit.jobs.Version;
 import dev.lowbit.jobs.WorkerPool;
@@ -16,8 +17,10 @@ import java.util.OptionalInt;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
 
 /** {@code lowbit tune}: end-to-end tuning of what the method left trainable. */
 @Command(
@@ -28,6 +31,9 @@ import picocli.CommandLine.Parameters;
         })
 public final class TuneCommand implements Callable<Integer> {
     private final Console console;
+
+    @Spec
+    private CommandSpec command;
 
     @Parameters(paramLabel = "MODEL", description = "Directory of a compressed model.")
     private Path model;
@@ -48,28 +54,36 @@ public final class TuneCommand implements Callable<Integer> {
             description = "The float model: its predictions become the aim (default: the text alone).")
     private Path reference;
 
+    private int maxTokens = 65_536;
+    private OptionalInt context = OptionalInt.empty();
+    private int epochs = 3;
+    private int batch = 4;
+
     @Option(
             names = "--max-tokens",
             paramLabel = "N",
-            defaultValue = "65536",
             description = "Use the first N tokens of the text (default: 65536).")
-    private int maxTokens;
+    private void maxTokens(int value) {
+        maxTokens = (int) OptionValues.atLeast(command, "--max-tokens", value, 1);
+    }
 
     @Option(
             names = "--context",
             paramLabel = "N",
             description = "Tokens of a window (default: the model's context, at most 512).")
-    private Integer context;
+    private void context(int value) {
+        context = OptionalInt.of((int) OptionValues.atLeast(command, "--context", value, 2));
+    }
 
-    @Option(
-            names = "--epochs",
-            paramLabel = "N",
-            defaultValue = "3",
-            description = "Times that the text is read (default: 3).")
-    private int epochs;
+    @Option(names = "--epochs", paramLabel = "N", description = "Times that the text is read (default: 3).")
+    private void epochs(int value) {
+        epochs = (int) OptionValues.atLeast(command, "--epochs", value, 1);
+    }
 
-    @Option(names = "--batch", paramLabel = "N", defaultValue = "4", description = "Windows in a step (default: 4).")
-    private int batch;
+    @Option(names = "--batch", paramLabel = "N", description = "Windows in a step (default: 4).")
+    private void batch(int value) {
+        batch = (int) OptionValues.atLeast(command, "--batch", value, 1);
+    }
 
     @Option(
             names = "--learning-rate",
@@ -96,7 +110,7 @@ public final class TuneCommand implements Callable<Integer> {
                 Optional.ofNullable(reference),
                 "lowbit " + Version.lowbit(),
                 maxTokens,
-                context == null ? OptionalInt.empty() : OptionalInt.of(context),
+                context,
                 epochs,
                 batch,
                 learningRate,

@@ -95,6 +95,10 @@ public final class TuneJob implements AutoCloseable {
                         work.path().resolve(STATE),
                         workers);
                 ModelWriter writer = ModelWriter.open(ModelLayout.of(input, job(settings, checkpoint)), work)) {
+            if (writer.isPublished() && !tuner.isStarted()) {
+                throw InvalidRequestException.impossible(
+                        "output " + output + " is complete, there is nothing to resume; choose another, or remove it");
+            }
             TuningResult tuned = tune(tuner);
             if (!writer.isPublished()) {
                 store(tuned, checkpoint, writer);

@@ -61,11 +61,12 @@ public final class Tuner implements AutoCloseable {
     private final Map<String, FloatMatrix> values = new LinkedHashMap<>();
     private final Map<String, FloatMatrix> best = new LinkedHashMap<>();
     private final List<FloatMatrix> gradients = new ArrayList<>();
+    private final double before;
     private final Workspace space = new Workspace();
     private final Workspace referenceSpace = new Workspace();
 
     /**
-     * Prepares a run.
+     * Prepares a run and judges the model as it came.
      *
      * @param model its layers hold other matrices until {@link #close()} puts the first ones back
      * @param compressed tensor names of the matrices that may be tuned; those outside the blocks are left alone
@@ -100,6 +101,12 @@ public final class Tuner implements AutoCloseable {
             throw InvalidRequestException.impossible("no trainable part: every compressed matrix has rank 0;"
                     + " compress with --min-rank 1 to have one");
         }
+        try {
+            this.before = heldOutLoss();
+        } catch (RuntimeException | Error e) {
+            close();
+            throw e;
+        }
     }
 
     private void add(Linear layer, Tunable tunable) {
@@ -121,6 +128,11 @@ public final class Tuner implements AutoCloseable {
         return settings.epochs() * stepsPerEpoch();
     }
 
+    /** Whether the state of an earlier run is there to be continued. */
+    public boolean isStarted() {
+        return Files.exists(state);
+    }
+
     private int stepsPerEpoch() {
         return Math.ceilDiv(text.windows(), settings.windows());
     }
@@ -131,12 +143,11 @@ public final class Tuner implements AutoCloseable {
      * @param progress is told how many steps are done; when it throws, the run can be continued from its last saved state
      */
     public TuningResult run(IntConsumer progress) {
-        double before = heldOutLoss();
         int step = 0;
         int bestStep = 0;
         double bestLoss = before;
         try (Adam adam = new Adam(Adam.Settings.standard())) {
-            if (Files.exists(state)) {
+            if (isStarted()) {
                 Map<String, FloatMatrix> all = new LinkedHashMap<>(values);
                 all.putAll(best);
                 Map<String, String> notes = TrainingState.read(state, all, adam);
@@ -164,7 +175,7 @@ public final class Tuner implements AutoCloseable {
             }
         }
         progress.accept(steps());
-        return result(before, bestLoss, bestStep);
+        return result(bestLoss, bestStep);
     }
 
     private void step(int step, double rate, Adam adam) {
@@ -227,7 +238,7 @@ public final class Tuner implements AutoCloseable {
         TrainingState.write(state, all, adam, notes);
     }
 
-    private TuningResult result(double before, double bestLoss, int bestStep) {
+    private TuningResult result(double bestLoss, int bestStep) {
         Map<String, QuantizedMatrix> matrices = new LinkedHashMap<>();
         if (bestStep > 0) {
             values.forEach((name, part) -> part.copyFrom(best.get(BEST + name)));

@@ -1,0 +1,268 @@
+package dev.lowbit.jobs.tune;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.lowbit.checkpoint.Digest;
+import dev.lowbit.jobs.ExitCodes;
+import dev.lowbit.jobs.Lowbit;
+import dev.lowbit.jobs.ProgressListener;
+import dev.lowbit.jobs.demo.DemoModel;
+import dev.lowbit.jobs.demo.TinyModel;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.store.Manifest;
+import dev.lowbit.store.MatrixEntry;
+import dev.lowbit.store.PartEntry;
+import dev.lowbit.store.Verifier;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+import java.util.concurrent.CancellationException;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+class TuneTest {
+    @TempDir
+    private static Path common;
+
+    @TempDir
+    private Path folder;
+
+    private static Path model;
+    private static Path compressed;
+    private static Path text;
+
+    @BeforeAll
+    static void compress() throws IOException {
+        model = TinyModel.write(common.resolve("model"));
+        compressed = compress("compressed", 1);
+        text = Files.writeString(common.resolve("text"), DemoModel.calibrationText(6000));
+    }
+
+    private static Path compress(String name, int minRank) {
+        Path out = common.resolve(name);
+        Lowbit run = Lowbit.run(
+                "compress",
+                model,
+                "--out",
+                out,
+                "--bits",
+                minRank == 0 ? 4.5 : 5.5,
+                "--min-rank",
+                minRank,
+                "--rank",
+                minRank,
+                "--quiet");
+        assertThat(run.code()).as(run.err()).isZero();
+        return out;
+    }
+
+    private Lowbit tune(Path input, String out, Object... more) {
+        List<Object> args =
+                new ArrayList<>(List.of("tune", input, "--text", text, "--out", folder.resolve(out), "--json"));
+        args.addAll(List.of("--quiet", "--epochs", 2));
+        args.addAll(Arrays.asList(more));
+        return Lowbit.run(args.toArray());
+    }
+
+    private static JsonNode succeeded(Lowbit run) {
+        assertThat(run.err()).isEmpty();
+        assertThat(run.code()).isZero();
+        return JsonMapper.shared().readTree(run.out());
+    }
+
+    /** The manifest holds the digest of every other file. */
+    private String digest(String out) {
+        return Digest.sha256(folder.resolve(out).resolve(Manifest.FILE));
+    }
+
+    @Test
+    void lowersTheDivergenceAndTouchesNothingButFactors() {
+        JsonNode result = succeeded(tune(compressed, "out", "--reference", model));
+        double after = result.get("lossAfter").doubleValue();
+        assertThat(after).isLessThan(result.get("lossBefore").doubleValue());
+        assertThat(result.get("loss").stringValue()).isEqualTo("klDivergence");
+        assertThat(Verifier.verify(folder.resolve("out"))).isEmpty();
+        Manifest before = Manifest.read(compressed);
+        Manifest tuned = Manifest.read(folder.resolve("out"));
+        assertThat(tuned.tensors()).isEqualTo(before.tensors());
+        assertThat(tuned.bytes()).isEqualTo(before.bytes());
+        assertThat(tuned.sourceDigest()).isEqualTo(before.sourceDigest());
+        assertThat(tuned.job().options()).containsAllEntriesOf(before.job().options());
+        assertThat(tuned.job().options()).containsKeys("tune.text", "tune.model", "tune.reference", "tune.seed");
+        for (int i = 0; i < before.matrices().size(); i++) {
+            requireOnlyFactorsChanged(before.matrices().get(i), tuned.matrices().get(i));
+        }
+        // what the output's bytes give on the held-out part is what was promised, to the last bit
+        JsonNode again = succeeded(tune(folder.resolve("out"), "again", "--reference", model));
+        assertThat(again.get("lossBefore").doubleValue()).isEqualTo(after);
+    }
+
+    private static void requireOnlyFactorsChanged(MatrixEntry before, MatrixEntry tuned) {
+        assertThat(tuned.format()).isEqualTo(before.format());
+        assertThat(tuned.error()).isPresent();
+        assertThat(tuned.error()).isNotEqualTo(before.error());
+        int changed = 0;
+        for (int p = 0; p < before.parts().size(); p++) {
+            PartEntry old = before.parts().get(p);
+            boolean same = old.equals(tuned.parts().get(p));
+            boolean factor = old.name().startsWith("left") || old.name().startsWith("right");
+            assertThat(same || factor).as(before.name() + "." + old.name()).isTrue();
+            changed += same ? 0 : 1;
+        }
+        assertThat(changed).isPositive();
+    }
+
+    @Test
+    void withoutTheSourceErrorsAreUnknownAndSayNothing() {
+        JsonNode result = succeeded(tune(compressed, "out"));
+        assertThat(result.get("loss").stringValue()).isEqualTo("crossEntropy");
+        assertThat(result.get("lossAfter").doubleValue())
+                .isLessThan(result.get("lossBefore").doubleValue());
+        assertThat(result.has("relativeError")).isFalse();
+        assertThat(Verifier.verify(folder.resolve("out"))).isEmpty();
+        Manifest.read(folder.resolve("out"))
+                .matrices()
+                .forEach(matrix -> assertThat(matrix.error()).isEmpty());
+        assertThat(Lowbit.run("inspect", folder.resolve("out")).out()).contains("unknown");
+        assertThat(Lowbit.run("inspect", folder.resolve("out"), "--json").out()).doesNotContain("relativeError");
+    }
+
+    @Test
+    void sameBytesForAnyThreads() {
+        succeeded(tune(compressed, "one", "--threads", 1, "--reference", model, "--seed", 4));
+        succeeded(tune(compressed, "three", "--threads", 3, "--reference", model, "--seed", 4));
+        succeeded(tune(compressed, "other", "--threads", 3, "--reference", model, "--seed", 5));
+        assertThat(digest("three")).isEqualTo(digest("one"));
+        assertThat(digest("other")).isNotEqualTo(digest("one"));
+    }
+
+    /** A rate that destroys every factor it touches. */
+    @Test
+    void whenNothingIsBetterThePartsStayAsTheyWere() {
+        JsonNode result = succeeded(tune(compressed, "out", "--learning-rate", 1));
+        assertThat(result.get("improved").booleanValue()).isFalse();
+        assertThat(result.get("step").intValue()).isZero();
+        assertThat(result.get("lossAfter")).isEqualTo(result.get("lossBefore"));
+        assertThat(Manifest.read(folder.resolve("out")).matrices())
+                .isEqualTo(Manifest.read(compressed).matrices());
+    }
+
+    private TuneRequest request(Path input) {
+        return new TuneRequest(
+                input,
+                text,
+                Optional.of(model),
+                "test",
+                3000,
+                OptionalInt.empty(),
+                2,
+                4,
+                1e-3,
+                0,
+                OptionalLong.empty());
+    }
+
+    /** Lets the job die when it has done some steps. */
+    private record DiesAt(int steps) implements ProgressListener {
+        @Override
+        public Stage stage(String name, long total, String unit) {
+            long[] done = {0};
+            return new Stage() {
+                @Override
+                public void advance(long amount) {
+                    done[0] += amount;
+                    if (name.equals("tuning") && done[0] >= steps) {
+                        throw new CancellationException("behind step " + done[0]);
+                    }
+                }
+
+                @Override
+                public void close() {}
+            };
+        }
+
+        @Override
+        public void note(String line) {}
+    }
+
+    @Test
+    void aStoppedJobEndsWithTheSameBytes() {
+        TuneJob.run(request(compressed), folder.resolve("whole"), false, Workers.serial(), ProgressListener.none());
+        Path out = folder.resolve("stopped");
+        for (int stop : new int[] {1, 9, 25}) {
+            boolean resume = Files.exists(folder.resolve("stopped.partial"));
+            assertThatThrownBy(() -> TuneJob.run(request(compressed), out, resume, Workers.serial(), new DiesAt(stop)))
+                    .isInstanceOf(CancellationException.class);
+            assertThat(out).doesNotExist();
+        }
+        TuneJob.run(request(compressed), out, true, Workers.serial(), ProgressListener.none());
+        assertThat(digest("stopped")).isEqualTo(digest("whole"));
+        assertThat(folder.resolve("stopped.partial")).doesNotExist();
+        // it is there and complete: neither again nor another job in its place
+        assertThat(tune(compressed, "stopped").code()).isEqualTo(ExitCodes.IMPOSSIBLE);
+        assertThat(tune(compressed, "stopped", "--resume").code()).isEqualTo(ExitCodes.IMPOSSIBLE);
+    }
+
+    @Test
+    void withoutATrainablePartThereIsNothingToDo() {
+        Lowbit run = tune(compress("flat", 0), "out");
+        assertThat(run.code()).isEqualTo(ExitCodes.IMPOSSIBLE);
+        assertThat(run.err()).contains("no trainable part").contains("--min-rank 1");
+        assertThat(run.err().lines()).hasSize(1);
+        assertThat(folder.resolve("out")).doesNotExist();
+        assertThat(folder.resolve("out.partial")).doesNotExist();
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "--learning-rate, 0, 2",
+        "--learning-rate, NaN, 2",
+        "--context, 1, 2",
+        "--epochs, 0, 2",
+        "--batch, 0, 2",
+        "--max-tokens, 0, 2",
+        "--context, 1000, 5",
+        "--max-tokens, 20, 5",
+        "--memory, 10MiB, 5",
+    })
+    void refusesWhatCannotBe(String option, String value, int code) {
+        Lowbit run = tune(compressed, "out", option, value);
+        assertThat(run.code()).as(run.err()).isEqualTo(code);
+        assertThat(run.err().lines()).hasSize(1);
+        assertThat(folder.resolve("out")).doesNotExist();
+        assertThat(folder.resolve("out.partial")).doesNotExist();
+    }
+
+    @Test
+    void badInputEndsWithTheCodeOfTheContract() throws IOException {
+        Path bad = Files.write(folder.resolve("bad"), new byte[] {'a', (byte) 0xff, 'b'});
+        Path empty = Files.createFile(folder.resolve("empty"));
+        assertThat(Lowbit.run("tune", compressed, "--text", bad, "--out", folder.resolve("out"))
+                        .code())
+                .isEqualTo(ExitCodes.MALFORMED);
+        assertThat(Lowbit.run("tune", compressed, "--text", empty, "--out", folder.resolve("out"))
+                        .code())
+                .isEqualTo(ExitCodes.IMPOSSIBLE);
+        assertThat(tune(model, "out").code()).isEqualTo(ExitCodes.USAGE);
+        assertThat(tune(folder.resolve("absent"), "out").code()).isNotZero();
+        assertThat(Lowbit.run("tune", compressed, "--out", folder.resolve("out"))
+                        .code())
+                .isEqualTo(ExitCodes.USAGE);
+        Path demo = folder.resolve("demo");
+        DemoModel.write(demo);
+        assertThat(tune(compressed, "out", "--reference", demo).code()).isEqualTo(ExitCodes.IMPOSSIBLE);
+        assertThat(folder.resolve("out")).doesNotExist();
+    }
+}
