@@ -242,9 +242,7 @@ public final class ModelWriter implements AutoCloseable {
         try (Arena arena = Arena.ofShared();
                 SafetensorsFile file = SafetensorsFile.open(partsFile(entry), Limits.defaults())) {
             List<Part> written = parts(entry, file, arena);
-            Map<String, Part> byName = new LinkedHashMap<>();
-            written.forEach(part -> byName.put(part.name(), part));
-            QuantizedMatrix stored = MatrixFormats.read(entry.format(), entry.rows(), entry.columns(), byName);
+            QuantizedMatrix stored = matrix(entry, written);
             FinishedMatrix record = new FinishedMatrix(fingerprint, name, measure.apply(stored), digests(written));
             AtomicOutput.write(recordFile(entry), stream -> stream.write(record.encode()));
             finished.put(name, record);
@@ -269,6 +267,28 @@ public final class ModelWriter implements AutoCloseable {
                     entry.name() + ": planned as " + entry.format() + " of " + entry.rows() + " x " + entry.columns()
                             + ", got " + matrix.format() + " of " + matrix.rows() + " x " + matrix.columns());
         }
+    }
+
+    /**
+     * Reads a finished matrix back from the bytes that were written, before {@link #finish} moves them.
+     *
+     * @param reading is given the matrix, which is valid during the call
+     */
+    public <T> T stored(String name, Function<QuantizedMatrix, T> reading) {
+        if (published || !has(name)) {
+            throw new IllegalStateException(name + " is not among the finished matrices of the work directory");
+        }
+        MatrixEntry entry = entry(name);
+        try (Arena arena = Arena.ofShared();
+                SafetensorsFile file = SafetensorsFile.open(partsFile(entry), Limits.defaults())) {
+            return reading.apply(matrix(entry, parts(entry, file, arena)));
+        }
+    }
+
+    private static QuantizedMatrix matrix(MatrixEntry entry, List<Part> written) {
+        Map<String, Part> byName = new LinkedHashMap<>();
+        written.forEach(part -> byName.put(part.name(), part));
+        return MatrixFormats.read(entry.format(), entry.rows(), entry.columns(), byName);
     }
 
     /** The measured error of a finished matrix of this job; empty when it was kept without one. */

@@ -134,6 +134,14 @@ public final class CalibrationJob {
         }
     }
 
+    /** Bytes of all tensors of a model in floats. */
+    public static long modelBytes(Checkpoint checkpoint) {
+        return checkpoint.names().stream()
+                .map(checkpoint::info)
+                .mapToLong(tensor -> tensor.elements() * Float.BYTES)
+                .sum();
+    }
+
     /** What is left of the cap for the sums. */
     private static long sumBytes(Statistics statistics, OptionalLong memoryBytes) {
         if (memoryBytes.isEmpty()) {

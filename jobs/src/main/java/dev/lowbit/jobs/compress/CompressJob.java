@@ -6,18 +6,25 @@ import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.jobs.Quantity;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.store.CompressedModel;
 import dev.lowbit.store.Manifest;
 import dev.lowbit.store.MatrixEntry;
 import dev.lowbit.store.MeasuredError;
 import dev.lowbit.store.ModelLayout;
 import dev.lowbit.store.ModelWriter;
 import dev.lowbit.store.WorkDirectory;
+import dev.lowbit.tensor.FloatMatrix;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.function.BiFunction;
+import java.util.function.Function;
 import java.util.stream.Stream;
 
 /**
@@ -51,7 +58,8 @@ public final class CompressJob {
                     requireRoom(layout, work);
                     compress(job, plan, writer);
                 }
-                return result(job, plan, finish(layout, writer, progress));
+                Map<String, OutputError> outputErrors = outputErrors(job, writer, work);
+                return result(job, plan, finish(layout, writer, progress), outputErrors);
             }
         }
     }
@@ -112,13 +120,49 @@ public final class CompressJob {
         }
     }
 
-    private static JobResult result(PlanJob job, Plan plan, Manifest manifest) {
-        List<MatrixResult> matrices =
-                manifest.matrices().stream().map(CompressJob::result).toList();
-        return job.result(plan, matrices, MeasuredError.relative(manifest.error()));
+    private static JobResult result(PlanJob job, Plan plan, Manifest manifest, Map<String, OutputError> outputErrors) {
+        List<MatrixResult> matrices = manifest.matrices().stream()
+                .map(matrix -> result(matrix, Optional.ofNullable(outputErrors.get(matrix.name()))))
+                .toList();
+        Optional<OutputError> all = outputErrors.values().stream().reduce(OutputError::plus);
+        return job.result(plan, matrices, MeasuredError.relative(manifest.error()), relative(all));
     }
 
-    private static MatrixResult result(MatrixEntry matrix) {
+    /** Of every target whose inputs are known, in the order of the job, measured on the bytes written. */
+    private static Map<String, OutputError> outputErrors(PlanJob job, ModelWriter writer, WorkDirectory work) {
+        if (!writer.isPublished()) {
+            return outputErrors(job, writer::stored);
+        }
+        try (CompressedModel model = CompressedModel.open(work.output())) {
+            return outputErrors(job, (name, reading) -> reading.apply(model.matrix(name)));
+        }
+    }
+
+    private static Map<String, OutputError> outputErrors(
+            PlanJob job, BiFunction<String, Function<QuantizedMatrix, OutputError>, OutputError> stored) {
+        Map<String, OutputError> errors = new LinkedHashMap<>();
+        for (Target target : job.targets()) {
+            Optional<FloatMatrix> moment = job.reader().secondMoment(target);
+            if (moment.isPresent()) {
+                try (FloatMatrix inputs = moment.get();
+                        FloatMatrix weights = job.reader().weights(target)) {
+                    errors.put(
+                            target.name(),
+                            stored.apply(
+                                    target.name(), matrix -> OutputError.of(weights, matrix, inputs, job.workers())));
+                }
+            }
+        }
+        return errors;
+    }
+
+    private static OptionalDouble relative(Optional<OutputError> error) {
+        return error.isEmpty()
+                ? OptionalDouble.empty()
+                : OptionalDouble.of(error.get().relative());
+    }
+
+    private static MatrixResult result(MatrixEntry matrix, Optional<OutputError> outputError) {
         return new MatrixResult(
                 matrix.name(),
                 matrix.rows(),
@@ -128,6 +172,7 @@ public final class CompressJob {
                 matrix.rank(),
                 matrix.bytes(),
                 matrix.bitsPerWeight(),
-                MeasuredError.relative(matrix.error()));
+                MeasuredError.relative(matrix.error()),
+                relative(outputError));
     }
 }

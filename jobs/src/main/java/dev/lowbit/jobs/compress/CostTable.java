@@ -53,6 +53,8 @@ final class CostTable {
     private final Map<String, Prices> prices = new LinkedHashMap<>();
     private final Map<String, Map<String, Double>> confirmed = new LinkedHashMap<>();
 
+    private final Map<String, Double> divergences = new TreeMap<>();
+
     CostTable(Key key) {
         this.key = key;
     }
@@ -92,6 +94,21 @@ final class CostTable {
     /** All confirmed errors of a matrix by format. */
     Map<String, Double> confirmed(String name) {
         return confirmed.getOrDefault(name, Map.of());
+    }
+
+    /** What a choice of formats for all matrices did on the calibration text, where it was measured. */
+    OptionalDouble divergence(String choice) {
+        Double divergence = divergences.get(choice);
+        return divergence == null ? OptionalDouble.empty() : OptionalDouble.of(divergence);
+    }
+
+    /** All measured divergences by the digest of the choice. */
+    Map<String, Double> divergences() {
+        return Collections.unmodifiableMap(divergences);
+    }
+
+    void putDivergence(String choice, double divergence) {
+        divergences.put(choice, divergence);
     }
 
     void confirm(String name, String format, double error) {

@@ -60,6 +60,10 @@ final class CostTableFile {
         for (String name : matrices.values().keySet()) {
             read(matrices.object(name), name, table);
         }
+        if (document.has("divergences")) {
+            JsonFields divergences = document.object("divergences");
+            divergences.values().keySet().forEach(choice -> table.putDivergence(choice, divergences.magnitude(choice)));
+        }
         return table;
     }
 
@@ -184,6 +188,10 @@ final class CostTableFile {
             json.writeEndObject();
             json.writeEndObject();
         });
+        json.writeEndObject();
+        json.writeRaw('\n');
+        json.writeObjectPropertyStart("divergences");
+        table.divergences().forEach((choice, divergence) -> json.writeNumberProperty(choice, divergence));
         json.writeEndObject();
         json.writeEndObject();
         json.writeRaw('\n');

@@ -18,6 +18,9 @@ import java.util.OptionalLong;
  * @param outputBytes of the output directory
  * @param relativeError of all compressed matrices together: measured on the bytes written, or predicted by a plan (absent
  *     when its objective is weighted by importance)
+ * @param outputError the same of the outputs of all layers together on the calibration text, measured on the bytes written
+ * @param calibrationKlDivergence KL(model || compressed model) on the calibration text, nats a token
+ * @param objectiveName what an error costs, where there is calibration
  * @param objective of the budget program
  * @param bound proven lower bound of the objective
  * @param gap (objective - bound) / bound
@@ -37,6 +40,9 @@ public record JobResult(
         Optional<String> budgetNote,
         long outputBytes,
         OptionalDouble relativeError,
+        OptionalDouble outputError,
+        OptionalDouble calibrationKlDivergence,
+        Optional<String> objectiveName,
         double objective,
         double bound,
         double gap,

@@ -15,6 +15,8 @@ import java.util.OptionalDouble;
  * @param bitsPerWeight 8 * bytes / weights
  * @param relativeError ||W - Ŵ||_F / ||W||_F: measured on the bytes written, or predicted by a plan (absent
  *     when its objective is weighted by importance)
+ * @param outputError the same of the layer's outputs on the calibration text: sqrt(tr(D H Dᵀ) / tr(W H Wᵀ)), D = W - Ŵ, H = E[x xᵀ];
+ *     measured on the bytes written, where there is calibration
  */
 public record MatrixResult(
         String name,
@@ -25,4 +27,5 @@ public record MatrixResult(
         int rank,
         long bytes,
         double bitsPerWeight,
-        OptionalDouble relativeError) {}
+        OptionalDouble relativeError,
+        OptionalDouble outputError) {}

@@ -42,13 +42,21 @@ final class MemoryCap {
         }
     }
 
+    /** Whether that many more bytes keep the cap. */
+    boolean allows(long bytes) {
+        return capBytes.isEmpty()
+                || PeakMemory.residentBytes().orElse(0) + GROWTH_BYTES + bytes <= capBytes.getAsLong();
+    }
+
     private static long megabytes(long bytes) {
         return Math.ceilDiv(bytes, 1L << 20);
     }
 
     private static long bytes(Target target, Compressor method, Compressor.Limits limits, boolean weighted) {
         long weights = target.weights() * Float.BYTES;
-        return (weighted ? 2 : 1) * weights + method.scratchBytes(target.rows(), target.columns(), limits);
+        // an importance of the same size, the second moment of the inputs, and its factorization in double
+        long importance = weights + (long) target.columns() * target.columns() * (2L * Float.BYTES + Double.BYTES);
+        return weights + (weighted ? importance : 0) + method.scratchBytes(target.rows(), target.columns(), limits);
     }
 
     /** A warning when the process's peak exceeds the cap. */

@@ -14,6 +14,7 @@ import java.util.OptionalDouble;
  * @param bound proven lower bound of the objective over all choices within the budget
  * @param outputBytes bytes of the whole output directory
  * @param uniform the best uniform format of each family within the same budget
+ * @param calibrationDivergence KL(model || compressed model) on the calibration text, where there is one
  * @param note why clearly less than the budget is spent, where that is so
  */
 record Plan(
@@ -23,7 +24,8 @@ record Plan(
         double bound,
         long outputBytes,
         List<UniformFormat> uniform,
-        Optional<String> note) {
+        Optional<String> note,
+        OptionalDouble calibrationDivergence) {
     /**
      * How one matrix is stored.
      *

@@ -16,6 +16,7 @@ import dev.lowbit.store.Manifest;
 import dev.lowbit.store.MatrixChoice;
 import dev.lowbit.store.ModelLayout;
 import dev.lowbit.transformer.calibration.CalibrationFile;
+import dev.lowbit.transformer.calibration.CalibrationTokens;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -181,7 +182,21 @@ public final class PlanJob implements AutoCloseable {
         targets.forEach(target -> oddity(target, table.prices(target.name())).ifPresent(this::warn));
         long weights = targets.stream().mapToLong(Target::weights).sum();
         SpendingLimit limit = new SpendingLimit(request.budget(), weights, this::outputBytes);
-        return new Planner(table, targets, limit, MatrixFormats::bytes, pricing::confirm).plan();
+        Optional<Planner.Judge> judge = judgeTokens()
+                .map(tokens -> new CalibrationJudge(
+                        request, checkpoint, reader, targets, tokens, table, costs, workers, progress));
+        return new Planner(table, targets, limit, MatrixFormats::bytes, pricing::confirm, judge).plan();
+    }
+
+    /** The calibration text, where the calibration has one and the whole model in floats fits beside everything else. */
+    private Optional<CalibrationTokens> judgeTokens() {
+        Optional<CalibrationTokens> tokens = reader.tokens();
+        if (tokens.isPresent() && !cap.allows(CalibrationJob.modelBytes(checkpoint))) {
+            warn("--memory leaves no room for the whole model; the mix is not compared with uniform formats on the"
+                    + " calibration text");
+            return Optional.empty();
+        }
+        return tokens;
     }
 
     /** What a relative error would hide. */
@@ -240,13 +255,14 @@ public final class PlanJob implements AutoCloseable {
                         choice.candidate().rank(),
                         choice.candidate().bytes(),
                         8.0 * choice.candidate().bytes() / choice.target().weights(),
-                        choice.relativeError()))
+                        choice.relativeError(),
+                        OptionalDouble.empty()))
                 .toList();
-        return result(plan, matrices, plan.relativeError());
+        return result(plan, matrices, plan.relativeError(), OptionalDouble.empty());
     }
 
     /** The result of a job with this plan and these matrices. */
-    JobResult result(Plan plan, List<MatrixResult> matrices, OptionalDouble relativeError) {
+    JobResult result(Plan plan, List<MatrixResult> matrices, OptionalDouble relativeError, OptionalDouble outputError) {
         cap.broken().ifPresent(this::warn);
         double paperBits = plan.matrices().stream()
                 .mapToDouble(choice -> choice.target().weights()
@@ -266,6 +282,9 @@ public final class PlanJob implements AutoCloseable {
                 plan.note(),
                 plan.outputBytes(),
                 relativeError,
+                outputError,
+                plan.calibrationDivergence(),
+                Optional.of(reader.objective()).filter(name -> !name.isEmpty()),
                 plan.objective(),
                 plan.bound(),
                 plan.gap(),
@@ -284,6 +303,10 @@ public final class PlanJob implements AutoCloseable {
 
     JobRequest request() {
         return request;
+    }
+
+    List<Target> targets() {
+        return targets;
     }
 
     TargetReader reader() {

@@ -3,9 +3,9 @@ package dev.lowbit.jobs.compress;
 import dev.lowbit.budget.Allocation;
 import dev.lowbit.budget.Candidate;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.Set;
 
@@ -29,6 +29,14 @@ final class Planner {
     private final SpendingLimit limit;
     private final UniformSearch.FormatSize formatSize;
     private final Confirmation confirmation;
+    private final Optional<Judge> judge;
+
+    /** Measures what a choice does to the model on the calibration text. */
+    @FunctionalInterface
+    interface Judge {
+        /** The divergence of the model with one candidate for each target, in order. */
+        double divergence(List<Candidate> chosen);
+    }
 
     /** Measures what predicted candidates really cost. */
     @FunctionalInterface
@@ -37,18 +45,23 @@ final class Planner {
         void confirm(List<Target> targets, List<Candidate> candidates);
     }
 
-    /** @param table holds the prices of all targets; {@code confirmation} adds to it */
+    /**
+     * @param table holds the prices of all targets; {@code confirmation} adds to it
+     * @param judge decides between the program's answer and uniform formats; empty where the objective does
+     */
     Planner(
             CostTable table,
             List<Target> targets,
             SpendingLimit limit,
             UniformSearch.FormatSize formatSize,
-            Confirmation confirmation) {
+            Confirmation confirmation,
+            Optional<Judge> judge) {
         this.table = table;
         this.targets = List.copyOf(targets);
         this.limit = limit;
         this.formatSize = formatSize;
         this.confirmation = confirmation;
+        this.judge = judge;
     }
 
     Plan plan() {
@@ -127,8 +140,17 @@ final class Planner {
                 objective,
                 Math.min(objective, spending.allocation().bound()),
                 limit.outputBytes(chosen, spending.budgetBytes()),
-                uniform.stream().map(format -> format.report(weights, norm)).toList(),
-                UnspentBudget.reason(candidates, chosen, spending.budgetBytes(), EXPLAINED_FRACTION));
+                uniform.stream()
+                        .map(format -> format.report(weights, norm, divergence(format.choice())))
+                        .toList(),
+                UnspentBudget.reason(candidates, chosen, spending.budgetBytes(), EXPLAINED_FRACTION),
+                divergence(chosen));
+    }
+
+    private OptionalDouble divergence(List<Candidate> chosen) {
+        return judge.isEmpty()
+                ? OptionalDouble.empty()
+                : OptionalDouble.of(judge.get().divergence(chosen));
     }
 
     /** What an error is relative to; errors weighted by importance are relative to nothing a reader knows. */
@@ -144,18 +166,26 @@ final class Planner {
                 : OptionalDouble.of(a.getAsDouble() + b.getAsDouble());
     }
 
-    /** The program's answer, or a uniform format where that is better by less than the program's gap. */
+    /** The program's answer, or a uniform format where that is better: by less than the program's gap, or on the calibration text. */
     private List<Candidate> chosen(
             List<List<Candidate>> candidates, SpendingLimit.Spending spending, List<UniformSearch.Uniform> uniform) {
         List<Candidate> chosen = new ArrayList<>();
         for (int i = 0; i < candidates.size(); i++) {
             chosen.add(candidates.get(i).get(spending.allocation().choices()[i]));
         }
-        return uniform.stream()
-                .filter(format -> format.objective() < spending.allocation().objective())
-                .filter(format -> limit.allows(format.choice(), spending.budgetBytes()))
-                .min(Comparator.comparingDouble(UniformSearch.Uniform::objective))
-                .map(UniformSearch.Uniform::choice)
-                .orElse(chosen);
+        double best = spending.allocation().objective();
+        double divergence = divergence(chosen).orElse(0);
+        for (UniformSearch.Uniform format : uniform) {
+            if (!limit.allows(format.choice(), spending.budgetBytes())) {
+                continue;
+            }
+            double other = divergence(format.choice()).orElse(0);
+            if (other < divergence || other == divergence && format.objective() < best) {
+                chosen = format.choice();
+                divergence = other;
+                best = format.objective();
+            }
+        }
+        return chosen;
     }
 }

@@ -4,6 +4,7 @@ import dev.lowbit.jobs.Quantity;
 import java.io.PrintStream;
 import java.util.Locale;
 import java.util.OptionalDouble;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** A result as people read it: one line per matrix, the totals, and what a uniform format would have given. */
@@ -69,6 +70,15 @@ public final class ResultTable {
                 fixed(result.paperBitsPerWeight(), 4),
                 result.method());
         out.printf(Locale.ROOT, "error       %s, %s%n", error(result.relativeError()), errorKind);
+        result.outputError()
+                .ifPresent(error -> out.printf(
+                        Locale.ROOT, "outputs     %s relative error on the calibration text%n", fixed(error, 6)));
+        result.calibrationKlDivergence()
+                .ifPresent(divergence -> out.printf(
+                        Locale.ROOT,
+                        "divergence  %.5g nats a token on the calibration text%s%n",
+                        divergence,
+                        others(result)));
         out.printf(
                 Locale.ROOT,
                 "objective   %.6g, at least %.6g for any choice (gap %.2g)%n",
@@ -79,6 +89,17 @@ public final class ResultTable {
                 Locale.ROOT, "output      %s (%d bytes)%n", Quantity.bytes(result.outputBytes()), result.outputBytes());
         out.println("time        " + Quantity.duration(result.seconds()));
         result.peakMemoryBytes().ifPresent(peak -> out.println("peak memory " + Quantity.bytes(peak)));
+    }
+
+    private static String others(JobResult result) {
+        return result.uniform().stream()
+                .filter(format -> format.calibrationKlDivergence().isPresent())
+                .map(format -> String.format(
+                        Locale.ROOT,
+                        "; uniform %s %.5g",
+                        format.family(),
+                        format.calibrationKlDivergence().getAsDouble()))
+                .collect(Collectors.joining());
     }
 
     private static int width(Stream<String> texts, String heading) {

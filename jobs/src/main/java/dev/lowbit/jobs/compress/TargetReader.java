@@ -6,6 +6,8 @@ import dev.lowbit.importance.Importance;
 import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.tensor.FloatMatrix;
+import dev.lowbit.transformer.calibration.CalibrationFile;
+import dev.lowbit.transformer.calibration.CalibrationTokens;
 import java.util.List;
 import java.util.Optional;
 
@@ -33,6 +35,27 @@ final class TargetReader implements AutoCloseable {
     /** What errors depend on beside the weights: calibration and objective. */
     String importanceKey() {
         return (importanceDigest() + " " + objective()).strip();
+    }
+
+    /** The text that was calibrated with; empty for none and for Fisher diagonals of other origin. */
+    Optional<CalibrationTokens> tokens() {
+        return calibration
+                .map(CalibratedImportance::calibration)
+                .filter(file -> file.header().isPresent())
+                .map(CalibrationFile::tokens);
+    }
+
+    /** E[x xᵀ] of a target's inputs, in memory that the caller closes; empty where it is not known. */
+    Optional<FloatMatrix> secondMoment(Target target) {
+        return calibration
+                .map(CalibratedImportance::calibration)
+                .filter(file -> file.isComplete(target.name()))
+                .map(file -> file.secondMoment(target.name()));
+    }
+
+    /** The weights of a target alone; the caller closes them. */
+    FloatMatrix weights(Target target) {
+        return checkpoint.matrix(target.name(), target.transposed());
     }
 
     /** Name of the objective, empty without calibration. */

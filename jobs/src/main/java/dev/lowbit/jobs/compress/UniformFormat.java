@@ -11,6 +11,7 @@ import java.util.OptionalDouble;
  * @param bitsPerWeight of all matrices together
  * @param objective sum of the errors
  * @param relativeError of all matrices together; empty when the objective is weighted
+ * @param calibrationKlDivergence KL(model || compressed model) on the calibration text, nats a token
  */
 public record UniformFormat(
         String family,
@@ -18,4 +19,5 @@ public record UniformFormat(
         long bytes,
         double bitsPerWeight,
         double objective,
-        OptionalDouble relativeError) {}
+        OptionalDouble relativeError,
+        OptionalDouble calibrationKlDivergence) {}

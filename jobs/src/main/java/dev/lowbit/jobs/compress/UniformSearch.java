@@ -66,14 +66,15 @@ final class UniformSearch {
                     .collect(Collectors.joining());
         }
 
-        UniformFormat report(long weights, OptionalDouble squaredNorm) {
+        UniformFormat report(long weights, OptionalDouble squaredNorm, OptionalDouble divergence) {
             return new UniformFormat(
                     family(),
                     format,
                     bytes(),
                     8.0 * bytes() / weights,
                     objective(),
-                    Plan.relativeError(objective(), squaredNorm));
+                    Plan.relativeError(objective(), squaredNorm),
+                    divergence);
         }
     }
 

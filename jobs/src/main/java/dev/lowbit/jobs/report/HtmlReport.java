@@ -81,6 +81,10 @@ public final class HtmlReport {
         facts.put("budget", result.bytes() + " of " + result.budgetBytes() + " bytes used");
         result.budgetNote().ifPresent(note -> facts.put("budget note", note));
         result.relativeError().ifPresent(error -> facts.put("relative error", fixed("%.6f", error)));
+        result.outputError().ifPresent(error -> facts.put("relative error of outputs", fixed("%.6f", error)));
+        result.calibrationKlDivergence()
+                .ifPresent(
+                        divergence -> facts.put("divergence on the calibration text", fixed("%.6f nats", divergence)));
         facts.put(
                 "objective",
                 fixed("%.6g", result.objective()) + ", proven at least " + fixed("%.6g", result.bound()) + " (gap "

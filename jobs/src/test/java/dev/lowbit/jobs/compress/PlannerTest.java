@@ -10,6 +10,7 @@ import dev.lowbit.method.Compressor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 class PlannerTest {
@@ -39,15 +40,28 @@ class PlannerTest {
 
     /** Plans with a directory that takes 100 bytes beside the parts, and 10 more for each low-rank term. */
     private Plan plan(Budget budget, Map<String, Double> truth) {
+        return plan(budget, truth, Optional.empty());
+    }
+
+    private Plan plan(Budget budget, Map<String, Double> truth, Optional<Planner.Judge> judge) {
         SpendingLimit limit = new SpendingLimit(budget, 2L * SIDE * SIDE, PlannerTest::outputBytes);
-        return new Planner(table, TARGETS, limit, (format, rows, columns) -> 600, (targets, candidates) -> {
-                    for (int i = 0; i < targets.size(); i++) {
-                        String key =
-                                targets.get(i).name() + " " + candidates.get(i).format();
-                        measured.add(key);
-                        table.confirm(targets.get(i).name(), candidates.get(i).format(), truth.getOrDefault(key, 9.0));
-                    }
-                })
+        return new Planner(
+                        table,
+                        TARGETS,
+                        limit,
+                        (format, rows, columns) -> 600,
+                        (targets, candidates) -> {
+                            for (int i = 0; i < targets.size(); i++) {
+                                String key = targets.get(i).name() + " "
+                                        + candidates.get(i).format();
+                                measured.add(key);
+                                table.confirm(
+                                        targets.get(i).name(),
+                                        candidates.get(i).format(),
+                                        truth.getOrDefault(key, 9.0));
+                            }
+                        },
+                        judge)
                 .plan();
     }
 
@@ -144,6 +158,38 @@ class PlannerTest {
                         org.assertj.core.groups.Tuple.tuple("int", "int3", 1180L, 10.0),
                         org.assertj.core.groups.Tuple.tuple("nf", "nf2-g16", 900L, 23.0));
         assertThat(plan.objective()).isLessThanOrEqualTo(10);
+    }
+
+    /** A mix with the smaller objective, a uniform format with the smaller divergence. */
+    @Test
+    void theCalibrationTextDecidesBetweenTheMixAndUniformFormats() {
+        price("a", exact("nf2", 400, 9), exact("nf3", 600, 5));
+        price("b", exact("nf2", 400, 20), exact("nf3", 600, 5), exact("nf4", 700, 2));
+        Budget budget = bits(1200);
+        assertThat(formats(plan(budget, Map.of("a nf4", 1.0)))).containsExactly("nf3", "nf3");
+        price("a", exact("nf2", 400, 6), exact("nf3", 600, 5));
+        assertThat(formats(plan(budget, Map.of("a nf4", 1.0)))).containsExactly("nf2", "nf4");
+        Planner.Judge judge = chosen -> chosen.stream().allMatch(c -> c.format().equals("nf3")) ? 0.1 : 0.2;
+        Plan judged = plan(budget, Map.of("a nf4", 1.0), Optional.of(judge));
+        assertThat(formats(judged)).containsExactly("nf3", "nf3");
+        assertThat(judged.calibrationDivergence()).hasValue(0.1);
+        assertThat(judged.objective()).isEqualTo(10);
+        assertThat(judged.uniform().getFirst().calibrationKlDivergence()).hasValue(0.1);
+        Plan other = plan(budget, Map.of("a nf4", 1.0), Optional.of(chosen -> 0.3 - judge.divergence(chosen)));
+        assertThat(formats(other)).containsExactly("nf2", "nf4");
+    }
+
+    /** As with a Hessian on large matrices. */
+    @Test
+    void whereNothingIsExactUniformFormatsArePredictedAndMeasured() {
+        Candidate coarse = new Candidate("nf2", 0, 400, 9, false);
+        Candidate fine = new Candidate("nf3", 0, 600, 4, false);
+        price("a", coarse, fine);
+        price("b", coarse, fine);
+        Plan plan = plan(bits(1200), Map.of("a nf3", 4.5, "b nf3", 4.25));
+        assertThat(plan.uniform()).extracting(UniformFormat::format).containsExactly("nf3");
+        assertThat(plan.uniform().getFirst().objective()).isEqualTo(8.75);
+        assertThat(plan.objective()).isEqualTo(8.75);
     }
 
     @Test

@@ -24,8 +24,8 @@ class HtmlReportTest {
     @Test
     void namesFromFilesAreEscaped() throws Exception {
         String hostile = "a\"><script>alert('x')</script>&.weight";
-        MatrixResult matrix =
-                new MatrixResult(hostile, 2, 3, "lq-lora", "nf3-g64-f16", 0, 9, 12.0, OptionalDouble.of(0.5));
+        MatrixResult matrix = new MatrixResult(
+                hostile, 2, 3, "lq-lora", "nf3-g64-f16", 0, 9, 12.0, OptionalDouble.of(0.5), OptionalDouble.of(0.25));
         JobResult result = new JobResult(
                 "lq-lora",
                 6,
@@ -36,6 +36,9 @@ class HtmlReportTest {
                 Optional.empty(),
                 100,
                 OptionalDouble.of(0.5),
+                OptionalDouble.of(0.25),
+                OptionalDouble.of(0.125),
+                Optional.of("hessian"),
                 1,
                 1,
                 0,

@@ -1,0 +1,118 @@
+package dev.lowbit.jobs.compress;
+
+import dev.lowbit.budget.Candidate;
+import dev.lowbit.checkpoint.Checkpoint;
+import dev.lowbit.checkpoint.Digest;
+import dev.lowbit.jobs.ProgressListener;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.transformer.Transformer;
+import dev.lowbit.transformer.Transformers;
+import dev.lowbit.transformer.calibration.CalibrationTokens;
+import dev.lowbit.transformer.calibration.Divergence;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+
+/**
+ * KL(model || compressed model) on the calibration text: what decides between a mix and the best uniform formats. The whole model is
+ * compressed for it, so what was measured is kept in the cost table.
+ */
+final class CalibrationJudge implements Planner.Judge {
+    /** Tokens of the calibration text that are read, in windows evenly spaced over it. */
+    private static final int TOKENS = 8192;
+
+    private final JobRequest request;
+    private final Checkpoint checkpoint;
+    private final TargetReader reader;
+    private final List<Target> targets;
+    private final CalibrationTokens tokens;
+    private final CostTable table;
+    private final Optional<Path> costs;
+    private final Workers workers;
+    private final ProgressListener progress;
+
+    /**
+     * @param tokens of the calibration
+     * @param table modified
+     * @param costs where the table is kept
+     */
+    CalibrationJudge(
+            JobRequest request,
+            Checkpoint checkpoint,
+            TargetReader reader,
+            List<Target> targets,
+            CalibrationTokens tokens,
+            CostTable table,
+            Optional<Path> costs,
+            Workers workers,
+            ProgressListener progress) {
+        this.request = request;
+        this.checkpoint = checkpoint;
+        this.reader = reader;
+        this.targets = targets;
+        this.tokens = tokens.spread(TOKENS);
+        this.table = table;
+        this.costs = costs;
+        this.workers = workers;
+        this.progress = progress;
+    }
+
+    @Override
+    public double divergence(List<Candidate> chosen) {
+        String key = key(chosen);
+        OptionalDouble known = table.divergence(key);
+        if (known.isPresent()) {
+            return known.getAsDouble();
+        }
+        Map<String, QuantizedMatrix> compressed = compress(chosen);
+        try (Transformer model = Transformers.load(checkpoint)) {
+            double divergence =
+                    Divergence.of(model, tokens, 1, variant -> compressed, done -> Cancellation.check(), workers)[0];
+            // the last digit of a sum that should be zero may be negative
+            table.putDivergence(key, Math.max(0, divergence));
+        }
+        costs.ifPresent(file -> CostTableFile.write(file, table));
+        return table.divergence(key).orElseThrow();
+    }
+
+    private Map<String, QuantizedMatrix> compress(List<Candidate> chosen) {
+        Map<String, QuantizedMatrix> compressed = new HashMap<>();
+        long total = targets.stream().mapToLong(Target::weights).sum();
+        try (ProgressListener.Stage stage = progress.stage("trying", total, "weights")) {
+            for (int i = 0; i < chosen.size(); i++) {
+                Cancellation.check();
+                Target target = targets.get(i);
+                try (TargetReader.Loaded loaded = reader.read(target)) {
+                    compressed.put(
+                            target.name(),
+                            request.method()
+                                    .compress(
+                                            target.name(),
+                                            loaded.weights(),
+                                            loaded.importance(),
+                                            chosen.get(i),
+                                            request.limits(),
+                                            workers));
+                }
+                stage.advance(target.weights());
+            }
+        }
+        return compressed;
+    }
+
+    private String key(List<Candidate> chosen) {
+        StringBuilder text = new StringBuilder();
+        for (int i = 0; i < chosen.size(); i++) {
+            text.append(targets.get(i).name())
+                    .append('\0')
+                    .append(chosen.get(i).format())
+                    .append('\n');
+        }
+        return Digest.sha256(text.toString().getBytes(StandardCharsets.UTF_8));
+    }
+}
