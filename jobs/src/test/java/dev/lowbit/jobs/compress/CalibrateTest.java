@@ -1,0 +1,374 @@
+package dev.lowbit.jobs.compress;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.lowbit.checkpoint.Checkpoint;
+import dev.lowbit.jobs.Lowbit;
+import dev.lowbit.jobs.MethodOptions.Budget;
+import dev.lowbit.jobs.Methods;
+import dev.lowbit.jobs.ProgressListener;
+import dev.lowbit.jobs.SampleModels;
+import dev.lowbit.jobs.WorkerPool;
+import dev.lowbit.method.Compressor;
+import dev.lowbit.store.Manifest;
+import dev.lowbit.tensor.FloatMatrix;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.Random;
+import java.util.concurrent.CancellationException;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/** {@code calibrate}, and {@code compress --calibration} of its file and of the text itself, on a small model with 32 words. */
+class CalibrateTest {
+    private static final int WORDS = 32;
+    private static final String BITS = "3.2";
+
+    @TempDir
+    private static Path folder;
+
+    private static Path model;
+    private static Path text;
+    private static Path calibration;
+    private static JsonNode summary;
+    private static Path output;
+    private static JsonNode result;
+
+    @BeforeAll
+    static void calibrateAndCompress() throws IOException {
+        model = model("model");
+        StringBuilder words = new StringBuilder();
+        Random random = new Random(3);
+        for (int t = 0; t < 900; t++) {
+            // the last words of the vocabulary never occur
+            words.append("w").append(1 + random.nextInt(WORDS - 4)).append(t % 20 == 19 ? '\n' : ' ');
+        }
+        text = Files.writeString(folder.resolve("text.txt"), words);
+        calibration = folder.resolve("calibration.safetensors");
+        summary = json("calibrate", model, "--text", text, "--out", calibration, "--json", "--quiet");
+        output = folder.resolve("output");
+        result = compress(output, calibration);
+    }
+
+    /** A model folder with a tokenizer that knows 32 words. */
+    private static Path model(String name) throws IOException {
+        Path path = SampleModels.llama(folder.resolve(name));
+        StringBuilder vocabulary = new StringBuilder("\"<unk>\": 0");
+        for (int i = 1; i < WORDS; i++) {
+            vocabulary.append(", \"w").append(i).append("\": ").append(i);
+        }
+        Files.writeString(path.resolve("tokenizer.json"), """
+                {"version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
+                 "pre_tokenizer": {"type": "WhitespaceSplit"}, "post_processor": null, "decoder": null,
+                 "model": {"type": "WordLevel", "vocab": {%s}, "unk_token": "<unk>"}}
+                """.formatted(vocabulary));
+        Files.writeString(path.resolve("generation_config.json"), "{\"bos_token_id\": 1}");
+        return path;
+    }
+
+    private static JsonNode json(Object... args) {
+        Lowbit run = Lowbit.run(args);
+        assertThat(run.code()).as(run.err()).isZero();
+        return JsonMapper.shared().readTree(run.out());
+    }
+
+    private static JsonNode compress(Path out, Path data, Object... more) {
+        List<Object> args = new ArrayList<>(List.of("compress", model, "--out", out, "--bits", BITS, "--rank", 2));
+        args.addAll(List.of("--calibration", data, "--json", "--quiet"));
+        args.addAll(List.of(more));
+        return json(args.toArray());
+    }
+
+    @Test
+    void saysWhatWasRead() {
+        assertThat(summary.get("tokens").intValue()).isEqualTo(900);
+        assertThat(summary.get("context").intValue()).isEqualTo(512);
+        assertThat(summary.get("windows").intValue()).isEqualTo(2);
+        assertThat(summary.get("distinctTokens").intValue()).isEqualTo(WORDS - 4);
+        assertThat(summary.get("vocabulary").intValue()).isEqualTo(WORDS);
+        assertThat(summary.get("layers").intValue()).isEqualTo(14);
+        // per layer of the model: q, k, v; o; gate, up; down
+        assertThat(summary.get("inputs").intValue()).isEqualTo(2 * (24 + 24 + 24 + 40));
+        assertThat(summary.get("deadInputs").intValue()).isZero();
+        assertThat(summary.get("passes").intValue()).isEqualTo(1);
+    }
+
+    @Test
+    void theSameBytesForAnyThreads() throws IOException {
+        Path other = folder.resolve("other.safetensors");
+        json("calibrate", model, "--text", text, "--out", other, "--json", "--quiet", "--threads", 3);
+        assertThat(other).hasSameBinaryContentAs(calibration);
+        Path short_ = folder.resolve("short.safetensors");
+        JsonNode less = json(
+                "calibrate",
+                model,
+                "--text",
+                text,
+                "--out",
+                short_,
+                "--json",
+                "--quiet",
+                "--max-tokens",
+                100,
+                "--context",
+                33);
+        assertThat(less.get("tokens").intValue()).isEqualTo(100);
+        assertThat(less.get("windows").intValue()).isEqualTo(4);
+    }
+
+    @Test
+    void jsonLinesOfTheSameIdsGiveTheSameStatistics() throws IOException {
+        String line = Files.readString(text).replace('\n', ' ').strip();
+        Path lines = Files.writeString(folder.resolve("text.jsonl"), "{\"text\": \"" + line + "\"}\n");
+        Path other = folder.resolve("lines.safetensors");
+        json("calibrate", model, "--text", lines, "--out", other, "--json", "--quiet");
+        try (Checkpoint a = Checkpoint.open(calibration);
+                Checkpoint b = Checkpoint.open(other)) {
+            assertThat(b.names()).isEqualTo(a.names());
+            try (FloatMatrix x = a.matrix("model.layers.1.mlp.down_proj.weight");
+                    FloatMatrix y = b.matrix("model.layers.1.mlp.down_proj.weight")) {
+                assertThat(y.toArray()).isEqualTo(x.toArray());
+            }
+        }
+    }
+
+    @Test
+    void theTextItselfGivesTheSameBytesAsItsCalibration() {
+        Path fromText = folder.resolve("from-text");
+        JsonNode other = compress(fromText, text, "--threads", 3);
+        assertThat(Jobs.digests(fromText)).isEqualTo(Jobs.digests(output));
+        assertThat(other.get("calibrationKlDivergence")).isEqualTo(result.get("calibrationKlDivergence"));
+        assertThat(folder.resolve("from-text.partial")).doesNotExist();
+        JsonNode plan = json("plan", model, "--bits", BITS, "--rank", 2, "--calibration", text, "--json", "--quiet");
+        for (String field : List.of("bytes", "objective", "objectiveName", "calibrationKlDivergence", "uniform")) {
+            assertThat(plan.get(field)).as(field).isEqualTo(result.get(field));
+        }
+        assertThat(Manifest.read(output).job().options()).containsEntry("objective", "hessian+sensitivity");
+    }
+
+    @Test
+    void theMixIsAtMostAsFarFromTheModelAsAnyUniformFormat() {
+        double mix = result.get("calibrationKlDivergence").doubleValue();
+        assertThat(mix).isPositive();
+        assertThat(result.get("uniform")).isNotEmpty();
+        for (JsonNode uniform : result.get("uniform")) {
+            assertThat(mix)
+                    .isLessThanOrEqualTo(uniform.get("calibrationKlDivergence").doubleValue());
+        }
+    }
+
+    /** In double from the exported weights and the file's own Hessian. */
+    @Test
+    void theOutputErrorIsThatOfTheBytesWritten() {
+        Path export = folder.resolve("export");
+        assertThat(Lowbit.run("export", output, "--to", "safetensors", "--out", export, "--quiet")
+                        .code())
+                .isZero();
+        double error = 0;
+        double norm = 0;
+        try (Checkpoint source = Checkpoint.open(model);
+                Checkpoint stored = Checkpoint.open(export);
+                Checkpoint data = Checkpoint.open(calibration)) {
+            for (JsonNode matrix : result.get("matrices")) {
+                String name = matrix.get("name").stringValue();
+                String owner = name.replace("k_proj", "q_proj")
+                        .replace("v_proj", "q_proj")
+                        .replace("up_proj", "gate_proj");
+                try (FloatMatrix w = source.matrix(name);
+                        FloatMatrix v = stored.matrix(name);
+                        FloatMatrix h = data.matrix(owner + ".hessian")) {
+                    double e = quadratic(w, v, h);
+                    double n = quadratic(w, null, h);
+                    // float products of some ten terms each, 2^-24 relative to a norm that cancellation does not reduce
+                    assertThat(matrix.get("outputError").doubleValue())
+                            .isCloseTo(Math.sqrt(e / n), within(1e-5 * Math.sqrt(e / n)));
+                    error += e;
+                    norm += n;
+                }
+            }
+        }
+        assertThat(result.get("outputError").doubleValue()).isCloseTo(Math.sqrt(error / norm), within(1e-5));
+    }
+
+    private static double quadratic(FloatMatrix w, FloatMatrix minus, FloatMatrix h) {
+        double sum = 0;
+        for (int i = 0; i < w.rows(); i++) {
+            for (int j = 0; j < w.columns(); j++) {
+                for (int k = 0; k < w.columns(); k++) {
+                    double a = w.get(i, j) - (minus == null ? 0 : (double) minus.get(i, j));
+                    double b = w.get(i, k) - (minus == null ? 0 : (double) minus.get(i, k));
+                    sum += a * h.get(j, k) * b;
+                }
+            }
+        }
+        return sum;
+    }
+
+    @Test
+    void everyObjectivePlansWithinTheBudget() {
+        for (Objective.Weighting weighting : Objective.Weighting.values()) {
+            for (String name : List.of(weighting.id(), weighting.id() + "+sensitivity")) {
+                JsonNode plan = json(
+                        "plan",
+                        model,
+                        "--bits",
+                        BITS,
+                        "--rank",
+                        0,
+                        "--calibration",
+                        calibration,
+                        "--objective",
+                        name,
+                        "--json",
+                        "--quiet");
+                assertThat(plan.get("objectiveName").stringValue()).isEqualTo(name);
+                assertThat(plan.get("bitsPerWeight").doubleValue()).isLessThanOrEqualTo(3.2);
+                assertThat(plan.get("calibrationKlDivergence").doubleValue()).isPositive();
+            }
+        }
+    }
+
+    /** Stops at the first stage behind calibration, then goes on with what the work directory holds. */
+    @Test
+    void aStoppedJobDoesNotCalibrateAgain() {
+        JobRequest request = new JobRequest(
+                model,
+                "lowbit " + dev.lowbit.jobs.Version.lowbit(),
+                Methods.named("lq-lora"),
+                new Budget.BitsPerWeight(Double.parseDouble(BITS)),
+                new Compressor.Limits(0, 2, 0, 0),
+                TargetSelection.standard(),
+                Optional.of(text),
+                Optional.empty(),
+                Optional.empty(),
+                OptionalLong.empty());
+        Path stopped = folder.resolve("stopped");
+        Stages until = new Stages("pricing");
+        try (WorkerPool pool = new WorkerPool(1)) {
+            assertThatThrownBy(() -> CompressJob.run(request, stopped, false, pool.workers(), until))
+                    .isInstanceOf(CancellationException.class);
+            assertThat(until.seen).contains("calibrating");
+            Stages all = new Stages("none");
+            CompressJob.run(request, stopped, true, pool.workers(), all);
+            assertThat(all.seen).doesNotContain("calibrating", "probing").contains("pricing");
+        }
+        assertThat(Jobs.digests(stopped)).isEqualTo(Jobs.digests(output));
+    }
+
+    /** Remembers the stages and stops at one. */
+    private static final class Stages implements ProgressListener {
+        private final List<String> seen = new ArrayList<>();
+        private final String last;
+
+        private Stages(String last) {
+            this.last = last;
+        }
+
+        @Override
+        public Stage stage(String name, long total, String unit) {
+            seen.add(name);
+            if (name.equals(last)) {
+                throw new CancellationException(name);
+            }
+            return ProgressListener.none().stage(name, total, unit);
+        }
+
+        @Override
+        public void note(String line) {}
+    }
+
+    @Test
+    void refusesWhatItCannotUse() throws IOException {
+        Path out = folder.resolve("refused.safetensors");
+        refused(
+                5,
+                List.of("calibrate", model, "--text", Files.writeString(folder.resolve("empty.txt"), ""), "--out", out),
+                "empty.txt");
+        refused(
+                3,
+                List.of(
+                        "calibrate",
+                        model,
+                        "--text",
+                        Files.write(folder.resolve("latin.txt"), new byte[] {'a', (byte) 0xe9}),
+                        "--out",
+                        out),
+                "UTF-8");
+        refused(
+                3,
+                List.of(
+                        "calibrate",
+                        model,
+                        "--text",
+                        Files.writeString(folder.resolve("ids.jsonl"), "{\"input_ids\": [1, 32]}\n"),
+                        "--out",
+                        out),
+                "32");
+        refused(6, List.of("calibrate", model, "--text", folder.resolve("absent.txt"), "--out", out), "absent.txt");
+        refused(5, List.of("calibrate", model, "--text", text, "--out", calibration), "exists");
+        refused(2, List.of("calibrate", model, "--text", text, "--out", folder.resolve("x.bin")), ".safetensors");
+        refused(2, List.of("calibrate", model, "--text", text, "--out", out, "--context", 1), "--context 1");
+        refused(5, List.of("calibrate", model, "--text", text, "--out", out, "--context", 513), "513", "512");
+        refused(5, List.of("calibrate", model, "--text", text, "--out", out, "--memory", "1MiB"), "--memory", "needs");
+        refused(2, List.of("plan", model, "--bits", 3, "--objective", "hessian"), "--calibration");
+        refused(
+                2,
+                List.of("plan", model, "--bits", 3, "--calibration", calibration, "--objective", "best"),
+                "frobenius");
+        assertThat(out).doesNotExist();
+    }
+
+    @Test
+    void anotherModelsCalibrationIsRefusedNamingBoth() throws IOException {
+        Path other = model("other");
+        Path config = other.resolve("config.json");
+        Files.writeString(config, Files.readString(config) + " ");
+        try (Checkpoint one = Checkpoint.open(model);
+                Checkpoint two = Checkpoint.open(other)) {
+            refused(5, List.of("plan", other, "--bits", 3, "--calibration", calibration), one.digest(), two.digest());
+        }
+    }
+
+    @Test
+    void aDamagedCalibrationIsTheFilesFault() throws IOException {
+        changed("\"version\":\"1\"", "\"version\":\"2\"", "version");
+        changed("\"tokens\":\"900\"", "\"tokens\":\"9x0\"", "tokens");
+        changed("\"context\":\"512\"", "\"context\":\"001\"", "context");
+        changed(
+                "q_proj.weight.outputs\":{\"dtype\":\"F32\",\"shape\":[24]",
+                "q_proj.weight.outputs\":{\"dtype\":\"I32\",\"shape\":[24]",
+                "outputs");
+        byte[] bytes = Files.readAllBytes(calibration);
+        // the last token id
+        bytes[bytes.length - 3] = 1;
+        Path file = folder.resolve("damaged.safetensors");
+        Files.write(file, bytes);
+        refused(3, List.of("plan", model, "--bits", 3, "--calibration", file), "token id");
+    }
+
+    private static void changed(String from, String to, String says) throws IOException {
+        String content = Files.readString(calibration, StandardCharsets.ISO_8859_1);
+        assertThat(content).contains(from);
+        Path file = folder.resolve("changed.safetensors");
+        Files.writeString(file, content.replace(from, to), StandardCharsets.ISO_8859_1);
+        refused(3, List.of("plan", model, "--bits", 3, "--calibration", file), says);
+    }
+
+    private static void refused(int code, List<?> args, String... says) {
+        Lowbit run = Lowbit.run(args.toArray());
+        assertThat(run.code()).as(run.err()).isEqualTo(code);
+        assertThat(run.out()).isEmpty();
+        assertThat(run.err()).contains(says);
+    }
+}
