@@ -51,7 +51,11 @@ public final class Tokenizer implements AutoCloseable {
 
     private static long create(TokenizerFile source, String json) {
         try {
-            return LIBRARY.createTokenizerFromString(json);
+            long tokenizer = LIBRARY.createTokenizerFromString(json);
+            // files of models that were trained with either still ask for it
+            LIBRARY.disableTruncation(tokenizer);
+            LIBRARY.disablePadding(tokenizer);
+            return tokenizer;
         } catch (RuntimeException e) {
             throw source.bad(e.getMessage(), e);
         }
