@@ -186,7 +186,9 @@ class EvaluateAndGenerateTest {
     }
 
     private static JsonNode json(String command) {
-        return JsonMapper.builder().build().readTree(run(command + " --json --quiet").out());
+        return JsonMapper.builder()
+                .build()
+                .readTree(run(command + " --json --quiet").out());
     }
 
     @Test
@@ -213,7 +215,9 @@ class EvaluateAndGenerateTest {
         JsonNode beside = json("evaluate @packed --text @text --reference @model");
         assertThat(beside.get("weights").asLong()).isPositive();
         assertThat(beside.get("bitsPerWeight").asDouble())
-                .isEqualTo(8.0 * beside.get("bytes").asLong() / beside.get("weights").asLong());
+                .isEqualTo(8.0
+                        * beside.get("bytes").asLong()
+                        / beside.get("weights").asLong());
         assertThat(beside.get("klDivergence").asDouble()).isPositive();
         assertThat(beside.get("klDivergenceStdErr").asDouble()).isPositive();
         assertThat(beside.get("klDivergenceP99").asDouble())

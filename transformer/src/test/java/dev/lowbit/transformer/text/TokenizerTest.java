@@ -21,8 +21,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** A tokenizer of a dozen words, and what can be wrong with one and with texts. */
 class TokenizerTest {
-    private static final String JSON =
-            """
+    private static final String JSON = """
             {"version": "1.0", "truncation": {"max_length": 2, "strategy": "LongestFirst", "stride": 0, "direction": "Right"},
              "added_tokens": [
               {"id": 3, "content": "<end>", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false,
@@ -89,7 +88,8 @@ class TokenizerTest {
     void anIdThatIsNone(String config) {
         assertThatThrownBy(() -> open(config))
                 .isInstanceOfSatisfying(
-                        MalformedFileException.class, e -> assertThat(e.reason()).isEqualTo(Reason.BAD_CONFIG));
+                        MalformedFileException.class,
+                        e -> assertThat(e.reason()).isEqualTo(Reason.BAD_CONFIG));
     }
 
     @ParameterizedTest
@@ -98,7 +98,8 @@ class TokenizerTest {
         write("tokenizer.json", json);
         assertThatThrownBy(() -> Tokenizer.open(folder))
                 .isInstanceOfSatisfying(
-                        MalformedFileException.class, e -> assertThat(e.reason()).isEqualTo(Reason.BAD_TOKENIZER));
+                        MalformedFileException.class,
+                        e -> assertThat(e.reason()).isEqualTo(Reason.BAD_TOKENIZER));
     }
 
     @Test
@@ -192,6 +193,7 @@ class TokenizerTest {
     private static void assertReason(Reason reason, org.assertj.core.api.ThrowableAssert.ThrowingCallable call) {
         assertThatThrownBy(call)
                 .isInstanceOfSatisfying(
-                        MalformedFileException.class, e -> assertThat(e.reason()).isEqualTo(reason));
+                        MalformedFileException.class,
+                        e -> assertThat(e.reason()).isEqualTo(reason));
     }
 }
