@@ -94,16 +94,25 @@ public final class Tokenizer implements AutoCloseable {
     }
 
     private static void requirePairs(String text) {
+        int half = unpairedSurrogate(text);
+        if (half >= 0) {
+            throw InvalidRequestException.usage(
+                    "half a surrogate pair at character " + half + " of the text; Unicode text is needed");
+        }
+    }
+
+    /** Where the first half of a surrogate pair stands alone; -1 when none does. */
+    static int unpairedSurrogate(String text) {
         for (int i = 0; i < text.length(); i++) {
             if (Character.isHighSurrogate(text.charAt(i))
                     && i + 1 < text.length()
                     && Character.isLowSurrogate(text.charAt(i + 1))) {
                 i++;
             } else if (Character.isSurrogate(text.charAt(i))) {
-                throw InvalidRequestException.usage(
-                        "half a surrogate pair at character " + i + " of the text; Unicode text is needed");
+                return i;
             }
         }
+        return -1;
     }
 
     /** The text of ids; special tokens and ids that are none give nothing, bytes that are no UTF-8 give U+FFFD. */

@@ -10,12 +10,21 @@ import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonParser;
 import tools.jackson.core.JsonToken;
 import tools.jackson.core.ObjectReadContext;
+import tools.jackson.core.StreamReadConstraints;
 import tools.jackson.core.json.JsonFactory;
 
 /** A tokenizer.json as text, whole and without its special tokens. */
 final class TokenizerFile {
     /** Those of the largest vocabularies in circulation have 35 MB. */
     private static final long MOST_BYTES = 256L << 20;
+
+    /** The library's own limit is 128. */
+    private static final int MOST_DEPTH = 100;
+
+    private static final JsonFactory FACTORY = JsonFactory.builder()
+            .streamReadConstraints(
+                    StreamReadConstraints.builder().maxNestingDepth(MOST_DEPTH).build())
+            .build();
 
     private final Path path;
     private final byte[] json;
@@ -29,7 +38,7 @@ final class TokenizerFile {
      * Reads the one of a model folder.
      *
      * @throws InvalidRequestException impossible when there is none
-     * @throws MalformedFileException BAD_TOKENIZER when it is too long, BAD_UTF8
+     * @throws MalformedFileException BAD_TOKENIZER when it is too long or no JSON, BAD_UTF8
      */
     static TokenizerFile read(Path folder) {
         Path path = folder.resolve("tokenizer.json");
@@ -38,7 +47,7 @@ final class TokenizerFile {
                     folder
                             + " has no tokenizer.json, which text needs; give a complete model folder, or token ids instead of text");
         }
-        return new TokenizerFile(
+        TokenizerFile file = new TokenizerFile(
                 path,
                 TextFile.read(
                                 path,
@@ -49,6 +58,37 @@ final class TokenizerFile {
                                         Reason.BAD_TOKENIZER,
                                         "has " + size + " bytes, at most " + MOST_BYTES + " are read"))
                         .getBytes(StandardCharsets.UTF_8));
+        file.requireJson();
+        return file;
+    }
+
+    /**
+     * The library ends the whole process over a fault of grammar in some places of the file (its decoder section), so there must be
+     * none that it could see: nothing nested deeper, no number larger, no surrogate on its own.
+     */
+    private void requireJson() {
+        try (JsonParser parser = parser()) {
+            for (JsonToken token = parser.nextToken(); token != null; token = parser.nextToken()) {
+                if (token.isNumeric() && !Double.isFinite(parser.getDoubleValue())) {
+                    throw bad("holds the number " + parser.getString(), null);
+                }
+                if (token == JsonToken.VALUE_STRING || token == JsonToken.PROPERTY_NAME) {
+                    requirePairs(parser.getString());
+                }
+            }
+        } catch (JacksonException e) {
+            throw bad(e.getOriginalMessage(), e);
+        }
+    }
+
+    private void requirePairs(String text) {
+        if (Tokenizer.unpairedSurrogate(text) >= 0) {
+            throw bad("holds half a surrogate pair", null);
+        }
+    }
+
+    private JsonParser parser() {
+        return FACTORY.createParser(ObjectReadContext.empty(), json);
     }
 
     Path path() {
@@ -67,7 +107,7 @@ final class TokenizerFile {
         StringBuilder kept = new StringBuilder();
         int from = 0;
         int to = 0;
-        try (JsonParser parser = new JsonFactory().createParser(ObjectReadContext.empty(), json)) {
+        try (JsonParser parser = parser()) {
             for (JsonToken token = parser.nextToken(); token != null && to == 0; token = parser.nextToken()) {
                 if (token == JsonToken.PROPERTY_NAME) {
                     boolean wanted = parser.currentName().equals("added_tokens");

@@ -102,6 +102,18 @@ class TokenizerTest {
                         e -> assertThat(e.reason()).isEqualTo(Reason.BAD_TOKENIZER));
     }
 
+    /** Each of these ends the process when it reaches the library. */
+    @ParameterizedTest
+    @ValueSource(strings = {"{\"type\": \"Fuse\"", "[1 2]", "1e999", "\"\\ud800\"", "nul", "deep"})
+    void grammarInTheDecoder(String decoder) throws IOException {
+        String value = decoder.equals("deep") ? "[".repeat(200) + "]".repeat(200) : decoder;
+        write("tokenizer.json", JSON.replaceFirst("\\{", "{\"decoder\": " + value.replace("\\", "\\\\") + ","));
+        assertThatThrownBy(() -> Tokenizer.open(folder))
+                .isInstanceOfSatisfying(
+                        MalformedFileException.class,
+                        e -> assertThat(e.reason()).isEqualTo(Reason.BAD_TOKENIZER));
+    }
+
     @Test
     void missing() {
         assertThatThrownBy(() -> Tokenizer.open(folder))
