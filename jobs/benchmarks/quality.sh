@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Quality of data-aware compression, as Markdown rows: bits, perplexity, KL(float || model), top-1 agreement on a text that nothing was fitted to.
+# usage: quality.sh MODELS CALIBRATION-TEXT EVALUATION-TEXT WORK-DIRECTORY [options of compress]
+#   MODELS      folders of complete models, separated by commas
+#   BITS        environment: budgets (default: 4.25 4 3.5 3.4375 3.0625 3 2.75 2.5625 2.5 2.25)
+#   OBJECTIVES  environment: objectives beside the default one, "none" for compression without calibration (default: none)
+#   TUNE        environment: budgets at which the model is also compressed with --min-rank 1 and then tuned (default: none)
+# Calibrations, cost tables and results stay in the work directory and are used again.
+set -eu
+home=$(cd "$(dirname "$0")/../.." && pwd -P)
+models=$1 calibration=$2 evaluation=$3 work=$4
+shift 4
+tokens=32768
+field() { sed -n "s/^ *\"$2\" : \([^,]*\),*\$/\1/p" "$1" | head -n 1; }
+
+row() { # name, label, folder of the model to evaluate, further options of evaluate
+  local name=$1 label=$2 folder=$3 result
+  shift 3
+  result=$folder.evaluation.json
+  [ -s "$result" ] || { "$home/lowbit" evaluate "$folder" --text "$evaluation" --max-tokens $tokens --json --quiet "$@" > "$result.new" && mv "$result.new" "$result"; }
+  printf '| %s | %s | %s | %s | %s | %s |\n' "$name" "$label" "$(field "$result" bitsPerWeight)" "$(field "$result" perplexity)" \
+    "$(field "$result" klDivergence)" "$(field "$result" top1Agreement)"
+}
+
+compressed() { # model, label, further options: compresses into $work/name/label unless that is there
+  local model=$1 out=$work/$(basename "$1")/$2
+  shift 2
+  [ -e "$out/lowbit.json" ] || "$home/lowbit" compress "$model" --out "$out" --json --quiet "$@" > "$out.json"
+}
+
+echo '| model | objective | bits per weight | perplexity | KL to float | top-1 |'
+echo '|---|---|---|---|---|---|'
+IFS=, read -ra folders <<< "$models"
+for model in "${folders[@]}"; do
+  name=$(basename "$model") place=$work/$(basename "$model")
+  mkdir -p "$place"
+  ln -sfn "$(cd "$model" && pwd -P)" "$place/float"
+  row "$name" float "$place/float"
+  statistics=$place/calibration.safetensors
+  [ -e "$statistics" ] || "$home/lowbit" calibrate "$model" --text "$calibration" --out "$statistics" --quiet
+  for bits in ${BITS:-4.25 4 3.5 3.4375 3.0625 3 2.75 2.5625 2.5 2.25}; do
+    compressed "$model" "default-$bits" --bits "$bits" --calibration "$statistics" --costs "$place/default.costs" "$@"
+    row "$name" default "$place/default-$bits" --reference "$model"
+    for objective in ${OBJECTIVES:-}; do
+      if [ "$objective" = none ]; then
+        compressed "$model" "none-$bits" --bits "$bits" --costs "$place/none.costs" "$@"
+      else
+        compressed "$model" "$objective-$bits" --bits "$bits" --calibration "$statistics" --objective "$objective" \
+          --costs "$place/$objective.costs" "$@"
+      fi
+      row "$name" "$objective" "$place/$objective-$bits" --reference "$model"
+    done
+  done
+  for bits in ${TUNE:-}; do
+    if compressed "$model" "ranked-$bits" --bits "$bits" --calibration "$statistics" --min-rank 1 --costs "$place/ranked.costs" "$@"; then
+      row "$name" 'rank 1 or more' "$place/ranked-$bits" --reference "$model"
+      [ -e "$place/tuned-$bits/lowbit.json" ] || "$home/lowbit" tune "$place/ranked-$bits" --reference "$model" --text "$calibration" \
+        --out "$place/tuned-$bits" --json --quiet > "$place/tuned-$bits.json"
+      row "$name" 'the same, tuned' "$place/tuned-$bits" --reference "$model"
+    else
+      echo "| $name | rank 1 or more | no trainable part: $bits bits are too few | | | |"
+    fi
+  done
+done
