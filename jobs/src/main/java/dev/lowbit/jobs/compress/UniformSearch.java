@@ -26,7 +26,7 @@ final class UniformSearch {
     private final List<Target> targets;
     private final FormatSize formatSize;
     private final Planner.Confirmation confirmation;
-    private final boolean pricedExactly;
+    private final boolean onlyExact;
 
     /** How many bytes a format takes. */
     @FunctionalInterface
@@ -39,9 +39,7 @@ final class UniformSearch {
         this.targets = targets;
         this.formatSize = formatSize;
         this.confirmation = confirmation;
-        this.pricedExactly = targets.stream()
-                .flatMap(target -> table.prices(target.name()).candidates().stream())
-                .anyMatch(candidate -> candidate.exact() && candidate.rank() == 0);
+        this.onlyExact = table.key().importance().isEmpty();
     }
 
     /**
@@ -116,10 +114,13 @@ final class UniformSearch {
         return formats;
     }
 
-    /** Formats without a low-rank part: those priced exactly, and where a weighting leaves only predictions, those. */
+    /**
+     * Formats without a low-rank part. Without a weighting only those priced exactly: to measure a learned codebook on every matrix would
+     * cost as much as the whole plan; with one, all, because few prices are exact and calibration judges between mix and format.
+     */
     private Stream<Candidate> worthwhile(Target target) {
         return table.prices(target.name()).candidates().stream()
-                .filter(candidate -> candidate.rank() == 0 && (candidate.exact() || !pricedExactly));
+                .filter(candidate -> candidate.rank() == 0 && (candidate.exact() || !onlyExact));
     }
 
     private Uniform bounded(String format) {
