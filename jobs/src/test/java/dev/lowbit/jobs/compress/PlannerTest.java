@@ -19,7 +19,7 @@ class PlannerTest {
     private static final int SIDE = 40;
     private static final List<Target> TARGETS = List.of(target("a"), target("b"));
 
-    private final CostTable table = new CostTable(KEY);
+    private CostTable table = new CostTable(KEY);
     private final List<String> measured = new ArrayList<>();
 
     private static Target target(String name) {
@@ -181,7 +181,9 @@ class PlannerTest {
 
     /** As with a Hessian on large matrices. */
     @Test
-    void whereNothingIsExactUniformFormatsArePredictedAndMeasured() {
+    void withAWeightingUniformFormatsArePredictedAndMeasured() {
+        table = new CostTable(
+                new CostTable.Key("lowbit test", "input", "weighted", "test", new Compressor.Limits(0, 8, 0, 0)));
         Candidate coarse = new Candidate("nf2", 0, 400, 9, false);
         Candidate fine = new Candidate("nf3", 0, 600, 4, false);
         price("a", coarse, fine);
