@@ -1,5 +1,6 @@
 package dev.lowbit.transformer;
 
+import dev.lowbit.checkpoint.Digest;
 import dev.lowbit.checkpoint.Limits;
 import dev.lowbit.checkpoint.MalformedFileException;
 import dev.lowbit.checkpoint.SafetensorsFile;
@@ -9,8 +10,10 @@ import dev.lowbit.tensor.DType;
 import dev.lowbit.tensor.FloatMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -19,11 +22,13 @@ import java.util.TreeMap;
 
 /**
  * What a training loop needs to go on exactly where it was, as one safetensors file in F32: each parameter under its name, its
- * moments as {@code <name>.mean} and {@code <name>.square}, its steps in the metadata, beside notes of the loop.
+ * moments as {@code <name>.mean} and {@code <name>.square}, its steps in the metadata, beside notes of the loop and the digest of it
+ * all.
  */
 public final class TrainingState {
     private static final String STEPS = "steps:";
     private static final String NOTE = "note:";
+    private static final String DIGEST = "sha256";
 
     private TrainingState() {}
 
@@ -37,6 +42,7 @@ public final class TrainingState {
             all.put(name + ".square", moments.square());
             metadata.put(STEPS + name, Integer.toString(moments.steps()));
         });
+        metadata.put(DIGEST, digest(metadata, all.values()));
         List<SafetensorsWriter.Entry> entries = new ArrayList<>();
         all.forEach((name, m) -> entries.add(
                 new SafetensorsWriter.Entry(name, DType.F32, List.of((long) m.rows(), (long) m.columns()))));
@@ -57,6 +63,7 @@ public final class TrainingState {
     public static Map<String, String> read(Path file, Map<String, FloatMatrix> values, Adam adam) {
         Map<String, String> notes = new HashMap<>();
         try (SafetensorsFile state = SafetensorsFile.open(file, Limits.defaults())) {
+            Map<String, FloatMatrix> all = new LinkedHashMap<>(values);
             values.forEach((name, matrix) -> copy(state, name, matrix));
             state.metadata().forEach((key, value) -> {
                 if (key.startsWith(NOTE)) {
@@ -66,8 +73,24 @@ public final class TrainingState {
                     adam.restore(name, moments(state, name, value, values.get(name)));
                 }
             });
+            new TreeMap<>(adam.moments()).forEach((name, moments) -> {
+                all.put(name + ".mean", moments.mean());
+                all.put(name + ".square", moments.square());
+            });
+            Map<String, String> metadata = new TreeMap<>(state.metadata());
+            if (!digest(metadata, all.values()).equals(metadata.get(DIGEST))) {
+                throw malformed(state, "does not have its own digest");
+            }
         }
         return notes;
+    }
+
+    /** Over names and values of the metadata but itself, and the tensors in their order. */
+    private static String digest(Map<String, String> metadata, Collection<FloatMatrix> tensors) {
+        StringBuilder all = new StringBuilder();
+        metadata.forEach((key, value) -> all.append(key.equals(DIGEST) ? "" : key + "=" + value + "\n"));
+        tensors.forEach(tensor -> all.append(Digest.sha256(tensor.segment())).append('\n'));
+        return Digest.sha256(all.toString().getBytes(StandardCharsets.UTF_8));
     }
 
     private static Adam.Moments moments(SafetensorsFile state, String name, String steps, FloatMatrix like) {

@@ -88,8 +88,8 @@ public final class TuneCommand implements Callable<Integer> {
     @Option(
             names = "--learning-rate",
             paramLabel = "R",
-            defaultValue = "0.001",
-            description = "Highest learning rate of Adam (default: 0.001).")
+            defaultValue = "0.003",
+            description = "Highest learning rate of Adam (default: 0.003).")
     private double learningRate;
 
     @Option(names = "--resume", description = "Go on with this job where it was stopped.")
