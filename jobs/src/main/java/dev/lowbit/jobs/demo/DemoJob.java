@@ -35,9 +35,9 @@ import java.util.OptionalLong;
  */
 public final class DemoJob {
     private static final List<Double> BUDGETS = List.of(4.0, 3.0, 2.5);
-    private static final int MAX_RANK = 8;
-    private static final int EVALUATED_TOKENS = 8160;
-    private static final int EVALUATION_CHARACTERS = 40_000;
+    private static final int MAX_RANK = 4;
+    private static final int EVALUATED_TOKENS = 6120;
+    private static final int EVALUATION_CHARACTERS = 30_000;
     private static final int CALIBRATION_CHARACTERS = 200_000;
     private static final String PROMPT = "Once upon a time, there was a brave fox named Ivy.";
     private static final int GENERATED_TOKENS = 48;
