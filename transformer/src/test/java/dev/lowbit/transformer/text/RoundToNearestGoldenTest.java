@@ -167,17 +167,18 @@ class RoundToNearestGoldenTest {
 
     /** The grid holds zero exactly: w = step (code - zero) with codes and zero in 0..levels. */
     private static void minMax(float[] weights, int from, int to, int levels) {
-        double least = 0;
-        double most = 0;
+        float least = 0;
+        float most = 0;
         for (int i = from; i < to; i++) {
             least = Math.min(least, weights[i]);
             most = Math.max(most, weights[i]);
         }
-        double step = most == least ? 1 : (most - least) / levels;
-        double zero = Math.rint(-least / step);
+        // floats, as the figures' author had: some models lie on a grid of their own and halves are frequent
+        float step = most == least ? 1 : (most - least) / levels;
+        float zero = (float) Math.rint(-least / step);
         for (int i = from; i < to; i++) {
-            double code = Math.clamp(Math.rint(weights[i] / step) + zero, 0, levels);
-            weights[i] = (float) (step * (code - zero));
+            float code = Math.clamp((float) Math.rint(weights[i] / step) + zero, 0, levels);
+            weights[i] = step * (code - zero);
         }
     }
 }
