@@ -4,7 +4,8 @@
 #   MODELS      folders of complete models, separated by commas
 #   BITS        environment: budgets (default: 4.25 4 3.5 3.4375 3.0625 3 2.75 2.5625 2.5 2.25)
 #   OBJECTIVES  environment: objectives beside the default one, "none" for compression without calibration (default: none)
-#   TUNE        environment: budgets at which the model is also compressed with --min-rank 1 and then tuned (default: none)
+#   TUNE        environment: budgets at which the model is also compressed with --min-rank 1 and its factors are tuned, and at which all
+#               parts of the default result are tuned (default: none)
 # Calibrations, cost tables and results stay in the work directory and are used again.
 set -eu
 home=$(cd "$(dirname "$0")/../.." && pwd -P)
@@ -28,6 +29,12 @@ compressed() { # model, label, further options: compresses into $work/name/label
   [ -e "$out/lowbit.json" ] || "$home/lowbit" compress "$model" --out "$out" --json --quiet "$@" > "$out.json"
 }
 
+tuned() { # compressed folder, model, output, further options
+  local input=$1 model=$2 out=$3
+  shift 3
+  [ -e "$out/lowbit.json" ] || "$home/lowbit" tune "$input" --reference "$model" --text "$calibration" --out "$out" --json --quiet "$@" > "$out.json"
+}
+
 echo '| model | objective | bits per weight | perplexity | KL to float | top-1 |'
 echo '|---|---|---|---|---|---|'
 IFS=, read -ra folders <<< "$models"
@@ -37,7 +44,7 @@ for model in "${folders[@]}"; do
   ln -sfn "$(cd "$model" && pwd -P)" "$place/float"
   row "$name" float "$place/float"
   statistics=$place/calibration.safetensors
-  [ -e "$statistics" ] || "$home/lowbit" calibrate "$model" --text "$calibration" --out "$statistics" --quiet
+  [ -e "$statistics" ] || "$home/lowbit" calibrate "$model" --text "$calibration" --out "$statistics" --quiet > "$place/calibration.txt"
   for bits in ${BITS:-4.25 4 3.5 3.4375 3.0625 3 2.75 2.5625 2.5 2.25}; do
     compressed "$model" "default-$bits" --bits "$bits" --calibration "$statistics" --costs "$place/default.costs" "$@"
     row "$name" default "$place/default-$bits" --reference "$model"
@@ -54,11 +61,14 @@ for model in "${folders[@]}"; do
   for bits in ${TUNE:-}; do
     if compressed "$model" "ranked-$bits" --bits "$bits" --calibration "$statistics" --min-rank 1 --costs "$place/ranked.costs" "$@"; then
       row "$name" 'rank 1 or more' "$place/ranked-$bits" --reference "$model"
-      [ -e "$place/tuned-$bits/lowbit.json" ] || "$home/lowbit" tune "$place/ranked-$bits" --reference "$model" --text "$calibration" \
-        --out "$place/tuned-$bits" --json --quiet > "$place/tuned-$bits.json"
-      row "$name" 'the same, tuned' "$place/tuned-$bits" --reference "$model"
+      tuned "$place/ranked-$bits" "$model" "$place/tuned-$bits"
+      row "$name" 'the same, factors tuned' "$place/tuned-$bits" --reference "$model"
     else
       echo "| $name | rank 1 or more | no trainable part: $bits bits are too few | | | |"
+    fi
+    if [ -e "$place/default-$bits" ]; then
+      tuned "$place/default-$bits" "$model" "$place/tuned-all-$bits" --parts all
+      row "$name" 'default, all parts tuned' "$place/tuned-all-$bits" --reference "$model"
     fi
   done
 done

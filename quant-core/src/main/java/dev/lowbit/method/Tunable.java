@@ -9,6 +9,7 @@ import dev.lowbit.matrix.dense.FloatWeights;
 import dev.lowbit.matrix.sum.SumMatrix;
 import dev.lowbit.tensor.FloatMatrix;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 
 /**
@@ -22,15 +23,21 @@ public interface Tunable extends AutoCloseable {
      * @param name name within the matrix, for example {@code left}
      * @param values live: changing them changes {@link Tunable#matrix()}
      * @param gradient same shape; {@link Tunable#accumulate} adds to it, whoever steps sets it to zero
+     * @param unit what a learning rate is a fraction of: 1, or the size of values that have a scale of their own
      */
-    record TrainablePart(String name, FloatMatrix values, FloatMatrix gradient) {}
+    record TrainablePart(String name, FloatMatrix values, FloatMatrix gradient, double unit) {}
 
     /** How much of a representation is trained. */
     enum Extent {
         /** Low-rank factors and dense weights; what is quantized stays frozen. */
         LOW_RANK,
         /** Codebooks and block scales too; only codes stay. */
-        ALL
+        ALL;
+
+        /** Its name in options and manifests: {@code low-rank}, {@code all}. */
+        public String id() {
+            return name().toLowerCase(Locale.ROOT).replace('_', '-');
+        }
     }
 
     /** The trainable form of a matrix; empty when nothing of its representation is trained. */

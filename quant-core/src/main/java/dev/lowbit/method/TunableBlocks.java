@@ -1,6 +1,7 @@
 package dev.lowbit.method;
 
 import dev.lowbit.kernel.Workers;
+import dev.lowbit.linalg.Norms;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.matrix.block.BlockMatrix;
 import dev.lowbit.matrix.block.LiveBlocks;
@@ -17,13 +18,19 @@ final class TunableBlocks implements Tunable {
 
     TunableBlocks(BlockMatrix matrix) {
         live = new LiveBlocks(matrix);
-        codebook = part("codebook", live.codebook());
-        scales = part("scales", live.scales());
-        offset = part("offset", live.offset());
+        double scaleSize = size(live.scales());
+        codebook = part("codebook", live.codebook(), size(live.codebook()));
+        scales = part("scales", live.scales(), scaleSize);
+        offset = part("offset", live.offset(), scaleSize);
     }
 
-    private static TrainablePart part(String name, FloatMatrix values) {
-        return new TrainablePart(name, values, FloatMatrix.allocate(1, values.columns()));
+    private static TrainablePart part(String name, FloatMatrix values, double unit) {
+        return new TrainablePart(name, values, FloatMatrix.allocate(1, values.columns()), unit);
+    }
+
+    /** Root mean square. */
+    private static double size(FloatMatrix values) {
+        return Math.sqrt(Norms.sumOfSquares(values, Workers.serial()) / values.size());
     }
 
     @Override

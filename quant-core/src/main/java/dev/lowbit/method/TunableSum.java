@@ -33,7 +33,7 @@ final class TunableSum implements Tunable {
     private static TrainablePart part(String name, QuantizedMatrix factor, Workers workers) {
         FloatMatrix values = FloatMatrix.allocate(factor.rows(), factor.columns());
         factor.dequantize(0, values, workers);
-        return new TrainablePart(name, values, FloatMatrix.allocate(factor.rows(), factor.columns()));
+        return new TrainablePart(name, values, FloatMatrix.allocate(factor.rows(), factor.columns()), 1);
     }
 
     @Override

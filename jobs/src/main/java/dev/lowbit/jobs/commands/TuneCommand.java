@@ -10,7 +10,9 @@ import dev.lowbit.jobs.WorkerPool;
 import dev.lowbit.jobs.tune.TuneJob;
 import dev.lowbit.jobs.tune.TuneRequest;
 import dev.lowbit.jobs.tune.TuneResult;
+import dev.lowbit.method.Tunable;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -19,6 +21,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
@@ -26,7 +29,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "tune",
         description = {
-            "Train what the method left trainable in a compressed model (the low-rank factors), end to end.",
+            "Train what the method left trainable in a compressed model, end to end.",
             "The last tenth of the text is held out; the result is never worse on it than the model was before."
         })
 public final class TuneCommand implements Callable<Integer> {
@@ -54,10 +57,24 @@ public final class TuneCommand implements Callable<Integer> {
             description = "The float model: its predictions become the aim (default: the text alone).")
     private Path reference;
 
+    private Tunable.Extent extent = Tunable.Extent.LOW_RANK;
     private int maxTokens = 65_536;
     private OptionalInt context = OptionalInt.empty();
     private int epochs = 3;
     private int batch = 4;
+
+    @Option(
+            names = "--parts",
+            paramLabel = "NAME",
+            description =
+                    "What is trained: low-rank, the factors; or all, codebooks and block scales too (default: low-rank).")
+    private void extent(String name) {
+        extent = Arrays.stream(Tunable.Extent.values())
+                .filter(one -> one.id().equals(name))
+                .findFirst()
+                .orElseThrow(() ->
+                        new ParameterException(command.commandLine(), "--parts " + name + ": choose low-rank or all"));
+    }
 
     @Option(
             names = "--max-tokens",
@@ -109,6 +126,7 @@ public final class TuneCommand implements Callable<Integer> {
                 text,
                 Optional.ofNullable(reference),
                 "lowbit " + Version.lowbit(),
+                extent,
                 maxTokens,
                 context,
                 epochs,

@@ -119,6 +119,7 @@ public final class TuneJob implements AutoCloseable {
         options.put("tune.model", Digest.sha256(request.input().resolve(Manifest.FILE)));
         options.put("tune.text", Digest.sha256(request.text()));
         options.put("tune.reference", reference == null ? "none" : reference.digest());
+        options.put("tune.parts", settings.extent().id());
         options.put("tune.maxTokens", Integer.toString(request.maxTokens()));
         options.put("tune.context", Integer.toString(settings.context()));
         options.put("tune.epochs", Integer.toString(settings.epochs()));

@@ -1,5 +1,6 @@
 package dev.lowbit.jobs.tune;
 
+import dev.lowbit.method.Tunable;
 import dev.lowbit.transformer.tuning.TuningSettings;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -13,6 +14,7 @@ import java.util.OptionalLong;
  * @param text file to train on
  * @param reference float model whose predictions are the aim; empty to train on the text alone
  * @param software name and version of the program
+ * @param extent what of each representation is trained
  * @param maxTokens tokens of the text that are used
  * @param context tokens of a window; empty for the longest that fits the model, at most {@value #USUAL_CONTEXT}
  * @param epochs times that the text is read
@@ -26,6 +28,7 @@ public record TuneRequest(
         Path text,
         Optional<Path> reference,
         String software,
+        Tunable.Extent extent,
         int maxTokens,
         OptionalInt context,
         int epochs,
@@ -37,6 +40,6 @@ public record TuneRequest(
 
     TuningSettings settings(int modelContext) {
         int length = context.orElse(Math.min(modelContext, USUAL_CONTEXT));
-        return new TuningSettings(length, epochs, batch, learningRate, seed);
+        return new TuningSettings(extent, length, epochs, batch, learningRate, seed);
     }
 }

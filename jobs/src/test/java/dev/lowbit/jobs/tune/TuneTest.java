@@ -10,6 +10,7 @@ import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.jobs.demo.DemoModel;
 import dev.lowbit.jobs.demo.TinyModel;
 import dev.lowbit.kernel.Workers;
+import dev.lowbit.method.Tunable;
 import dev.lowbit.store.Manifest;
 import dev.lowbit.store.MatrixEntry;
 import dev.lowbit.store.PartEntry;
@@ -148,6 +149,23 @@ class TuneTest {
         assertThat(digest("other")).isNotEqualTo(digest("one"));
     }
 
+    @Test
+    void withAllPartsCodebooksAndScalesAreTrained() {
+        Path plain = compress("plain", 0);
+        JsonNode result = succeeded(tune(plain, "all", "--reference", model, "--parts", "all", "--threads", 1));
+        assertThat(result.get("lossAfter").doubleValue())
+                .isLessThan(result.get("lossBefore").doubleValue());
+        assertThat(Verifier.verify(folder.resolve("all"))).isEmpty();
+        Manifest before = Manifest.read(plain);
+        Manifest tuned = Manifest.read(folder.resolve("all"));
+        assertThat(tuned.bytes()).isEqualTo(before.bytes());
+        assertThat(tuned.tensors()).isEqualTo(before.tensors());
+        assertThat(tuned.job().options()).containsEntry("tune.parts", "all");
+        succeeded(tune(plain, "threads", "--reference", model, "--parts", "all", "--threads", 3));
+        assertThat(digest("threads")).isEqualTo(digest("all"));
+        assertThat(tune(plain, "none", "--parts", "some").code()).isEqualTo(2);
+    }
+
     /** A rate that destroys every factor it touches. */
     @Test
     void whenNothingIsBetterThePartsStayAsTheyWere() {
@@ -165,6 +183,7 @@ class TuneTest {
                 text,
                 Optional.of(model),
                 "test",
+                Tunable.Extent.LOW_RANK,
                 3000,
                 OptionalInt.empty(),
                 2,

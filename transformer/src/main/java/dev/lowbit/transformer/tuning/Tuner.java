@@ -94,12 +94,12 @@ public final class Tuner implements AutoCloseable {
         this.text = new TuningText(beginning, tokens, settings.context());
         for (Linear layer : model.linears()) {
             if (compressed.contains(layer.name())) {
-                Tunable.of(layer.weight(), Tunable.Extent.LOW_RANK, workers).ifPresent(t -> add(layer, t));
+                Tunable.of(layer.weight(), settings.extent(), workers).ifPresent(t -> add(layer, t));
             }
         }
         if (tunables.isEmpty()) {
             throw InvalidRequestException.impossible("no trainable part: every compressed matrix has rank 0;"
-                    + " compress with --min-rank 1 to have one");
+                    + " compress with --min-rank 1 to have one, or tune --parts all");
         }
         try {
             this.before = heldOutLoss();
@@ -192,7 +192,8 @@ public final class Tuner implements AutoCloseable {
                     + "; use a smaller learning rate than " + settings.learningRate());
         }
         tunables.forEach((name, tunable) -> tunable.parts()
-                .forEach(part -> adam.step(name + "." + part.name(), part.values(), part.gradient(), rate)));
+                .forEach(part ->
+                        adam.step(name + "." + part.name(), part.values(), part.gradient(), rate * part.unit())));
     }
 
     private TokenLoss loss(TokenBatch batch, int[] windows) {

@@ -1,17 +1,20 @@
 package dev.lowbit.transformer.tuning;
 
 import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.method.Tunable;
 
 /**
  * How a model is tuned.
  *
+ * @param extent what of a representation is trained
  * @param context tokens that a window occupies
  * @param epochs times that the training text is read
  * @param windows windows in a step
  * @param learningRate the highest rate of Adam
  * @param seed of the order of the windows
  */
-public record TuningSettings(int context, int epochs, int windows, double learningRate, long seed) {
+public record TuningSettings(
+        Tunable.Extent extent, int context, int epochs, int windows, double learningRate, long seed) {
     public TuningSettings {
         if (context < 2 || epochs < 1 || windows < 1) {
             throw InvalidRequestException.usage(
