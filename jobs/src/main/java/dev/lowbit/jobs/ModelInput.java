@@ -15,9 +15,6 @@ import java.util.OptionalLong;
 
 /** A model that a command runs: a Hugging Face folder in floats, or what {@code compress} wrote with its matrices packed. */
 public final class ModelInput implements AutoCloseable {
-    /** Compiled code, the collector's structures and activations: an allowance, not a measurement. */
-    private static final long GROWTH_BYTES = 96L << 20;
-
     private final Path folder;
     private final CompressedModel compressed;
     private final Transformer transformer;
@@ -54,16 +51,15 @@ public final class ModelInput implements AutoCloseable {
     }
 
     private static void requireRoom(Path path, Checkpoint checkpoint, OptionalLong capBytes) {
-        long bytes = checkpoint.names().stream()
+        new MemoryCap(capBytes).require(floatBytes(checkpoint), "running " + path, "run it on a larger machine");
+    }
+
+    /** Bytes of all tensors of a model with its weights in floats. */
+    public static long floatBytes(Checkpoint checkpoint) {
+        return checkpoint.names().stream()
                 .map(checkpoint::info)
                 .mapToLong(tensor -> tensor.type().isWeight() ? tensor.elements() * Float.BYTES : tensor.byteSize())
                 .sum();
-        long need = PeakMemory.residentBytes().orElse(0) + GROWTH_BYTES + bytes;
-        if (capBytes.isPresent() && need > capBytes.getAsLong()) {
-            throw InvalidRequestException.impossible("--memory allows " + Quantity.bytes(capBytes.getAsLong())
-                    + ", running " + path + " needs " + Quantity.bytes(need) + "; give --memory "
-                    + Math.ceilDiv(need, 1L << 20) + "MiB or more");
-        }
     }
 
     /** The folder with config.json and tokenizer. */

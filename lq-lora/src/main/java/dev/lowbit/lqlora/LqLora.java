@@ -72,6 +72,7 @@ public final class LqLora implements Compressor {
         if (format instanceof BlockFormat base) {
             FisherWeights.check(name, importance, weights.rows(), weights.columns());
             error = BlockQuantizer.squaredError(weights, importance, base, workers);
+            // The sweep adds up its own costs in float, a file is measured by a product with the factor.
             if (importance instanceof Hessian) {
                 error = raised(Math.sqrt(error), weights, importance, workers);
             }

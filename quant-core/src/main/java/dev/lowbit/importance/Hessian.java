@@ -4,9 +4,9 @@ import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.linalg.Cholesky;
 import dev.lowbit.linalg.Gemm;
+import dev.lowbit.linalg.Norms;
 import dev.lowbit.linalg.NotPositiveDefinite;
 import dev.lowbit.tensor.FloatMatrix;
-import java.lang.foreign.ValueLayout;
 import java.util.Optional;
 
 /**
@@ -133,13 +133,7 @@ public final class Hessian implements Importance, AutoCloseable {
             Gemm.multiply(difference, false, factor, false, product, Gemm.Mode.SET, workers);
             double sum = 0;
             for (int i = 0; i < product.rows(); i++) {
-                double squares = 0;
-                long row = (long) i * product.columns();
-                for (int j = 0; j < product.columns(); j++) {
-                    double value = product.segment().getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, row + j);
-                    squares += value * value;
-                }
-                sum += outputs[from + i] * squares;
+                sum += outputs[from + i] * Norms.sumOfSquares(product.rows(i, 1), Workers.serial());
             }
             return sum;
         }

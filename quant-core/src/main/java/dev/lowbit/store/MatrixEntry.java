@@ -35,6 +35,12 @@ public record MatrixEntry(
         parts = List.copyOf(parts);
     }
 
+    /** The same matrix with other content: what was measured on it, and its parts with other digests. */
+    MatrixEntry with(Optional<MeasuredError> newError, List<PartEntry> newParts) {
+        return new MatrixEntry(
+                name, file, rows, columns, transposed, sourceType, method, format, rank, newError, newParts);
+    }
+
     /** Stored bytes of all parts. */
     public long bytes() {
         return parts.stream().mapToLong(PartEntry::bytes).sum();

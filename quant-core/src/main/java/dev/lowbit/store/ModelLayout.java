@@ -87,18 +87,7 @@ public final class ModelLayout {
             unmeasured.forEach(part -> parts.put(
                     matrix.tensorName(part),
                     new StoredTensor(matrix.tensorName(part), part.type(), part.shape(), index, part.name())));
-            layout.matrices.add(new MatrixEntry(
-                    matrix.name(),
-                    matrix.file(),
-                    matrix.rows(),
-                    matrix.columns(),
-                    matrix.transposed(),
-                    matrix.sourceType(),
-                    matrix.method(),
-                    matrix.format(),
-                    matrix.rank(),
-                    Optional.of(UNKNOWN),
-                    unmeasured));
+            layout.matrices.add(matrix.with(Optional.of(UNKNOWN), unmeasured));
         }
         layout.fileNames()
                 .forEach((path, name) -> layout.weightFiles.add(new WeightFile(
@@ -340,16 +329,7 @@ public final class ModelLayout {
             Map<String, String> tensorDigests,
             Map<String, String> fileDigests) {
         List<MatrixEntry> measured = matrices.stream()
-                .map(matrix -> new MatrixEntry(
-                        matrix.name(),
-                        matrix.file(),
-                        matrix.rows(),
-                        matrix.columns(),
-                        matrix.transposed(),
-                        matrix.sourceType(),
-                        matrix.method(),
-                        matrix.format(),
-                        matrix.rank(),
+                .map(matrix -> matrix.with(
                         Optional.ofNullable(errors.get(matrix.name())),
                         matrix.parts().stream()
                                 .map(part -> new PartEntry(

@@ -12,7 +12,7 @@ import java.util.function.IntConsumer;
  */
 public final class Evaluation {
     /** Tokens of windows that are read together; part of nothing but the memory. */
-    private static final int BATCH_TOKENS = 2048;
+    public static final int BATCH_TOKENS = 2048;
 
     private Evaluation() {}
 
@@ -134,7 +134,7 @@ public final class Evaluation {
                 FloatMatrix scratch = FloatMatrix.wrap(1, vocabulary, new float[vocabulary]);
                 for (int t = low; t < high; t++) {
                     if (expected != null) {
-                        agree[token + t] = top(logits, t) == top(expected, t);
+                        agree[token + t] = mostProbable(logits, t) == mostProbable(expected, t);
                         divergences[token + t] = TeacherDivergence.divergence(expected, logits, t, scratch);
                     }
                     int target = tokens[token + t];
@@ -149,7 +149,8 @@ public final class Evaluation {
         }
     }
 
-    private static int top(FloatMatrix logits, int t) {
+    /** The token with the largest logit in row {@code t} of rows x vocabulary, the lowest id on a tie. */
+    public static int mostProbable(FloatMatrix logits, int t) {
         int best = 0;
         for (int i = 1; i < logits.columns(); i++) {
             if (Tokens.at(logits, t, i) > Tokens.at(logits, t, best)) {

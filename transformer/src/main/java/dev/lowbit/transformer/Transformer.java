@@ -19,7 +19,7 @@ import java.util.Map;
  */
 public final class Transformer implements AutoCloseable {
     /** Rows whose logits are in memory at once during a loss; part of the definition of the head's gradient. */
-    static final int LOGIT_ROWS = 256;
+    public static final int LOGIT_ROWS = 256;
 
     private final ModelShape shape;
     private final Linear embedding;

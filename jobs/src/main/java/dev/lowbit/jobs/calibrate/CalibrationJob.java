@@ -3,9 +3,8 @@ package dev.lowbit.jobs.calibrate;
 import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.importance.Importance;
-import dev.lowbit.jobs.PeakMemory;
+import dev.lowbit.jobs.MemoryCap;
 import dev.lowbit.jobs.ProgressListener;
-import dev.lowbit.jobs.Quantity;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.matrix.block.BlockFormat;
@@ -38,9 +37,6 @@ public final class CalibrationJob {
 
     /** Tokens that divergences are measured on: each matrix costs half a forward pass over them. */
     private static final int PROBE_TOKENS = 4096;
-
-    /** Compiled code, the collector's own structures and short-lived objects: an allowance, not a measurement. */
-    private static final long GROWTH_BYTES = 96L << 20;
 
     private CalibrationJob() {}
 
@@ -90,7 +86,7 @@ public final class CalibrationJob {
         try (Transformer model = Transformers.load(checkpoint)) {
             CalibrationTokens tokens = text.tokens();
             Statistics statistics = new Statistics(model, tokens, workers);
-            long sums = sumBytes(statistics, memoryBytes);
+            long sums = sumBytes(statistics, new MemoryCap(memoryBytes));
             CalibrationHeader header = new CalibrationHeader(
                     software,
                     checkpoint.digest(),
@@ -134,27 +130,13 @@ public final class CalibrationJob {
         }
     }
 
-    /** Bytes of all tensors of a model in floats. */
-    public static long modelBytes(Checkpoint checkpoint) {
-        return checkpoint.names().stream()
-                .map(checkpoint::info)
-                .mapToLong(tensor -> tensor.elements() * Float.BYTES)
-                .sum();
-    }
-
     /** What is left of the cap for the sums. */
-    private static long sumBytes(Statistics statistics, OptionalLong memoryBytes) {
-        if (memoryBytes.isEmpty()) {
-            return statistics.bytes();
-        }
-        long used = PeakMemory.residentBytes().orElse(0) + GROWTH_BYTES + statistics.scratchBytes();
-        long need = used + statistics.leastBytes();
-        if (need > memoryBytes.getAsLong()) {
-            throw InvalidRequestException.impossible("--memory allows " + Quantity.bytes(memoryBytes.getAsLong())
-                    + ", calibration needs " + Quantity.bytes(need) + " with the whole model in floats; give --memory "
-                    + Math.ceilDiv(need, 1L << 20) + "MiB or more, or calibrate on a larger machine");
-        }
-        return memoryBytes.getAsLong() - used;
+    private static long sumBytes(Statistics statistics, MemoryCap cap) {
+        cap.require(
+                statistics.scratchBytes() + statistics.leastBytes(),
+                "calibration with the whole model in floats",
+                "calibrate on a larger machine");
+        return Math.min(statistics.bytes(), cap.room() - statistics.scratchBytes());
     }
 
     private static Map<String, Double> divergences(

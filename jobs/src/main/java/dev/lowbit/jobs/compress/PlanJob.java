@@ -4,9 +4,12 @@ import dev.lowbit.budget.Candidate;
 import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.checkpoint.MalformedFileException;
 import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.jobs.MemoryCap;
 import dev.lowbit.jobs.MethodOptions;
+import dev.lowbit.jobs.ModelInput;
 import dev.lowbit.jobs.PeakMemory;
 import dev.lowbit.jobs.ProgressListener;
+import dev.lowbit.jobs.Quantity;
 import dev.lowbit.jobs.calibrate.CalibrationJob;
 import dev.lowbit.jobs.calibrate.CalibrationText;
 import dev.lowbit.kernel.Workers;
@@ -34,6 +37,9 @@ import java.util.OptionalInt;
 public final class PlanJob implements AutoCloseable {
     /** Where a job keeps the calibration that it made. */
     static final String CALIBRATION = "calibration.safetensors";
+
+    /** Models up to here are run on the calibration text. */
+    private static final long MOST_JUDGED_BYTES = 1L << 30;
 
     /** Of the squared norm; no weight of a trained matrix comes near it. */
     private static final double OUTLIER_SHARE = 0.99;
@@ -73,7 +79,8 @@ public final class PlanJob implements AutoCloseable {
         }
         PlanJob job = open(request, Checkpoint.open(request.input()), workers, progress);
         try {
-            job.cap.require(
+            MatrixMemory.require(
+                    job.cap,
                     job.targets,
                     request.method(),
                     request.limits(),
@@ -188,14 +195,23 @@ public final class PlanJob implements AutoCloseable {
         return new Planner(table, targets, limit, MatrixFormats::bytes, pricing::confirm, judge).plan();
     }
 
-    /** The calibration text, where the calibration has one and the whole model in floats fits beside everything else. */
+    /**
+     * The calibration text, where the calibration has one and the model is not too large to be held whole. That depends on the model alone: the
+     * bytes written may not depend on the memory.
+     */
     private Optional<CalibrationTokens> judgeTokens() {
         Optional<CalibrationTokens> tokens = reader.tokens();
-        if (tokens.isPresent() && !cap.allows(CalibrationJob.modelBytes(checkpoint))) {
-            warn("--memory leaves no room for the whole model; the mix is not compared with uniform formats on the"
-                    + " calibration text");
+        if (tokens.isEmpty()) {
+            return tokens;
+        }
+        long floats = ModelInput.floatBytes(checkpoint);
+        if (floats > MOST_JUDGED_BYTES) {
+            warn("the model has " + Quantity.bytes(floats) + " in floats, more than "
+                    + Quantity.bytes(MOST_JUDGED_BYTES)
+                    + ": the mix is not compared with uniform formats on the calibration text");
             return Optional.empty();
         }
+        cap.require(floats, "comparing with uniform formats on the calibration text", "compress without --calibration");
         return tokens;
     }
 

@@ -4,6 +4,7 @@ import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.checkpoint.Digest;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.importance.Importance;
+import dev.lowbit.jobs.MemoryCap;
 import dev.lowbit.jobs.OutputDirectory;
 import dev.lowbit.jobs.PeakMemory;
 import dev.lowbit.jobs.ProgressListener;
@@ -82,7 +83,12 @@ public final class TuneJob implements AutoCloseable {
     private TuneResult run(
             Transformer model, Checkpoint checkpoint, Transformer reference, Path output, boolean resume) {
         TuningSettings settings = request.settings(model.shape().context());
-        TuneMemory.require(request.memoryBytes(), input.manifest(), model.shape(), settings, reference == null ? 1 : 2);
+        TuneMemory.require(
+                new MemoryCap(request.memoryBytes()),
+                input.manifest(),
+                model.shape(),
+                settings,
+                reference == null ? 1 : 2);
         try (Tokenizer tokenizer = Tokenizer.open(request.input());
                 WorkDirectory work = WorkDirectory.open(output, resume);
                 Tuner tuner = new Tuner(

@@ -19,9 +19,6 @@ import java.util.function.LongConsumer;
  * Blocks in front of the first exchanged weight are not run again.
  */
 public final class Divergence {
-    /** Rows whose logits are in memory at once. */
-    private static final int LOGIT_ROWS = 256;
-
     private final Transformer model;
     private final Workers workers;
     private final Workspace space = new Workspace();
@@ -125,8 +122,8 @@ public final class Divergence {
         model.finalNorm(x, normed, workers);
         int vocabulary = model.shape().vocabulary();
         double sum = 0;
-        for (int from = 0; from < tokens; from += LOGIT_ROWS) {
-            int count = Math.min(LOGIT_ROWS, tokens - from);
+        for (int from = 0; from < tokens; from += Transformer.LOGIT_ROWS) {
+            int count = Math.min(Transformer.LOGIT_ROWS, tokens - from);
             FloatMatrix logits = space.matrix("logits", count, vocabulary);
             model.logits(normed.rows(from, count), logits, workers);
             FloatMatrix expected = space.matrix("expected", count, vocabulary);

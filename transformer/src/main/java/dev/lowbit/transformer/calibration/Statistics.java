@@ -21,8 +21,6 @@ import java.util.function.LongConsumer;
  * any {@link Workers} and SIMD width.
  */
 public final class Statistics {
-    private static final int LOGIT_ROWS = 256;
-
     private final Transformer model;
     private final CalibrationTokens tokens;
     private final List<List<Linear>> groups;
@@ -65,7 +63,7 @@ public final class Statistics {
                 + 8L * shape.feedForward()
                 + 4L * shape.queryWidth()
                 + 4L * shape.keyValueWidth();
-        long logits = 2L * LOGIT_ROWS * shape.vocabulary();
+        long logits = 2L * Transformer.LOGIT_ROWS * shape.vocabulary();
         long largest = groups.stream()
                 .flatMap(List::stream)
                 .mapToLong(LayerSums::bytes)

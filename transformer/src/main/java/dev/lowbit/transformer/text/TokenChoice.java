@@ -3,6 +3,7 @@ package dev.lowbit.transformer.text;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.linalg.RandomStream;
 import dev.lowbit.tensor.FloatMatrix;
+import dev.lowbit.transformer.Evaluation;
 
 /** Chooses the next token from the logits of a position. */
 @FunctionalInterface
@@ -12,7 +13,7 @@ public interface TokenChoice {
 
     /** The most probable token, the lowest id on a tie. */
     static TokenChoice greedy() {
-        return TokenChoice::best;
+        return logits -> Evaluation.mostProbable(logits, 0);
     }
 
     /**
@@ -34,18 +35,8 @@ public interface TokenChoice {
         return logits -> draw(logits, temperature, random.nextDouble());
     }
 
-    private static int best(FloatMatrix logits) {
-        int best = 0;
-        for (int id = 1; id < logits.columns(); id++) {
-            if (logits.get(0, id) > logits.get(0, best)) {
-                best = id;
-            }
-        }
-        return best;
-    }
-
     private static int draw(FloatMatrix logits, double temperature, double uniform) {
-        double top = logits.get(0, best(logits));
+        double top = logits.get(0, Evaluation.mostProbable(logits, 0));
         double[] weights = new double[logits.columns()];
         double sum = 0;
         for (int id = 0; id < weights.length; id++) {

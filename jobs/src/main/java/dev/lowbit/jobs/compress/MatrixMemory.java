@@ -1,0 +1,36 @@
+package dev.lowbit.jobs.compress;
+
+import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.jobs.MemoryCap;
+import dev.lowbit.method.Compressor;
+import java.util.Comparator;
+import java.util.List;
+
+/** What compressing the largest matrix needs: the one that is in memory. */
+final class MatrixMemory {
+    private MatrixMemory() {}
+
+    /**
+     * Compares it with a cap.
+     *
+     * @param weighted whether an importance lies beside the weights
+     * @throws InvalidRequestException (impossible) naming the need
+     */
+    static void require(
+            MemoryCap cap, List<Target> targets, Compressor method, Compressor.Limits limits, boolean weighted) {
+        Target largest = targets.stream()
+                .max(Comparator.comparingLong(target -> bytes(target, method, limits, weighted)))
+                .orElseThrow();
+        cap.require(
+                bytes(largest, method, limits, weighted),
+                largest.name() + " (" + largest.rows() + " x " + largest.columns() + ")",
+                "leave it out with --skip");
+    }
+
+    private static long bytes(Target target, Compressor method, Compressor.Limits limits, boolean weighted) {
+        long weights = target.weights() * Float.BYTES;
+        // an importance of the same size, the second moment of the inputs, and its factorization in double
+        long importance = weights + (long) target.columns() * target.columns() * (2L * Float.BYTES + Double.BYTES);
+        return weights + (weighted ? importance : 0) + method.scratchBytes(target.rows(), target.columns(), limits);
+    }
+}
