@@ -75,10 +75,12 @@ record Figure(
                     .timesS(1024.0 * 1024),
             of(FeedbackBenchmark.class, "quantize", "feedback-lc3", "lc3-g32-s4x64-bf16")
                     .timesS(1024.0 * 1024),
+            of(TransformerBenchmark.class, "product", "transformer-512-product")
+                    .operations(TransformerBenchmark.PRODUCT_OPERATIONS),
             of(TransformerBenchmark.class, "forward", "transformer-512-forward")
-                    .operations(TransformerBenchmark.FORWARD_OPERATIONS, 0.60),
+                    .operations(TransformerBenchmark.FORWARD_OPERATIONS),
             of(TransformerBenchmark.class, "train", "transformer-512-train")
-                    .operations(3 * TransformerBenchmark.FORWARD_OPERATIONS, 0.40));
+                    .operations(3 * TransformerBenchmark.FORWARD_OPERATIONS));
 
     private static Builder of(Class<?> benchmarks, String method, String id, String... parameters) {
         return new Builder(id, benchmarks.getName() + "." + method, List.of(parameters));

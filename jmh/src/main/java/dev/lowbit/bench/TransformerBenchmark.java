@@ -4,6 +4,7 @@ import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.jobs.demo.SyntheticCheckpoint;
 import dev.lowbit.jobs.demo.SyntheticModel;
 import dev.lowbit.kernel.Workers;
+import dev.lowbit.linalg.Gemm;
 import dev.lowbit.linalg.Norms;
 import dev.lowbit.tensor.DType;
 import dev.lowbit.tensor.FloatMatrix;
@@ -59,6 +60,9 @@ public class TransformerBenchmark {
             * (LAYERS * (4.0 * HIDDEN * HIDDEN + 3.0 * HIDDEN * FEED_FORWARD + HIDDEN * LENGTH)
                     + (double) HIDDEN * VOCABULARY);
 
+    /** Operations of {@link #product}. */
+    static final double PRODUCT_OPERATIONS = 2.0 * TOKENS * HIDDEN * FEED_FORWARD;
+
     private static final String CHECKED = "model.layers.0.mlp.down_proj.weight";
     private static final float STEP = 1e-3f;
 
@@ -68,6 +72,9 @@ public class TransformerBenchmark {
     private DenseGradients gradients;
     private TokenBatch batch;
     private CrossEntropy loss;
+    private FloatMatrix x;
+    private FloatMatrix w;
+    private FloatMatrix y;
 
     /** Makes the model, and checks a gradient against the loss along it. */
     @Setup
@@ -90,6 +97,9 @@ public class TransformerBenchmark {
         batch = TokenBatch.of(tokens);
         loss = CrossEntropy.nextToken(batch);
         checkGradient();
+        x = Inputs.gaussian("inputs", TOKENS, HIDDEN);
+        w = Inputs.gaussian("weights", FEED_FORWARD, HIDDEN);
+        y = FloatMatrix.allocate(TOKENS, FEED_FORWARD);
     }
 
     /** (L(W + εG) - L(W - εG)) / 2ε = ||G||², with ε so small that third derivatives do not show and so large that rounding does not. */
@@ -119,6 +129,9 @@ public class TransformerBenchmark {
     /** Frees the memory and removes the model. */
     @TearDown
     public void tearDown() throws IOException {
+        x.close();
+        w.close();
+        y.close();
         gradients.close();
         space.close();
         model.close();
@@ -128,6 +141,12 @@ public class TransformerBenchmark {
                 Files.delete(file);
             }
         }
+    }
+
+    /** Y = X Wᵀ of the batch with a feed-forward matrix: the float product that both are held against. */
+    @Benchmark
+    public void product() {
+        Gemm.multiply(x, false, w, true, y, Gemm.Mode.SET, Workers.serial());
     }
 
     /** The loss of a batch. */
