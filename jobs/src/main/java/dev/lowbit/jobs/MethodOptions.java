@@ -2,6 +2,7 @@ package dev.lowbit.jobs;
 
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.jobs.compress.Objective;
+import dev.lowbit.jobs.compress.WithCalibration;
 import dev.lowbit.method.Compressor;
 import java.nio.file.Path;
 import java.util.List;
@@ -70,6 +71,14 @@ public final class MethodOptions {
             paramLabel = "FILE",
             description = "Data to weigh errors by: a file of lowbit calibrate, or a text to calibrate with first.")
     private Path calibration;
+
+    @Option(
+            names = "--sequential",
+            negatable = true,
+            description =
+                    "With --calibration: compress layer behind layer, each for what the compressed ones before it give"
+                            + " (default: where the objective looks at the inputs of layers).")
+    private Boolean sequential;
 
     private Objective objective;
 
@@ -165,17 +174,19 @@ public final class MethodOptions {
         return Optional.ofNullable(costs);
     }
 
-    /** The calibration file or text. */
-    public Optional<Path> calibration() {
-        return Optional.ofNullable(calibration);
-    }
-
-    /** What an error costs, where it was said. */
-    public Optional<Objective> objective() {
-        if (objective != null && calibration == null) {
+    /** Data to weigh errors by. */
+    public Optional<WithCalibration> calibration() {
+        if (calibration != null) {
+            return Optional.of(
+                    new WithCalibration(calibration, Optional.ofNullable(objective), Optional.ofNullable(sequential)));
+        }
+        if (objective != null) {
             throw InvalidRequestException.usage(
                     "--objective " + objective + " weighs errors by calibration; give --calibration too");
         }
-        return Optional.ofNullable(objective);
+        if (sequential != null) {
+            throw InvalidRequestException.usage("--sequential is about calibration; give --calibration too");
+        }
+        return Optional.empty();
     }
 }

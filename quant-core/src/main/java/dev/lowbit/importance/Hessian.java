@@ -7,6 +7,7 @@ import dev.lowbit.linalg.Gemm;
 import dev.lowbit.linalg.Norms;
 import dev.lowbit.linalg.NotPositiveDefinite;
 import dev.lowbit.tensor.FloatMatrix;
+import it.unimi.dsi.fastutil.doubles.DoubleArrays;
 import java.util.Optional;
 
 /**
@@ -59,24 +60,9 @@ public final class Hessian implements Importance, AutoCloseable {
      */
     public static FloatMatrix factor(FloatMatrix secondMoment, double damping) {
         int n = secondMoment.columns();
-        if (secondMoment.rows() != n || !(damping > 0)) {
-            throw new IllegalArgumentException("a second moment is square and its damping positive, got "
-                    + secondMoment.rows() + " x " + n + " and " + damping);
-        }
-        double mean = 0;
-        for (int j = 0; j < n; j++) {
-            mean += secondMoment.get(j, j);
-        }
-        mean /= n;
-        // Dead inputs alone: any positive diagonal says the same.
-        double added = mean > 0 ? damping * mean : 1;
         // L Lᵀ of H in reversed order is R Rᵀ reversed.
-        double[] reversed = new double[Math.multiplyExact(n, n)];
-        for (int i = 0; i < n; i++) {
-            for (int j = 0; j <= i; j++) {
-                reversed[i * n + j] = secondMoment.get(n - 1 - i, n - 1 - j) + (i == j ? added : 0);
-            }
-        }
+        double[] reversed = damped(secondMoment, damping);
+        DoubleArrays.reverse(reversed);
         return switch (Cholesky.of(reversed, n)) {
             case Cholesky cholesky -> {
                 FloatMatrix factor = FloatMatrix.allocate(n, n);
@@ -89,11 +75,38 @@ public final class Hessian implements Importance, AutoCloseable {
                 yield factor;
             }
             case NotPositiveDefinite failure ->
-                throw InvalidRequestException.impossible(
-                        "the second moment of the inputs is not positive definite (pivot "
-                                + failure.pivot() + " in row " + (n - 1 - failure.column())
-                                + " from damping " + damping + "); calibrate with more text or a larger damping");
+                throw notPositiveDefinite(failure.pivot(), n - 1 - failure.column(), damping);
         };
+    }
+
+    /** H + damping mean(diag H) I, n x n row-major. */
+    static double[] damped(FloatMatrix secondMoment, double damping) {
+        int n = secondMoment.columns();
+        if (secondMoment.rows() != n || !(damping > 0)) {
+            throw new IllegalArgumentException("a second moment is square and its damping positive, got "
+                    + secondMoment.rows() + " x " + n + " and " + damping);
+        }
+        double[] damped = new double[Math.multiplyExact(n, n)];
+        double mean = 0;
+        for (int i = 0; i < n; i++) {
+            mean += secondMoment.get(i, i);
+            for (int j = 0; j < n; j++) {
+                damped[i * n + j] = secondMoment.get(i, j);
+            }
+        }
+        mean /= n;
+        // Dead inputs alone: any positive diagonal says the same.
+        double added = mean > 0 ? damping * mean : 1;
+        for (int i = 0; i < n; i++) {
+            damped[i * n + i] += added;
+        }
+        return damped;
+    }
+
+    static InvalidRequestException notPositiveDefinite(double pivot, int row, double damping) {
+        return InvalidRequestException.impossible("the second moment of the inputs is not positive definite (pivot "
+                + pivot + " in row " + row + " from damping " + damping
+                + "); calibrate with more text or a larger damping");
     }
 
     /** R, columns x columns, upper triangular. */

@@ -6,9 +6,9 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * Products of a matrix with its own transpose, in double: XᵀX and XXᵀ. Products of floats are exact in double, so only the
- * sums round: chains of 256 terms, block sums added in order; the bits depend neither on the threads nor on the SIMD width.
- * The upper triangle is a copy of the lower one.
+ * Products over the tokens of a batch in double: XᵀX, XXᵀ, XᵀY. Products of floats are exact in double, so only the sums
+ * round: chains of 256 terms, block sums added in order; the bits depend neither on the threads nor on the SIMD width. The upper
+ * triangle of a symmetric product is a copy of the lower one.
  */
 public final class Gram {
     private static final ValueLayout.OfDouble DOUBLE = ValueLayout.JAVA_DOUBLE_UNALIGNED;
@@ -72,6 +72,39 @@ public final class Gram {
                             double sum = gram.getAtIndex(DOUBLE, lower) + block[i * stride + j];
                             gram.setAtIndex(DOUBLE, lower, sum);
                             gram.setAtIndex(DOUBLE, (long) (column + j) * n + row + i, sum);
+                        }
+                    }
+                },
+                workers);
+    }
+
+    /**
+     * Adds XᵀY to a matrix of doubles, as calibration does batch after batch. The bits depend on how the tokens are cut into batches,
+     * not on anything else.
+     *
+     * @param left X, tokens x m; not modified
+     * @param right Y, tokens x n; not modified
+     * @param sums m x n native-order doubles, row-major; modified
+     */
+    public static void accumulate(FloatMatrix left, FloatMatrix right, MemorySegment sums, Workers workers) {
+        int m = left.columns();
+        int n = right.columns();
+        if (left.rows() != right.rows() || sums.byteSize() != (long) m * n * Double.BYTES) {
+            throw new IllegalArgumentException("the product of the columns of " + left.rows() + " x " + m + " and "
+                    + right.rows() + " x " + n + " does not fit " + sums.byteSize() + " bytes");
+        }
+        DoubleGemm.multiply(
+                DoubleGemm.ofTransposed(left),
+                m,
+                DoubleGemm.of(right),
+                n,
+                left.rows(),
+                DoubleGemm.Part.ALL,
+                (row, column, rows, columns, block, stride) -> {
+                    for (int i = 0; i < rows; i++) {
+                        for (int j = 0; j < columns; j++) {
+                            long at = (long) (row + i) * n + column + j;
+                            sums.setAtIndex(DOUBLE, at, sums.getAtIndex(DOUBLE, at) + block[i * stride + j]);
                         }
                     }
                 },

@@ -51,6 +51,27 @@ class GramTest {
         }
     }
 
+    @ParameterizedTest
+    @CsvSource({"1,1,1", "7,3,5", "300,101,33", "257,16,97"})
+    void accumulatesProductsOfTwoMatrices(int length, int m, int n) {
+        FloatMatrix x = Matrices.gaussian(length, m, 4);
+        FloatMatrix y = Matrices.gaussian(length, n, 5);
+        double[] expected = twin(x, y);
+        try (Arena arena = Arena.ofShared()) {
+            MemorySegment sums = arena.allocate((long) m * n * Double.BYTES);
+            Matrices.withEveryThreadCount(workers -> {
+                sums.fill((byte) 0);
+                Gram.accumulate(x, y, sums, workers);
+                assertThat(sums.toArray(ValueLayout.JAVA_DOUBLE)).isEqualTo(expected);
+                Gram.accumulate(x, y, sums, workers);
+                assertThat(sums.getAtIndex(ValueLayout.JAVA_DOUBLE, (long) m * n - 1))
+                        .isEqualTo(2 * expected[m * n - 1]);
+            });
+            assertThatThrownBy(() -> Gram.accumulate(x, y, sums.asSlice(8), Workers.serial()))
+                    .isInstanceOf(IllegalArgumentException.class);
+        }
+    }
+
     @Test
     void theLargestFloatsDoNotOverflow() {
         FloatMatrix x = FloatMatrix.wrap(2, 1, new float[] {Float.MAX_VALUE, Float.MAX_VALUE});
@@ -60,14 +81,18 @@ class GramTest {
     }
 
     private static double[] twin(FloatMatrix x) {
-        int n = x.columns();
-        double[] gram = new double[n * n];
-        for (int i = 0; i < n; i++) {
+        return twin(x, x);
+    }
+
+    private static double[] twin(FloatMatrix x, FloatMatrix y) {
+        int n = y.columns();
+        double[] gram = new double[x.columns() * n];
+        for (int i = 0; i < x.columns(); i++) {
             for (int j = 0; j < n; j++) {
                 for (int from = 0; from < x.rows(); from += K_BLOCK) {
                     double sum = 0;
                     for (int k = from; k < Math.min(x.rows(), from + K_BLOCK); k++) {
-                        sum += (double) x.get(k, i) * x.get(k, j);
+                        sum += (double) x.get(k, i) * y.get(k, j);
                     }
                     gram[i * n + j] += sum;
                 }

@@ -34,18 +34,20 @@ final class CalibratedImportance implements AutoCloseable {
     private static final Objective FOREIGN = new Objective(Objective.Weighting.FISHER, false);
 
     /** Fraction of the mean diagonal added to that of E[x xᵀ]. */
-    private static final double DAMPING = 0.01;
+    static final double DAMPING = 0.01;
 
     private final Path file;
     private final CalibrationFile calibration;
     private final Objective objective;
+    private final boolean sequential;
     private final String digest;
     private final Map<String, Double> factors = new HashMap<>();
 
-    private CalibratedImportance(Path file, CalibrationFile calibration, Optional<Objective> asked) {
+    private CalibratedImportance(Path file, CalibrationFile calibration, WithCalibration asked) {
         this.file = file;
         this.calibration = calibration;
-        this.objective = asked.orElse(calibration.header().isPresent() ? OWN : FOREIGN);
+        this.objective = asked.objective().orElse(calibration.header().isPresent() ? OWN : FOREIGN);
+        this.sequential = asked.sequential().orElse(objective.weighting().pairs());
         this.digest = Digest.sha256(file);
     }
 
@@ -56,14 +58,14 @@ final class CalibratedImportance implements AutoCloseable {
      * @throws MalformedFileException BAD_CALIBRATION when a target has no calibration there, or one of another shape; what breaks
      *     the format of safetensors
      */
-    static CalibratedImportance open(
-            Path file, Optional<Objective> asked, Checkpoint checkpoint, List<Target> targets) {
+    static CalibratedImportance open(Path file, WithCalibration asked, Checkpoint checkpoint, List<Target> targets) {
         CalibrationFile calibration = CalibrationFile.open(file);
         try {
             CalibratedImportance importance = new CalibratedImportance(file, calibration, asked);
             importance.requireModel(checkpoint);
             importance.requireAll(targets);
             importance.requireObjective(targets);
+            importance.requireSequential();
             targets.forEach(target -> calibration.requireFits(checkpoint.info(target.name()), target.transposed()));
             return importance;
         } catch (RuntimeException | Error e) {
@@ -110,6 +112,13 @@ final class CalibratedImportance implements AutoCloseable {
         }
     }
 
+    private void requireSequential() {
+        if (sequential && !objective.weighting().pairs()) {
+            throw InvalidRequestException.usage("--sequential needs an objective that sees pairs of inputs"
+                    + " (outputs or hessian), got " + objective + "; leave out one of the two");
+        }
+    }
+
     /** SHA-256 of the file. */
     String digest() {
         return digest;
@@ -117,6 +126,11 @@ final class CalibratedImportance implements AutoCloseable {
 
     Objective objective() {
         return objective;
+    }
+
+    /** Whether layers are compressed in the order of the forward pass, each for the inputs that those before it give. */
+    boolean sequential() {
+        return sequential;
     }
 
     /** The file. */
@@ -207,10 +221,28 @@ final class CalibratedImportance implements AutoCloseable {
 
     private Loaded hessian(Target target, float[] outputs) {
         try (FloatMatrix moment = calibration.secondMoment(target.name())) {
-            FloatMatrix factor = Hessian.factor(moment, DAMPING);
-            Hessian hessian = new Hessian(factor, outputs);
-            return new Loaded(hessian, List.of(hessian, factor));
+            return hessian(moment, outputs);
         }
+    }
+
+    private static Loaded hessian(FloatMatrix moment, float[] outputs) {
+        FloatMatrix factor = Hessian.factor(moment, DAMPING);
+        Hessian hessian = new Hessian(factor, outputs);
+        return new Loaded(hessian, List.of(hessian, factor));
+    }
+
+    /**
+     * The importance of a target's weights where its inputs are others than those of the calibration. For an objective that sees pairs
+     * of weights.
+     *
+     * @param moment E[x xᵀ] of these inputs; not modified
+     */
+    Loaded read(Target target, FloatMatrix moment) {
+        return hessian(
+                moment,
+                objective.weighting() == Objective.Weighting.OUTPUTS
+                        ? constant(target.rows(), 1)
+                        : calibration.outputs(target.name()));
     }
 
     private float[] inputs(Target target) {

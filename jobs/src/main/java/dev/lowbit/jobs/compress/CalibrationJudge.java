@@ -55,7 +55,7 @@ final class CalibrationJudge implements Planner.Judge {
         this.checkpoint = checkpoint;
         this.reader = reader;
         this.targets = targets;
-        this.tokens = tokens.spread(TOKENS);
+        this.tokens = tokens;
         this.table = table;
         this.costs = costs;
         this.workers = workers;
@@ -70,14 +70,20 @@ final class CalibrationJudge implements Planner.Judge {
             return known.getAsDouble();
         }
         Map<String, QuantizedMatrix> compressed = compress(chosen);
-        try (Transformer model = Transformers.load(checkpoint)) {
-            double divergence =
-                    Divergence.of(model, tokens, 1, variant -> compressed, done -> Cancellation.check(), workers)[0];
-            // the last digit of a sum that should be zero may be negative
-            table.putDivergence(key, Math.max(0, divergence));
-        }
+        table.putDivergence(key, divergence(checkpoint, tokens, compressed, workers));
         costs.ifPresent(file -> CostTableFile.write(file, table));
         return table.divergence(key).orElseThrow();
+    }
+
+    /** KL(model || model with these matrices), nats a token, on some windows of the calibration text. */
+    static double divergence(
+            Checkpoint checkpoint, CalibrationTokens tokens, Map<String, QuantizedMatrix> compressed, Workers workers) {
+        try (Transformer model = Transformers.load(checkpoint)) {
+            double divergence = Divergence.of(
+                    model, tokens.spread(TOKENS), 1, variant -> compressed, done -> Cancellation.check(), workers)[0];
+            // the last digit of a sum that should be zero may be negative
+            return Math.max(0, divergence);
+        }
     }
 
     private Map<String, QuantizedMatrix> compress(List<Candidate> chosen) {

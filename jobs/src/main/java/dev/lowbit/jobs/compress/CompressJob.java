@@ -14,6 +14,8 @@ import dev.lowbit.store.ModelLayout;
 import dev.lowbit.store.ModelWriter;
 import dev.lowbit.store.WorkDirectory;
 import dev.lowbit.tensor.FloatMatrix;
+import dev.lowbit.transformer.Transformer;
+import dev.lowbit.transformer.calibration.CalibrationTokens;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -59,7 +61,10 @@ public final class CompressJob {
                     compress(job, plan, writer);
                 }
                 Map<String, OutputError> outputErrors = outputErrors(job, writer, work);
-                return result(job, plan, finish(layout, writer, progress), outputErrors);
+                // the work directory, and a calibration in it, are gone when the output is complete
+                Optional<CalibrationTokens> tokens = job.reader().tokens();
+                Manifest manifest = finish(layout, writer, progress);
+                return result(job, plan, manifest, outputErrors, divergence(job, plan, tokens, work.output()));
             }
         }
     }
@@ -83,6 +88,13 @@ public final class CompressJob {
 
     private static void compress(PlanJob job, Plan plan, ModelWriter writer) {
         try (ProgressListener.Stage stage = job.progress().stage("compressing", plan.weights(), "weights")) {
+            if (job.reader().sequential()) {
+                try (Transformer model = job.model()) {
+                    SequentialCompression.run(
+                            job, plan, writer, model, job.reader().tokens().orElseThrow(), stage);
+                }
+                return;
+            }
             for (Plan.Choice choice : plan.matrices()) {
                 Cancellation.check();
                 if (!writer.has(choice.target().name())) {
@@ -120,12 +132,27 @@ public final class CompressJob {
         }
     }
 
-    private static JobResult result(PlanJob job, Plan plan, Manifest manifest, Map<String, OutputError> outputErrors) {
+    /** On the calibration text, of what was written: in the sequential mode measured, else it has the matrices of the plan. */
+    private static OptionalDouble divergence(PlanJob job, Plan plan, Optional<CalibrationTokens> tokens, Path output) {
+        if (!job.reader().sequential() || plan.calibrationDivergence().isEmpty()) {
+            return plan.calibrationDivergence();
+        }
+        try (CompressedModel written = CompressedModel.open(output)) {
+            return OptionalDouble.of(job.divergence(plan, tokens.orElseThrow(), written));
+        }
+    }
+
+    private static JobResult result(
+            PlanJob job,
+            Plan plan,
+            Manifest manifest,
+            Map<String, OutputError> outputErrors,
+            OptionalDouble divergence) {
         List<MatrixResult> matrices = manifest.matrices().stream()
                 .map(matrix -> result(matrix, Optional.ofNullable(outputErrors.get(matrix.name()))))
                 .toList();
         Optional<OutputError> all = outputErrors.values().stream().reduce(OutputError::plus);
-        return job.result(plan, matrices, MeasuredError.relative(manifest.error()), relative(all));
+        return job.result(plan, matrices, MeasuredError.relative(manifest.error()), relative(all), divergence);
     }
 
     /** Of every target whose inputs are known, in the order of the job, measured on the bytes written. */

@@ -21,8 +21,7 @@ import java.util.stream.Collectors;
  * @param budget most bits per weight, or most bytes of the whole output
  * @param limits what the method may choose among
  * @param selection which matrices
- * @param calibration calibration file, or the text to make one with
- * @param objective what an error costs, where it was said
+ * @param calibration data to weigh errors by; empty when every weight counts the same
  * @param costs cost table file: used when it exists, written when something was added
  * @param memoryBytes cap of the process's resident memory
  */
@@ -33,8 +32,7 @@ public record JobRequest(
         MethodOptions.Budget budget,
         Compressor.Limits limits,
         TargetSelection selection,
-        Optional<Path> calibration,
-        Optional<Objective> objective,
+        Optional<WithCalibration> calibration,
         Optional<Path> costs,
         OptionalLong memoryBytes) {
     /** What the options of a command ask. */
@@ -47,13 +45,13 @@ public record JobRequest(
                 method.limits(run.seed()),
                 new TargetSelection(method.embeddings(), method.skip(), method.only()),
                 method.calibration(),
-                method.objective(),
                 method.costs(),
                 run.memoryBytes());
     }
 
     /** The options that decide bytes, as the manifest records them when {@code asked} is the budget. */
-    SortedMap<String, String> options(MethodOptions.Budget asked, String importanceDigest, String usedObjective) {
+    SortedMap<String, String> options(
+            MethodOptions.Budget asked, String importanceDigest, String usedObjective, boolean sequential) {
         SortedMap<String, String> options = new TreeMap<>();
         switch (asked) {
             case MethodOptions.Budget.BitsPerWeight given -> options.put("bits", Double.toString(given.bits()));
@@ -67,6 +65,7 @@ public record JobRequest(
         options.put("only", selection.only().stream().map(Pattern::pattern).collect(Collectors.joining("\n")));
         options.put("importance", importanceDigest);
         options.put("objective", usedObjective);
+        options.put("sequential", Boolean.toString(sequential));
         return options;
     }
 }

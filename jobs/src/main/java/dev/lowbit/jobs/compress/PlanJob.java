@@ -14,18 +14,25 @@ import dev.lowbit.jobs.calibrate.CalibrationJob;
 import dev.lowbit.jobs.calibrate.CalibrationText;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.MatrixFormats;
+import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.store.CompressedModel;
 import dev.lowbit.store.CompressionJob;
 import dev.lowbit.store.Manifest;
 import dev.lowbit.store.MatrixChoice;
 import dev.lowbit.store.ModelLayout;
+import dev.lowbit.transformer.Transformer;
+import dev.lowbit.transformer.Transformers;
 import dev.lowbit.transformer.calibration.CalibrationFile;
 import dev.lowbit.transformer.calibration.CalibrationTokens;
+import dev.lowbit.transformer.calibration.SequentialCalibration;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
@@ -37,6 +44,9 @@ import java.util.OptionalInt;
 public final class PlanJob implements AutoCloseable {
     /** Where a job keeps the calibration that it made. */
     static final String CALIBRATION = "calibration.safetensors";
+
+    private static final String SEQUENTIAL = "compressing layer behind layer, the whole model in floats,";
+    private static final String PARALLEL = "compress with --no-sequential";
 
     /** Models up to here are run on the calibration text. */
     private static final long MOST_JUDGED_BYTES = 1L << 30;
@@ -85,9 +95,9 @@ public final class PlanJob implements AutoCloseable {
                     request.method(),
                     request.limits(),
                     request.calibration().isPresent());
-            if (request.calibration().isEmpty()
-                    || isCalibration(request.calibration().get())) {
-                job.weighBy(request.calibration());
+            Optional<Path> file = request.calibration().map(WithCalibration::file);
+            if (file.isEmpty() || isCalibration(file.get())) {
+                job.weighBy(file);
             }
             return job;
         } catch (RuntimeException | Error e) {
@@ -112,8 +122,11 @@ public final class PlanJob implements AutoCloseable {
     private void weighBy(Optional<Path> file) {
         reader = new TargetReader(
                 checkpoint,
-                file.map(f -> CalibratedImportance.open(f, request.objective(), checkpoint, targets)),
+                file.map(f -> CalibratedImportance.open(f, request.calibration().orElseThrow(), checkpoint, targets)),
                 workers);
+        if (reader.sequential()) {
+            cap.require(ModelInput.floatBytes(checkpoint), SEQUENTIAL, PARALLEL);
+        }
         reader.checkImportance(targets, progress);
     }
 
@@ -127,7 +140,10 @@ public final class PlanJob implements AutoCloseable {
             return;
         }
         CalibrationText text = CalibrationText.read(
-                request.calibration().orElseThrow(), checkpoint, CalibrationText.DEFAULT_TOKENS, OptionalInt.empty());
+                request.calibration().orElseThrow().file(),
+                checkpoint,
+                CalibrationText.DEFAULT_TOKENS,
+                OptionalInt.empty());
         if (!isOf(text, file)) {
             CalibrationJob.run(
                     checkpoint,
@@ -247,7 +263,7 @@ public final class PlanJob implements AutoCloseable {
                 budgetBytes,
                 objective,
                 bound,
-                request.options(asked, reader.importanceDigest(), reader.objective()));
+                request.options(asked, reader.importanceDigest(), reader.objective(), reader.sequential()));
         List<MatrixChoice> choices = new ArrayList<>();
         for (int i = 0; i < targets.size(); i++) {
             choices.add(new MatrixChoice(
@@ -274,11 +290,16 @@ public final class PlanJob implements AutoCloseable {
                         choice.relativeError(),
                         OptionalDouble.empty()))
                 .toList();
-        return result(plan, matrices, plan.relativeError(), OptionalDouble.empty());
+        return result(plan, matrices, plan.relativeError(), OptionalDouble.empty(), plan.calibrationDivergence());
     }
 
     /** The result of a job with this plan and these matrices. */
-    JobResult result(Plan plan, List<MatrixResult> matrices, OptionalDouble relativeError, OptionalDouble outputError) {
+    JobResult result(
+            Plan plan,
+            List<MatrixResult> matrices,
+            OptionalDouble relativeError,
+            OptionalDouble outputError,
+            OptionalDouble divergence) {
         cap.broken().ifPresent(this::warn);
         double paperBits = plan.matrices().stream()
                 .mapToDouble(choice -> choice.target().weights()
@@ -299,7 +320,7 @@ public final class PlanJob implements AutoCloseable {
                 plan.outputBytes(),
                 relativeError,
                 outputError,
-                plan.calibrationDivergence(),
+                divergence,
                 Optional.of(reader.objective()).filter(name -> !name.isEmpty()),
                 plan.objective(),
                 plan.bound(),
@@ -319,6 +340,33 @@ public final class PlanJob implements AutoCloseable {
 
     JobRequest request() {
         return request;
+    }
+
+    /** The whole model in floats, for the sequential mode; the caller closes it. */
+    Transformer model() {
+        Transformer model = Transformers.load(checkpoint);
+        try {
+            long bytes = SequentialCalibration.scratchBytes(
+                    model.shape(), reader.tokens().orElseThrow());
+            cap.require(bytes, SEQUENTIAL, PARALLEL);
+            return model;
+        } catch (RuntimeException | Error e) {
+            model.close();
+            throw e;
+        }
+    }
+
+    /** The divergence on the calibration text of a model compressed layer behind layer; a warning when the plan's own is smaller. */
+    double divergence(Plan plan, CalibrationTokens tokens, CompressedModel written) {
+        Map<String, QuantizedMatrix> matrices = new HashMap<>();
+        targets.forEach(target -> matrices.put(target.name(), written.matrix(target.name())));
+        double measured = CalibrationJudge.divergence(checkpoint, tokens, matrices, workers);
+        double parallel = plan.calibrationDivergence().getAsDouble();
+        if (measured > parallel) {
+            warn("compressed layer behind layer, the divergence on the calibration text is " + measured
+                    + "; --no-sequential gives " + parallel);
+        }
+        return measured;
     }
 
     List<Target> targets() {

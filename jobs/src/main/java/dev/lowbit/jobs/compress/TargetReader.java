@@ -63,6 +63,11 @@ final class TargetReader implements AutoCloseable {
         return calibration.map(c -> c.objective().toString()).orElse("");
     }
 
+    /** Whether layers are compressed in the order of the forward pass, each for the inputs that those before it give. */
+    boolean sequential() {
+        return calibration.map(CalibratedImportance::sequential).orElse(false);
+    }
+
     /**
      * A target in memory.
      *
@@ -97,6 +102,11 @@ final class TargetReader implements AutoCloseable {
             weights.close();
             throw e;
         }
+    }
+
+    /** The importance of a target whose inputs are others than those of the calibration, see {@link CalibratedImportance#read(Target, FloatMatrix)}. */
+    CalibratedImportance.Loaded importance(Target target, FloatMatrix moment) {
+        return calibration.orElseThrow().read(target, moment);
     }
 
     /**

@@ -115,7 +115,6 @@ public final class DemoJob {
                 new Compressor.Limits(0, MAX_RANK, 0, seed),
                 TargetSelection.standard(),
                 Optional.empty(),
-                Optional.empty(),
                 Optional.of(folder.resolve("costs.json")),
                 memoryBytes);
     }

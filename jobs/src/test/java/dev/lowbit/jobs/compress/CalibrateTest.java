@@ -9,7 +9,6 @@ import dev.lowbit.jobs.Lowbit;
 import dev.lowbit.jobs.MethodOptions.Budget;
 import dev.lowbit.jobs.Methods;
 import dev.lowbit.jobs.ProgressListener;
-import dev.lowbit.jobs.SampleModels;
 import dev.lowbit.jobs.WorkerPool;
 import dev.lowbit.method.Compressor;
 import dev.lowbit.store.Manifest;
@@ -22,7 +21,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.Random;
 import java.util.concurrent.CancellationException;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -34,7 +32,7 @@ import tools.jackson.databind.json.JsonMapper;
 
 /** {@code calibrate}, and {@code compress --calibration} of its file and of the text itself, on a small model with 32 words. */
 class CalibrateTest {
-    private static final int WORDS = 32;
+    private static final int WORDS = WordModel.WORDS;
     private static final String BITS = "3.2";
 
     @TempDir
@@ -49,34 +47,12 @@ class CalibrateTest {
 
     @BeforeAll
     static void calibrateAndCompress() throws IOException {
-        model = model("model");
-        StringBuilder words = new StringBuilder();
-        Random random = new Random(3);
-        for (int t = 0; t < 900; t++) {
-            // the last words of the vocabulary never occur
-            words.append("w").append(1 + random.nextInt(WORDS - 4)).append(t % 20 == 19 ? '\n' : ' ');
-        }
-        text = Files.writeString(folder.resolve("text.txt"), words);
+        model = WordModel.write(folder.resolve("model"));
+        text = WordModel.text(folder.resolve("text.txt"));
         calibration = folder.resolve("calibration.safetensors");
         summary = json("calibrate", model, "--text", text, "--out", calibration, "--json", "--quiet");
         output = folder.resolve("output");
         result = compress(output, calibration);
-    }
-
-    /** A model folder with a tokenizer that knows 32 words. */
-    private static Path model(String name) throws IOException {
-        Path path = SampleModels.llama(folder.resolve(name));
-        StringBuilder vocabulary = new StringBuilder("\"<unk>\": 0");
-        for (int i = 1; i < WORDS; i++) {
-            vocabulary.append(", \"w").append(i).append("\": ").append(i);
-        }
-        Files.writeString(path.resolve("tokenizer.json"), """
-                {"version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
-                 "pre_tokenizer": {"type": "WhitespaceSplit"}, "post_processor": null, "decoder": null,
-                 "model": {"type": "WordLevel", "vocab": {%s}, "unk_token": "<unk>"}}
-                """.formatted(vocabulary));
-        Files.writeString(path.resolve("generation_config.json"), "{\"bos_token_id\": 1}");
-        return path;
     }
 
     private static JsonNode json(Object... args) {
@@ -176,10 +152,12 @@ class CalibrateTest {
         assertThat(other.get("calibrationKlDivergence")).isEqualTo(result.get("calibrationKlDivergence"));
         assertThat(folder.resolve("from-text.partial")).doesNotExist();
         JsonNode plan = json("plan", model, "--bits", BITS, "--rank", 2, "--calibration", text, "--json", "--quiet");
-        for (String field : List.of("bytes", "objective", "objectiveName", "calibrationKlDivergence", "uniform")) {
+        for (String field : List.of("bytes", "objective", "objectiveName", "uniform")) {
             assertThat(plan.get(field)).as(field).isEqualTo(result.get(field));
         }
-        assertThat(Manifest.read(output).job().options()).containsEntry("objective", "hessian+sensitivity");
+        assertThat(Manifest.read(output).job().options())
+                .containsEntry("objective", "hessian+sensitivity")
+                .containsEntry("sequential", "true");
     }
 
     @Test
@@ -265,8 +243,7 @@ class CalibrateTest {
                 new Budget.BitsPerWeight(Double.parseDouble(BITS)),
                 new Compressor.Limits(0, 2, 0, 0),
                 TargetSelection.standard(),
-                Optional.of(text),
-                Optional.empty(),
+                Optional.of(new WithCalibration(text, Optional.empty(), Optional.empty())),
                 Optional.empty(),
                 OptionalLong.empty());
         Path stopped = folder.resolve("stopped");
@@ -347,7 +324,7 @@ class CalibrateTest {
 
     @Test
     void anotherModelsCalibrationIsRefusedNamingBoth() throws IOException {
-        Path other = model("other");
+        Path other = WordModel.write(folder.resolve("other"));
         Path config = other.resolve("config.json");
         Files.writeString(config, Files.readString(config) + " ");
         try (Checkpoint one = Checkpoint.open(model);

@@ -36,7 +36,6 @@ final class Jobs {
                 new Compressor.Limits(0, RANK, 0, 0),
                 TargetSelection.standard(),
                 Optional.empty(),
-                Optional.empty(),
                 costs,
                 memory);
     }

@@ -170,7 +170,6 @@ class RuntimeFaultsTest {
                 new dev.lowbit.method.Compressor.Limits(0, 4, 0, 0),
                 given.selection(),
                 given.calibration(),
-                given.objective(),
                 given.costs(),
                 given.memoryBytes());
         impossible(() -> Jobs.compress(other, output, true, 1), "--rank 8");

@@ -19,11 +19,24 @@ final class SharedInputs implements LinearObserver {
 
     /** All layers of the blocks in the order of the forward pass, those with the same inputs together. */
     static List<List<Linear>> of(Transformer model, int anyToken, Workers workers) {
-        SharedInputs observer = new SharedInputs();
+        return ofBlocks(model, anyToken, workers).stream().flatMap(List::stream).toList();
+    }
+
+    /** The same, block by block. */
+    static List<List<List<Linear>>> ofBlocks(Transformer model, int anyToken, Workers workers) {
+        List<List<List<Linear>>> blocks = new ArrayList<>();
+        TokenBatch batch = TokenBatch.of(new int[] {anyToken});
         try (Workspace space = new Workspace()) {
-            model.forward(TokenBatch.of(new int[] {anyToken}), space, observer, workers);
+            FloatMatrix x = space.matrix("x", 1, model.shape().hidden());
+            FloatMatrix out = space.matrix("out", 1, model.shape().hidden());
+            model.embed(batch, 0, x, workers);
+            for (int block = 0; block < model.shape().layers(); block++) {
+                SharedInputs observer = new SharedInputs();
+                model.block(block, batch, x, out, space, observer, workers);
+                blocks.add(observer.groups);
+            }
         }
-        return observer.groups;
+        return blocks;
     }
 
     @Override

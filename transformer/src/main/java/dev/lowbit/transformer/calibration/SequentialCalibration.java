@@ -1,0 +1,209 @@
+package dev.lowbit.transformer.calibration;
+
+import dev.lowbit.kernel.Kernels;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.matrix.dense.FloatWeights;
+import dev.lowbit.tensor.FloatMatrix;
+import dev.lowbit.transformer.Linear;
+import dev.lowbit.transformer.LinearObserver;
+import dev.lowbit.transformer.ModelShape;
+import dev.lowbit.transformer.TokenBatch;
+import dev.lowbit.transformer.Transformer;
+import dev.lowbit.transformer.Workspace;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.function.LongConsumer;
+import java.util.function.Supplier;
+
+/**
+ * Calibration in the order of the forward pass: a layer is offered the moments of the inputs that it will see behind the compressed
+ * forms of all layers before it, and of what these inputs lost; its own compressed form is then seen by the layers behind. Two
+ * residual streams are kept for the whole text, that of the model and that of its compressed form, one block deep.
+ *
+ * <p>Sums over tokens run in the order of the text within batches of fixed size: the same bits for any {@link Workers}.
+ */
+public final class SequentialCalibration implements AutoCloseable {
+    /** Forward passes of a block for each set of layers that share inputs: of the model, and of its compressed form. */
+    private static final int PASSES = 2;
+
+    private final Transformer model;
+    private final CalibrationTokens tokens;
+    private final List<List<List<Linear>>> blocks;
+    private final Workers workers;
+    private final Workspace space = new Workspace();
+    private final List<FloatMatrix> expected = new ArrayList<>();
+    private final List<FloatMatrix> actual = new ArrayList<>();
+    private final Map<Linear, FloatMatrix> replaced = new LinkedHashMap<>();
+
+    private SequentialCalibration(Transformer model, CalibrationTokens tokens, Workers workers) {
+        tokens.require(model.shape());
+        this.model = model;
+        this.tokens = tokens;
+        this.blocks = SharedInputs.ofBlocks(model, tokens.beginning(), workers);
+        this.workers = workers;
+    }
+
+    /** Compresses the layers one after another. */
+    @FunctionalInterface
+    public interface Compression {
+        /**
+         * The weights that layers behind this one see from now on, outputs x inputs, closed by the calibration; empty when the layer
+         * stays as it is.
+         *
+         * @param layer holds the weights of the model; not to be modified
+         * @param inputs measured when asked for, the same object for layers with the same inputs; closed by the calibration
+         */
+        Optional<FloatMatrix> compressed(Linear layer, Supplier<ShiftedInputs> inputs);
+    }
+
+    /** Bytes that {@link #run} needs beside the model, about: two streams of the whole text, the activations of a block, the moments. */
+    public static long scratchBytes(ModelShape shape, CalibrationTokens tokens) {
+        long row =
+                6L * shape.hidden() + 4L * shape.feedForward() + 4L * shape.queryWidth() + 4L * shape.keyValueWidth();
+        long widest = Math.max(shape.hidden(), Math.max(shape.feedForward(), shape.queryWidth()));
+        return Float.BYTES * (2L * shape.hidden() * tokens.ids().length + row * tokens.batchRows())
+                + 3 * widest * widest * Double.BYTES;
+    }
+
+    /** Most forward passes of a block over the text that {@link #run} makes. */
+    public static long passes(Transformer model, CalibrationTokens tokens, Workers workers) {
+        return PASSES
+                * (SharedInputs.of(model, tokens.beginning(), workers).size()
+                        + (long) model.shape().layers());
+    }
+
+    /**
+     * Goes through all layers of the blocks.
+     *
+     * @param model in floats; its weights are exchanged meanwhile and put back
+     * @param progress is told how many of {@link #passes} are done
+     */
+    public static void run(
+            Transformer model,
+            CalibrationTokens tokens,
+            Compression compression,
+            LongConsumer progress,
+            Workers workers) {
+        try (SequentialCalibration calibration = new SequentialCalibration(model, tokens, workers)) {
+            calibration.run(compression, progress);
+        }
+    }
+
+    private void run(Compression compression, LongConsumer progress) {
+        for (int b = 0; b < tokens.batches(); b++) {
+            TokenBatch batch = tokens.batch(b);
+            FloatMatrix stream =
+                    FloatMatrix.allocate(batch.tokens(), model.shape().hidden());
+            expected.add(stream);
+            actual.add(FloatMatrix.allocate(batch.tokens(), model.shape().hidden()));
+            model.embed(batch, 0, stream, workers);
+            actual.getLast().copyFrom(stream);
+        }
+        long done = 0;
+        for (int block = 0; block < blocks.size(); block++) {
+            for (List<Linear> group : blocks.get(block)) {
+                compress(block, group, compression);
+                done += PASSES;
+                progress.accept(done);
+            }
+            advance(block, expected, Map.of());
+            advance(block, actual, replaced);
+            replaced.values().forEach(FloatMatrix::close);
+            replaced.clear();
+            done += PASSES;
+            progress.accept(done);
+        }
+    }
+
+    private void compress(int block, List<Linear> group, Compression compression) {
+        ShiftedInputs[] measured = new ShiftedInputs[1];
+        Supplier<ShiftedInputs> inputs = () -> {
+            if (measured[0] == null) {
+                measured[0] = measure(block, group.getFirst());
+            }
+            return measured[0];
+        };
+        Map<Linear, FloatMatrix> own = new LinkedHashMap<>();
+        try {
+            for (Linear layer : group) {
+                compression.compressed(layer, inputs).ifPresent(weights -> own.put(layer, weights));
+            }
+        } finally {
+            if (measured[0] != null) {
+                measured[0].close();
+            }
+            replaced.putAll(own);
+        }
+    }
+
+    /** The moments of the inputs of a layer over the whole text. */
+    private ShiftedInputs measure(int block, Linear layer) {
+        try (ShiftSums sums = new ShiftSums(layer.weight().columns())) {
+            for (int b = 0; b < tokens.batches(); b++) {
+                TokenBatch batch = tokens.batch(b);
+                FloatMatrix next =
+                        space.matrix("next", batch.tokens(), model.shape().hidden());
+                FloatMatrix shift =
+                        space.matrix("shift", batch.tokens(), layer.weight().columns());
+                model.block(block, batch, expected.get(b), next, space, only(layer, shift::copyFrom), workers);
+                exchanging(replaced, block, batch, actual.get(b), next, only(layer, x -> {
+                    Kernels.get().subtract(shift.segment(), 0, x.segment(), 0, shift.segment(), 0, x.size());
+                    sums.add(x, shift, workers);
+                }));
+            }
+            return sums.moments(tokens.ids().length);
+        }
+    }
+
+    private static LinearObserver only(Linear wanted, Consumer<FloatMatrix> action) {
+        return (layer, x) -> {
+            if (layer == wanted) {
+                action.accept(x);
+            }
+        };
+    }
+
+    /** Takes every batch of a stream through a block. */
+    private void advance(int block, List<FloatMatrix> stream, Map<Linear, FloatMatrix> weights) {
+        for (int b = 0; b < tokens.batches(); b++) {
+            TokenBatch batch = tokens.batch(b);
+            FloatMatrix next =
+                    space.matrix("next", batch.tokens(), model.shape().hidden());
+            exchanging(weights, block, batch, stream.get(b), next, LinearObserver.NONE);
+            stream.get(b).copyFrom(next);
+        }
+    }
+
+    /** Runs a block with other weights. */
+    private void exchanging(
+            Map<Linear, FloatMatrix> weights,
+            int block,
+            TokenBatch batch,
+            FloatMatrix x,
+            FloatMatrix out,
+            LinearObserver observer) {
+        Map<Linear, QuantizedMatrix> before = new LinkedHashMap<>();
+        try {
+            weights.forEach((layer, other) -> {
+                before.put(layer, layer.weight());
+                layer.replace(new FloatWeights(other));
+            });
+            model.block(block, batch, x, out, space, observer, workers);
+        } finally {
+            before.forEach(Linear::replace);
+        }
+    }
+
+    @Override
+    public void close() {
+        expected.forEach(FloatMatrix::close);
+        actual.forEach(FloatMatrix::close);
+        replaced.values().forEach(FloatMatrix::close);
+        space.close();
+    }
+}
