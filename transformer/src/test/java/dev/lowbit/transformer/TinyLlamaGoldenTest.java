@@ -187,4 +187,127 @@ class TinyLlamaGoldenTest {
             }
         }
     }
+
+    /**
+     * Thirty steps of Adam on codebooks and scales, codes fixed, from our gradients: the stored trace of the mean KL. The authors' Adam
+     * adds ε to the root before both moments are debiased. Gradients are float, the steps double.
+     */
+    @Test
+    void theTraceOfTunedCodebooksAndScales() {
+        Path runs = SharedData.files("golden/pv-tuning", "tiny_llama_runs", "safetensors")
+                .getFirst();
+        try (GoldenFile golden = new GoldenFile(file);
+                GoldenFile traces = new GoldenFile(runs);
+                Transformer teacher = small.load(folder.resolve("teacher"));
+                Transformer student = small.load(folder.resolve("student"));
+                Workspace space = new Workspace();
+                Workspace teacherSpace = new Workspace()) {
+            fill(teacher, golden, false);
+            fill(student, golden, true);
+            Map<String, Codewords> tuned = new LinkedHashMap<>();
+            for (String name : small.parameters.keySet()) {
+                if (golden.has("init." + shortName(name) + ".codes")) {
+                    tuned.put(name, new Codewords(golden, "init." + shortName(name)));
+                }
+            }
+            TokenBatch batch = TokenBatch.of(sequences(golden, small.shape.context()));
+            FloatMatrix logits = FloatMatrix.wrap(
+                    batch.tokens(), small.shape.vocabulary(), new float[batch.tokens() * small.shape.vocabulary()]);
+            teacher.logits(teacher.hidden(batch, teacherSpace, Workers.serial()), logits, Workers.serial());
+            TeacherDivergence loss = new TeacherDivergence(
+                    (first, rows, workers) -> copy(logits.rows(first, rows)), 1.0 / batch.tokens());
+            double[] expected = Doubles.of(traces, "trace.P_only");
+            for (int step = 0; step < expected.length; step++) {
+                try (DenseGradients sink = new DenseGradients(student.shape(), tuned::containsKey)) {
+                    double mean = student.backward(batch, loss, sink, space, Workers.serial());
+                    // the tolerance stated with the data
+                    assertThat(mean).as("step " + step).isCloseTo(expected[step], within(1e-5 * expected[step]));
+                    int taken = step + 1;
+                    tuned.forEach((name, words) -> {
+                        words.step(sink.gradients().get(name).toArray(), taken);
+                        student.floatParameters().get(name).copyFrom(words.weights(student, name));
+                    });
+                }
+            }
+        }
+    }
+
+    /** The loss may modify what the teacher gives. */
+    private static FloatMatrix copy(FloatMatrix matrix) {
+        return FloatMatrix.wrap(matrix.rows(), matrix.columns(), matrix.toArray());
+    }
+
+    /** A projection as scale * (sum of two codewords of four), and the authors' Adam for its trainable parts. */
+    private static final class Codewords {
+        private static final int GROUP = 4;
+        private static final double RATE = 1e-3;
+        private static final double BETA1 = 0.9;
+        private static final double BETA2 = 0.95;
+        private static final double EPSILON = 1e-6;
+
+        private final int[] codes;
+        private final int words;
+        private final int groups;
+        /** Both codebooks, then the scales. */
+        private final double[] values;
+
+        private final double[] mean;
+        private final double[] square;
+        private final int books;
+
+        Codewords(GoldenFile golden, String name) {
+            byte[] raw = golden.bytes(name + ".codes");
+            codes = new int[raw.length / 2];
+            Arrays.setAll(codes, i -> raw[2 * i] & 0xff);
+            double[] codebooks = widened(golden.floats(name + ".codebooks"));
+            double[] scales = widened(golden.floats(name + ".scales"));
+            books = codebooks.length;
+            words = books / (2 * GROUP);
+            groups = codes.length / 2 / scales.length;
+            values = Arrays.copyOf(codebooks, books + scales.length);
+            System.arraycopy(scales, 0, values, books, scales.length);
+            mean = new double[values.length];
+            square = new double[values.length];
+        }
+
+        private static double[] widened(float[] floats) {
+            double[] doubles = new double[floats.length];
+            Arrays.setAll(doubles, i -> floats[i]);
+            return doubles;
+        }
+
+        private int word(int group, int book) {
+            return (book * words + codes[2 * group + book]) * GROUP;
+        }
+
+        FloatMatrix weights(Transformer model, String name) {
+            FloatMatrix like = model.floatParameters().get(name);
+            float[] weights = new float[codes.length / 2 * GROUP];
+            for (int i = 0; i < weights.length; i++) {
+                int group = i / GROUP;
+                weights[i] = (float) (values[books + group / groups]
+                        * (values[word(group, 0) + i % GROUP] + values[word(group, 1) + i % GROUP]));
+            }
+            return FloatMatrix.wrap(like.rows(), like.columns(), weights);
+        }
+
+        void step(float[] dWeights, int taken) {
+            double[] gradient = new double[values.length];
+            for (int i = 0; i < dWeights.length; i++) {
+                int group = i / GROUP;
+                int scale = books + group / groups;
+                int first = word(group, 0) + i % GROUP;
+                int second = word(group, 1) + i % GROUP;
+                gradient[first] += values[scale] * dWeights[i];
+                gradient[second] += values[scale] * dWeights[i];
+                gradient[scale] += (values[first] + values[second]) * dWeights[i];
+            }
+            double debias = Math.sqrt(1 - Math.pow(BETA2, taken)) / (1 - Math.pow(BETA1, taken));
+            for (int i = 0; i < values.length; i++) {
+                mean[i] = BETA1 * mean[i] + (1 - BETA1) * gradient[i];
+                square[i] = BETA2 * square[i] + (1 - BETA2) * gradient[i] * gradient[i];
+                values[i] -= RATE * debias * mean[i] / (Math.sqrt(square[i]) + EPSILON);
+            }
+        }
+    }
 }
