@@ -12,11 +12,11 @@ import dev.lowbit.transformer.TokenBatch;
 import dev.lowbit.transformer.Transformer;
 import dev.lowbit.transformer.Workspace;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.Consumer;
 import java.util.function.LongConsumer;
 import java.util.function.Supplier;
 
@@ -28,7 +28,7 @@ import java.util.function.Supplier;
  * <p>Sums over tokens run in the order of the text within batches of fixed size: the same bits for any {@link Workers}.
  */
 public final class SequentialCalibration implements AutoCloseable {
-    /** Forward passes of a block for each set of layers that share inputs: of the model, and of its compressed form. */
+    /** Forward passes of a block beside one for each set of layers that share inputs: of the model, and of its compressed form in the end. */
     private static final int PASSES = 2;
 
     private final Transformer model;
@@ -39,6 +39,8 @@ public final class SequentialCalibration implements AutoCloseable {
     private final List<FloatMatrix> expected = new ArrayList<>();
     private final List<FloatMatrix> actual = new ArrayList<>();
     private final Map<Linear, FloatMatrix> replaced = new LinkedHashMap<>();
+    /** What the first layer of each set of a block sees in the model, batch by batch. */
+    private final Map<Linear, List<FloatMatrix>> inputs = new HashMap<>();
 
     private SequentialCalibration(Transformer model, CalibrationTokens tokens, Workers workers) {
         tokens.require(model.shape());
@@ -61,20 +63,20 @@ public final class SequentialCalibration implements AutoCloseable {
         Optional<FloatMatrix> compressed(Linear layer, Supplier<ShiftedInputs> inputs);
     }
 
-    /** Bytes that {@link #run} needs beside the model, about: two streams of the whole text, the activations of a block, the moments. */
+    /** Bytes that {@link #run} needs beside the model, about: streams and inputs of the whole text, the activations of a block, moments. */
     public static long scratchBytes(ModelShape shape, CalibrationTokens tokens) {
+        long whole = 4L * shape.hidden() + shape.queryWidth() + shape.feedForward();
         long row =
-                6L * shape.hidden() + 4L * shape.feedForward() + 4L * shape.queryWidth() + 4L * shape.keyValueWidth();
+                6L * shape.hidden() + 5L * shape.feedForward() + 4L * shape.queryWidth() + 4L * shape.keyValueWidth();
         long widest = Math.max(shape.hidden(), Math.max(shape.feedForward(), shape.queryWidth()));
-        return Float.BYTES * (2L * shape.hidden() * tokens.ids().length + row * tokens.batchRows())
+        return Float.BYTES * (whole * tokens.ids().length + row * tokens.batchRows())
                 + 3 * widest * widest * Double.BYTES;
     }
 
-    /** Most forward passes of a block over the text that {@link #run} makes. */
+    /** Forward passes of a block over the text that {@link #run} makes. */
     public static long passes(Transformer model, CalibrationTokens tokens, Workers workers) {
-        return PASSES
-                * (SharedInputs.of(model, tokens.beginning(), workers).size()
-                        + (long) model.shape().layers());
+        return SharedInputs.of(model, tokens.beginning(), workers).size()
+                + (long) PASSES * model.shape().layers();
     }
 
     /**
@@ -106,23 +108,55 @@ public final class SequentialCalibration implements AutoCloseable {
         }
         long done = 0;
         for (int block = 0; block < blocks.size(); block++) {
+            advanceModel(block);
+            progress.accept(++done);
             for (List<Linear> group : blocks.get(block)) {
                 compress(block, group, compression);
-                done += PASSES;
-                progress.accept(done);
+                progress.accept(++done);
             }
-            advance(block, expected, Map.of());
-            advance(block, actual, replaced);
-            replaced.values().forEach(FloatMatrix::close);
-            replaced.clear();
-            done += PASSES;
-            progress.accept(done);
+            advanceCompressed(block);
+            progress.accept(++done);
         }
+    }
+
+    /** Takes every batch of the model's stream through a block; keeps what its layers see. */
+    private void advanceModel(int block) {
+        blocks.get(block).forEach(group -> inputs.put(group.getFirst(), new ArrayList<>()));
+        for (int b = 0; b < tokens.batches(); b++) {
+            TokenBatch batch = tokens.batch(b);
+            FloatMatrix next =
+                    space.matrix("next", batch.tokens(), model.shape().hidden());
+            LinearObserver keep = (layer, x) -> {
+                if (inputs.containsKey(layer)) {
+                    FloatMatrix kept = FloatMatrix.allocate(x.rows(), x.columns());
+                    inputs.get(layer).add(kept);
+                    kept.copyFrom(x);
+                }
+            };
+            model.block(block, batch, expected.get(b), next, space, keep, workers);
+            expected.get(b).copyFrom(next);
+        }
+    }
+
+    /** Takes every batch of the compressed model's stream through a block; ends with the block. */
+    private void advanceCompressed(int block) {
+        for (int b = 0; b < tokens.batches(); b++) {
+            FloatMatrix next = compressed(block, b, LinearObserver.NONE);
+            actual.get(b).copyFrom(next);
+        }
+        clearBlock();
+    }
+
+    private void clearBlock() {
+        inputs.values().forEach(kept -> kept.forEach(FloatMatrix::close));
+        inputs.clear();
+        replaced.values().forEach(FloatMatrix::close);
+        replaced.clear();
     }
 
     private void compress(int block, List<Linear> group, Compression compression) {
         ShiftedInputs[] measured = new ShiftedInputs[1];
-        Supplier<ShiftedInputs> inputs = () -> {
+        Supplier<ShiftedInputs> moments = () -> {
             if (measured[0] == null) {
                 measured[0] = measure(block, group.getFirst());
             }
@@ -131,7 +165,7 @@ public final class SequentialCalibration implements AutoCloseable {
         Map<Linear, FloatMatrix> own = new LinkedHashMap<>();
         try {
             for (Linear layer : group) {
-                compression.compressed(layer, inputs).ifPresent(weights -> own.put(layer, weights));
+                compression.compressed(layer, moments).ifPresent(weights -> own.put(layer, weights));
             }
         } finally {
             if (measured[0] != null) {
@@ -142,58 +176,34 @@ public final class SequentialCalibration implements AutoCloseable {
     }
 
     /** The moments of the inputs of a layer over the whole text. */
-    private ShiftedInputs measure(int block, Linear layer) {
-        try (ShiftSums sums = new ShiftSums(layer.weight().columns())) {
+    private ShiftedInputs measure(int block, Linear wanted) {
+        try (ShiftSums sums = new ShiftSums(wanted.weight().columns())) {
             for (int b = 0; b < tokens.batches(); b++) {
-                TokenBatch batch = tokens.batch(b);
-                FloatMatrix next =
-                        space.matrix("next", batch.tokens(), model.shape().hidden());
-                FloatMatrix shift =
-                        space.matrix("shift", batch.tokens(), layer.weight().columns());
-                model.block(block, batch, expected.get(b), next, space, only(layer, shift::copyFrom), workers);
-                exchanging(replaced, block, batch, actual.get(b), next, only(layer, x -> {
-                    Kernels.get().subtract(shift.segment(), 0, x.segment(), 0, shift.segment(), 0, x.size());
-                    sums.add(x, shift, workers);
-                }));
+                FloatMatrix kept = inputs.get(wanted).get(b);
+                compressed(block, b, (layer, x) -> {
+                    if (layer == wanted) {
+                        FloatMatrix shift = space.matrix("shift", x.rows(), x.columns());
+                        Kernels.get().subtract(kept.segment(), 0, x.segment(), 0, shift.segment(), 0, x.size());
+                        sums.add(x, shift, workers);
+                    }
+                });
             }
             return sums.moments(tokens.ids().length);
         }
     }
 
-    private static LinearObserver only(Linear wanted, Consumer<FloatMatrix> action) {
-        return (layer, x) -> {
-            if (layer == wanted) {
-                action.accept(x);
-            }
-        };
-    }
-
-    /** Takes every batch of a stream through a block. */
-    private void advance(int block, List<FloatMatrix> stream, Map<Linear, FloatMatrix> weights) {
-        for (int b = 0; b < tokens.batches(); b++) {
-            TokenBatch batch = tokens.batch(b);
-            FloatMatrix next =
-                    space.matrix("next", batch.tokens(), model.shape().hidden());
-            exchanging(weights, block, batch, stream.get(b), next, LinearObserver.NONE);
-            stream.get(b).copyFrom(next);
-        }
-    }
-
-    /** Runs a block with other weights. */
-    private void exchanging(
-            Map<Linear, FloatMatrix> weights,
-            int block,
-            TokenBatch batch,
-            FloatMatrix x,
-            FloatMatrix out,
-            LinearObserver observer) {
+    /** What a block with the compressed layers so far makes of a batch of the compressed model's stream. */
+    private FloatMatrix compressed(int block, int b, LinearObserver observer) {
+        TokenBatch batch = tokens.batch(b);
+        FloatMatrix next = space.matrix("next", batch.tokens(), model.shape().hidden());
         Map<Linear, QuantizedMatrix> before = new LinkedHashMap<>();
         try {
-            weights.forEach((layer, other) -> {
+            replaced.forEach((layer, other) -> {
                 before.put(layer, layer.weight());
                 layer.replace(new FloatWeights(other));
             });
-            model.block(block, batch, x, out, space, observer, workers);
+            model.block(block, batch, actual.get(b), next, space, observer, workers);
+            return next;
         } finally {
             before.forEach(Linear::replace);
         }
@@ -203,7 +213,7 @@ public final class SequentialCalibration implements AutoCloseable {
     public void close() {
         expected.forEach(FloatMatrix::close);
         actual.forEach(FloatMatrix::close);
-        replaced.values().forEach(FloatMatrix::close);
+        clearBlock();
         space.close();
     }
 }
