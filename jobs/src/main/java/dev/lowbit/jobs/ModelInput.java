@@ -6,12 +6,15 @@ import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.error.UnsupportedModelException;
 import dev.lowbit.store.CompressedModel;
 import dev.lowbit.store.Manifest;
+import dev.lowbit.store.MatrixEntry;
 import dev.lowbit.transformer.Transformer;
 import dev.lowbit.transformer.Transformers;
 import dev.lowbit.transformer.text.Tokenizer;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.stream.Collectors;
 
 /** A model that a command runs: a Hugging Face folder in floats, or what {@code compress} wrote with its matrices packed. */
 public final class ModelInput implements AutoCloseable {
@@ -28,16 +31,13 @@ public final class ModelInput implements AutoCloseable {
     /**
      * Opens and loads a model.
      *
-     * @param capBytes of the process's memory; empty for none
      * @throws UnsupportedModelException for a pickle, no config.json, an architecture whose forward pass is not known
      * @throws MalformedFileException when files break their formats or tensors and config.json disagree
-     * @throws InvalidRequestException impossible when the model does not fit under the cap
      */
-    public static ModelInput open(Path path, OptionalLong capBytes) {
+    public static ModelInput open(Path path) {
         if (Manifest.isIn(path)) {
             CompressedModel compressed = CompressedModel.open(path);
             try {
-                requireRoom(path, compressed.checkpointOfOthers(), capBytes);
                 return new ModelInput(path, compressed, Transformers.load(compressed));
             } catch (RuntimeException | Error e) {
                 compressed.close();
@@ -45,13 +45,49 @@ public final class ModelInput implements AutoCloseable {
             }
         }
         try (Checkpoint checkpoint = Checkpoint.open(path)) {
-            requireRoom(path, checkpoint, capBytes);
             return new ModelInput(checkpoint.root(), null, Transformers.load(checkpoint));
         }
     }
 
-    private static void requireRoom(Path path, Checkpoint checkpoint, OptionalLong capBytes) {
-        new MemoryCap(capBytes).require(floatBytes(checkpoint), "running " + path, "run it on a larger machine");
+    /**
+     * Refuses models that cannot be held and run together under a cap.
+     *
+     * @param capBytes of the process's memory; empty for none
+     * @param rows tokens read together
+     * @throws InvalidRequestException impossible, naming the need
+     */
+    public static void require(OptionalLong capBytes, int rows, List<Path> models) {
+        if (capBytes.isEmpty()) {
+            return;
+        }
+        long bytes = 0;
+        for (Path path : models) {
+            if (Manifest.isIn(path)) {
+                try (CompressedModel compressed = CompressedModel.open(path)) {
+                    bytes += runningBytes(compressed.checkpointOfOthers(), rows);
+                    for (MatrixEntry matrix : compressed.manifest().matrices()) {
+                        bytes += matrix.bytes();
+                    }
+                }
+            } else {
+                try (Checkpoint checkpoint = Checkpoint.open(path)) {
+                    bytes += runningBytes(checkpoint, rows);
+                }
+            }
+        }
+        new MemoryCap(capBytes)
+                .require(
+                        bytes,
+                        "running " + models.stream().map(Path::toString).collect(Collectors.joining(" beside ")),
+                        "run it on a larger machine");
+    }
+
+    private static long runningBytes(Checkpoint checkpoint, int rows) {
+        long activations = checkpoint
+                .config()
+                .map(config -> Transformers.shape(config).forwardBytes(rows))
+                .orElse(0L);
+        return floatBytes(checkpoint) + activations;
     }
 
     /** Bytes of all tensors of a model with its weights in floats. */

@@ -27,6 +27,17 @@ public record ModelShape(
         }
     }
 
+    /** Bytes of one residual stream over {@code rows} tokens. */
+    public long streamBytes(long rows) {
+        return Float.BYTES * rows * hidden;
+    }
+
+    /** Bytes of a forward pass over {@code rows} tokens at once, about: two streams, the activations of a block, some logits. */
+    public long forwardBytes(long rows) {
+        long row = 6L * hidden + 5L * feedForward + 4L * queryWidth() + 4L * keyValueWidth();
+        return Float.BYTES * (row * rows + 2L * Transformer.LOGIT_ROWS * vocabulary);
+    }
+
     /** Columns of the queries: heads * headDim. */
     public int queryWidth() {
         return Math.multiplyExact(heads, headDim);

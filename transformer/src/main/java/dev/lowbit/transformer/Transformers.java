@@ -25,6 +25,15 @@ public final class Transformers {
         return assemble(WeightSource.of(model), model.checkpointOfOthers());
     }
 
+    /**
+     * The sizes that config.json gives a model, without its weights.
+     *
+     * @throws UnsupportedModelException when it lacks one
+     */
+    public static ModelShape shape(ModelConfig config) {
+        return new ConfigReader(config).shape();
+    }
+
     private static Transformer assemble(WeightSource weights, Checkpoint checkpoint) {
         ModelConfig config = weights.config()
                 .orElseThrow(() -> new UnsupportedModelException(checkpoint.root()

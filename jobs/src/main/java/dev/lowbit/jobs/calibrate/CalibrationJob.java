@@ -4,6 +4,7 @@ import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.importance.Importance;
 import dev.lowbit.jobs.MemoryCap;
+import dev.lowbit.jobs.PeakMemory;
 import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.QuantizedMatrix;
@@ -52,6 +53,7 @@ public final class CalibrationJob {
      * @param inputs inputs of layers, shared ones counted once
      * @param deadInputs of these, those that were zero for every token
      * @param passes how often the text was read to keep within the memory cap
+     * @param peakMemoryBytes the process's peak resident memory, where the system tells
      */
     public record Result(
             int tokens,
@@ -62,7 +64,8 @@ public final class CalibrationJob {
             int layers,
             long inputs,
             long deadInputs,
-            int passes) {}
+            int passes,
+            OptionalLong peakMemoryBytes) {}
 
     /**
      * Runs the job.
@@ -126,7 +129,8 @@ public final class CalibrationJob {
                     divergences.size(),
                     inputs[0],
                     inputs[1],
-                    statistics.passes(sums));
+                    statistics.passes(sums),
+                    PeakMemory.bytes());
         }
     }
 

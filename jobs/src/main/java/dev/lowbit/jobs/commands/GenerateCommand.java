@@ -9,11 +9,13 @@ import dev.lowbit.jobs.OptionValues;
 import dev.lowbit.jobs.PeakMemory;
 import dev.lowbit.jobs.RunOptions;
 import dev.lowbit.jobs.WorkerPool;
+import dev.lowbit.transformer.Evaluation;
 import dev.lowbit.transformer.text.Generation;
 import dev.lowbit.transformer.text.TextStream;
 import dev.lowbit.transformer.text.TokenChoice;
 import dev.lowbit.transformer.text.Tokenizer;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 import java.util.OptionalLong;
 import java.util.concurrent.Callable;
@@ -89,9 +91,10 @@ public final class GenerateCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
+        ModelInput.require(runOptions.memoryBytes(), Evaluation.BATCH_TOKENS, List.of(model));
         TokenChoice choice = TokenChoice.sampled(temperature, runOptions.seed());
         try (WorkerPool pool = runOptions.openWorkers();
-                ModelInput input = ModelInput.open(model, runOptions.memoryBytes());
+                ModelInput input = ModelInput.open(model);
                 Tokenizer tokenizer = Tokenizer.open(input.folder())) {
             write(input, tokenizer, choice, pool);
         }

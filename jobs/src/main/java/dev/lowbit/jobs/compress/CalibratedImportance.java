@@ -29,7 +29,7 @@ import java.util.Optional;
  */
 final class CalibratedImportance implements AutoCloseable {
     /** Objectives of files that {@code calibrate} wrote and of others, unless one is asked for. */
-    private static final Objective OWN = new Objective(Objective.Weighting.HESSIAN, true);
+    static final Objective OWN = new Objective(Objective.Weighting.HESSIAN, true);
 
     private static final Objective FOREIGN = new Objective(Objective.Weighting.FISHER, false);
 
@@ -47,7 +47,7 @@ final class CalibratedImportance implements AutoCloseable {
         this.file = file;
         this.calibration = calibration;
         this.objective = asked.objective().orElse(calibration.header().isPresent() ? OWN : FOREIGN);
-        this.sequential = asked.sequential().orElse(objective.weighting().pairs());
+        this.sequential = asked.isSequential(objective);
         this.digest = Digest.sha256(file);
     }
 

@@ -18,13 +18,22 @@ final class MatrixMemory {
      */
     static void require(
             MemoryCap cap, List<Target> targets, Compressor method, Compressor.Limits limits, boolean weighted) {
-        Target largest = targets.stream()
-                .max(Comparator.comparingLong(target -> bytes(target, method, limits, weighted)))
-                .orElseThrow();
+        Target largest = largest(targets, method, limits, weighted);
         cap.require(
                 bytes(largest, method, limits, weighted),
                 largest.name() + " (" + largest.rows() + " x " + largest.columns() + ")",
                 "leave it out with --skip");
+    }
+
+    /** Bytes for the largest matrix. */
+    static long bytes(List<Target> targets, Compressor method, Compressor.Limits limits, boolean weighted) {
+        return bytes(largest(targets, method, limits, weighted), method, limits, weighted);
+    }
+
+    private static Target largest(List<Target> targets, Compressor method, Compressor.Limits limits, boolean weighted) {
+        return targets.stream()
+                .max(Comparator.comparingLong(target -> bytes(target, method, limits, weighted)))
+                .orElseThrow();
     }
 
     private static long bytes(Target target, Compressor method, Compressor.Limits limits, boolean weighted) {

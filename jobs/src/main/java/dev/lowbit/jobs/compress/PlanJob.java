@@ -3,6 +3,7 @@ package dev.lowbit.jobs.compress;
 import dev.lowbit.budget.Candidate;
 import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.checkpoint.MalformedFileException;
+import dev.lowbit.checkpoint.ModelConfig;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.jobs.MemoryCap;
 import dev.lowbit.jobs.MethodOptions;
@@ -20,10 +21,12 @@ import dev.lowbit.store.CompressionJob;
 import dev.lowbit.store.Manifest;
 import dev.lowbit.store.MatrixChoice;
 import dev.lowbit.store.ModelLayout;
+import dev.lowbit.transformer.ModelShape;
 import dev.lowbit.transformer.Transformer;
 import dev.lowbit.transformer.Transformers;
 import dev.lowbit.transformer.calibration.CalibrationFile;
 import dev.lowbit.transformer.calibration.CalibrationTokens;
+import dev.lowbit.transformer.calibration.Divergence;
 import dev.lowbit.transformer.calibration.SequentialCalibration;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -44,9 +47,6 @@ import java.util.OptionalInt;
 public final class PlanJob implements AutoCloseable {
     /** Where a job keeps the calibration that it made. */
     static final String CALIBRATION = "calibration.safetensors";
-
-    private static final String SEQUENTIAL = "compressing layer behind layer, the whole model in floats,";
-    private static final String PARALLEL = "compress with --no-sequential";
 
     /** Models up to here are run on the calibration text. */
     private static final long MOST_JUDGED_BYTES = 1L << 30;
@@ -89,16 +89,7 @@ public final class PlanJob implements AutoCloseable {
         }
         PlanJob job = open(request, Checkpoint.open(request.input()), workers, progress);
         try {
-            MatrixMemory.require(
-                    job.cap,
-                    job.targets,
-                    request.method(),
-                    request.limits(),
-                    request.calibration().isPresent());
-            Optional<Path> file = request.calibration().map(WithCalibration::file);
-            if (file.isEmpty() || isCalibration(file.get())) {
-                job.weighBy(file);
-            }
+            job.weighAndRequireMemory();
             return job;
         } catch (RuntimeException | Error e) {
             job.close();
@@ -115,19 +106,68 @@ public final class PlanJob implements AutoCloseable {
         }
     }
 
+    /** The largest need is named first, so that a cap that meets it meets all. */
+    private void weighAndRequireMemory() {
+        Optional<Path> file = request.calibration().map(WithCalibration::file);
+        boolean known = file.isEmpty() || isCalibration(file.get());
+        if (known) {
+            reader = reader(file);
+            reader.tokens().ifPresent(tokens -> requireModel(tokens.ids().length, tokens.batchRows()));
+        } else {
+            requireModel(CalibrationText.DEFAULT_TOKENS, CalibrationTokens.BATCH_TOKENS);
+        }
+        MatrixMemory.require(cap, targets, request.method(), request.limits(), file.isPresent());
+        if (known) {
+            reader.checkImportance(targets, progress);
+        }
+    }
+
+    /**
+     * Compares the cap with what running the whole model needs, at the start of a job: later the process has grown by what the cap allows
+     * for anyway.
+     *
+     * @param tokens of the calibration text
+     * @param rows read together
+     */
+    private void requireModel(int tokens, int rows) {
+        Optional<ModelConfig> config = checkpoint.config();
+        if (cap.bytes().isEmpty() || config.isEmpty()) {
+            return;
+        }
+        ModelShape shape = Transformers.shape(config.get());
+        long floats = ModelInput.floatBytes(checkpoint);
+        if (isSequential()) {
+            long matrix = MatrixMemory.bytes(targets, request.method(), request.limits(), true);
+            cap.require(
+                    floats + SequentialCalibration.scratchBytes(shape, tokens, rows) + 2 * matrix,
+                    "compressing layer behind layer with the whole model in floats",
+                    "compress with --no-sequential");
+        }
+        if (floats <= MOST_JUDGED_BYTES) {
+            cap.require(
+                    floats + Divergence.scratchBytes(shape, rows),
+                    "comparing with uniform formats on the calibration text",
+                    "compress without --calibration");
+        }
+    }
+
+    private boolean isSequential() {
+        if (reader != null) {
+            return reader.sequential();
+        }
+        WithCalibration asked = request.calibration().orElseThrow();
+        return asked.isSequential(asked.objective().orElse(CalibratedImportance.OWN));
+    }
+
     private static boolean isCalibration(Path file) {
         return file.toString().endsWith(".safetensors");
     }
 
-    private void weighBy(Optional<Path> file) {
-        reader = new TargetReader(
+    private TargetReader reader(Optional<Path> file) {
+        return new TargetReader(
                 checkpoint,
                 file.map(f -> CalibratedImportance.open(f, request.calibration().orElseThrow(), checkpoint, targets)),
                 workers);
-        if (reader.sequential()) {
-            cap.require(ModelInput.floatBytes(checkpoint), SEQUENTIAL, PARALLEL);
-        }
-        reader.checkImportance(targets, progress);
     }
 
     /**
@@ -155,7 +195,8 @@ public final class PlanJob implements AutoCloseable {
                     workers,
                     progress);
         }
-        weighBy(Optional.of(file));
+        reader = reader(Optional.of(file));
+        reader.checkImportance(targets, progress);
     }
 
     /** Whether a complete calibration of this text by this software stands there; its bytes are a function of both and the model. */
@@ -227,7 +268,6 @@ public final class PlanJob implements AutoCloseable {
                     + ": the mix is not compared with uniform formats on the calibration text");
             return Optional.empty();
         }
-        cap.require(floats, "comparing with uniform formats on the calibration text", "compress without --calibration");
         return tokens;
     }
 
@@ -342,18 +382,9 @@ public final class PlanJob implements AutoCloseable {
         return request;
     }
 
-    /** The whole model in floats, for the sequential mode; the caller closes it. */
+    /** The whole model in floats; the caller closes it. */
     Transformer model() {
-        Transformer model = Transformers.load(checkpoint);
-        try {
-            long bytes = SequentialCalibration.scratchBytes(
-                    model.shape(), reader.tokens().orElseThrow());
-            cap.require(bytes, SEQUENTIAL, PARALLEL);
-            return model;
-        } catch (RuntimeException | Error e) {
-            model.close();
-            throw e;
-        }
+        return Transformers.load(checkpoint);
     }
 
     /** The divergence on the calibration text of a model compressed layer behind layer; a warning when the plan's own is smaller. */

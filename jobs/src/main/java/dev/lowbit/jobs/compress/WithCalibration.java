@@ -11,4 +11,9 @@ import java.util.Optional;
  * @param sequential whether layers are compressed in the order of the forward pass, each for the inputs that those before it give; where
  *     it was said
  */
-public record WithCalibration(Path file, Optional<Objective> objective, Optional<Boolean> sequential) {}
+public record WithCalibration(Path file, Optional<Objective> objective, Optional<Boolean> sequential) {
+    /** Whether layers are compressed in the order of the forward pass under an objective that was chosen in the end. */
+    boolean isSequential(Objective chosen) {
+        return sequential.orElse(chosen.weighting().pairs());
+    }
+}

@@ -77,12 +77,13 @@ public final class DemoJob {
         long start = System.nanoTime();
         Path model = folder.resolve("model");
         DemoModel.write(model);
+        ModelInput.require(memoryBytes, Evaluation.BATCH_TOKENS, List.of(model));
         String text = DemoModel.evaluationText(EVALUATION_CHARACTERS);
         AtomicOutput.writeString(folder.resolve("evaluation.txt"), text);
         AtomicOutput.writeString(folder.resolve("calibration.txt"), DemoModel.calibrationText(CALIBRATION_CHARACTERS));
         List<DemoResult.Model> models = new ArrayList<>();
         try (Tokenizer tokenizer = Tokenizer.open(model);
-                ModelInput reference = ModelInput.open(model, memoryBytes)) {
+                ModelInput reference = ModelInput.open(model)) {
             Probe probe = new Probe(tokenizer, Arrays.copyOf(tokenizer.encode(text), EVALUATED_TOKENS));
             Evaluation.Result alone = evaluate(reference, null, probe);
             for (double bits : BUDGETS) {
@@ -138,7 +139,7 @@ public final class DemoJob {
     }
 
     private DemoResult.Model evaluate(double bits, Path compressed, JobResult job, ModelInput reference, Probe probe) {
-        try (ModelInput model = ModelInput.open(compressed, memoryBytes)) {
+        try (ModelInput model = ModelInput.open(compressed)) {
             Evaluation.Result result = evaluate(model, reference.transformer(), probe);
             return new DemoResult.Model(
                     name(bits),

@@ -9,6 +9,8 @@ import dev.lowbit.kernel.Workers;
 import dev.lowbit.transformer.Evaluation;
 import dev.lowbit.transformer.Transformer;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
@@ -52,10 +54,11 @@ public record EvaluationJob(
      */
     public EvaluationResult run(Workers workers, ProgressListener progress) {
         long start = System.nanoTime();
-        try (ModelInput input = ModelInput.open(model, memoryBytes);
-                ModelInput other = reference
-                        .map(path -> ModelInput.open(path, memoryBytes))
-                        .orElse(null)) {
+        List<Path> models = new ArrayList<>(List.of(model));
+        reference.ifPresent(models::add);
+        ModelInput.require(memoryBytes, Evaluation.BATCH_TOKENS, models);
+        try (ModelInput input = ModelInput.open(model);
+                ModelInput other = reference.map(ModelInput::open).orElse(null)) {
             Transformer beside = other == null ? null : other.transformer();
             EvaluationTokens tokens = ids.isPresent()
                     ? EvaluationTokens.ofIds(ids.get(), input, maxTokens)

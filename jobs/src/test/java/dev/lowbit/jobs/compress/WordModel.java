@@ -13,18 +13,22 @@ final class WordModel {
     private WordModel() {}
 
     static Path write(Path folder) throws IOException {
-        Path path = SampleModels.llama(folder);
+        return addTokenizer(SampleModels.llama(folder));
+    }
+
+    /** Makes a model folder with a vocabulary of {@link #WORDS} complete. */
+    static Path addTokenizer(Path folder) throws IOException {
         StringBuilder vocabulary = new StringBuilder("\"<unk>\": 0");
         for (int i = 1; i < WORDS; i++) {
             vocabulary.append(", \"w").append(i).append("\": ").append(i);
         }
-        Files.writeString(path.resolve("tokenizer.json"), """
+        Files.writeString(folder.resolve("tokenizer.json"), """
                 {"version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
                  "pre_tokenizer": {"type": "WhitespaceSplit"}, "post_processor": null, "decoder": null,
                  "model": {"type": "WordLevel", "vocab": {%s}, "unk_token": "<unk>"}}
                 """.formatted(vocabulary));
-        Files.writeString(path.resolve("generation_config.json"), "{\"bos_token_id\": 1}");
-        return path;
+        Files.writeString(folder.resolve("generation_config.json"), "{\"bos_token_id\": 1}");
+        return folder;
     }
 
     static Path text(Path file) throws IOException {

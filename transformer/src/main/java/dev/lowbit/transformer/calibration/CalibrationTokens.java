@@ -15,7 +15,7 @@ import java.util.Arrays;
  */
 public record CalibrationTokens(int beginning, int[] ids, int context) {
     /** Tokens read together; part of the definition of every sum over tokens. */
-    private static final int BATCH_TOKENS = 2048;
+    public static final int BATCH_TOKENS = 2048;
 
     public CalibrationTokens {
         if (ids.length == 0) {
@@ -66,7 +66,7 @@ public record CalibrationTokens(int beginning, int[] ids, int context) {
     }
 
     /** Rows of the largest batch. */
-    int batchRows() {
+    public int batchRows() {
         return Math.min(ids.length, batchTokens());
     }
 

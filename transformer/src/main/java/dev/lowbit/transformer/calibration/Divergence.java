@@ -5,6 +5,7 @@ import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.tensor.FloatMatrix;
 import dev.lowbit.transformer.Linear;
 import dev.lowbit.transformer.LinearObserver;
+import dev.lowbit.transformer.ModelShape;
 import dev.lowbit.transformer.TeacherDivergence;
 import dev.lowbit.transformer.TokenBatch;
 import dev.lowbit.transformer.Transformer;
@@ -28,6 +29,15 @@ public final class Divergence {
     private Divergence(Transformer model, Workers workers) {
         this.model = model;
         this.workers = workers;
+    }
+
+    /**
+     * Bytes that {@link #of} needs beside the model and a variant, about: the streams between all blocks, a forward pass, logits of both.
+     *
+     * @param rows of the largest batch, {@link CalibrationTokens#batchRows}
+     */
+    public static long scratchBytes(ModelShape shape, int rows) {
+        return (shape.layers() + 3) * shape.streamBytes(rows) + 2 * shape.forwardBytes(rows);
     }
 
     /** How often each variant is asked for. */

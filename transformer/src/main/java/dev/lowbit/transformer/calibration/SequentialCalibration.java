@@ -63,13 +63,18 @@ public final class SequentialCalibration implements AutoCloseable {
         Optional<FloatMatrix> compressed(Linear layer, Supplier<ShiftedInputs> inputs);
     }
 
-    /** Bytes that {@link #run} needs beside the model, about: streams and inputs of the whole text, the activations of a block, moments. */
-    public static long scratchBytes(ModelShape shape, CalibrationTokens tokens) {
-        long whole = 4L * shape.hidden() + shape.queryWidth() + shape.feedForward();
-        long row =
-                6L * shape.hidden() + 5L * shape.feedForward() + 4L * shape.queryWidth() + 4L * shape.keyValueWidth();
+    /**
+     * Bytes that {@link #run} needs beside the model, about: streams and inputs of the whole text, a forward pass, moments.
+     *
+     * @param tokens of the text
+     * @param rows of the largest batch, {@link CalibrationTokens#batchRows}
+     */
+    public static long scratchBytes(ModelShape shape, int tokens, int rows) {
         long widest = Math.max(shape.hidden(), Math.max(shape.feedForward(), shape.queryWidth()));
-        return Float.BYTES * (whole * tokens.ids().length + row * tokens.batchRows())
+        long inputs = 2L * shape.hidden() + shape.queryWidth() + shape.feedForward();
+        return 2 * shape.streamBytes(tokens)
+                + Float.BYTES * inputs * tokens
+                + shape.forwardBytes(rows)
                 + 3 * widest * widest * Double.BYTES;
     }
 

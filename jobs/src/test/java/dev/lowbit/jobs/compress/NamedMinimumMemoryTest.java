@@ -1,0 +1,109 @@
+package dev.lowbit.jobs.compress;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.lowbit.checkpoint.Limits;
+import dev.lowbit.checkpoint.StrictJson;
+import dev.lowbit.jobs.demo.SyntheticCheckpoint;
+import dev.lowbit.jobs.demo.SyntheticModel;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.tensor.DType;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.MethodOrderer;
+import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestMethodOrder;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * The commands that run a whole model: with a cap far too small they name the smallest that will do, and with that one they run and their
+ * peak stays below it. Each is a process of its own with the heap that the launcher would give it.
+ */
+@EnabledOnOs(OS.LINUX)
+@TestMethodOrder(MethodOrderer.OrderAnnotation.class)
+class NamedMinimumMemoryTest {
+    /** Two runs of a JVM differ by some MiB before any model is loaded. */
+    private static final long SLACK_MIB = 8;
+
+    private static final Pattern NAMED = Pattern.compile("give --memory (\\d+)MiB or more");
+
+    @TempDir
+    private static Path folder;
+
+    private static Path model() throws IOException {
+        Path model = folder.resolve("model");
+        if (!Files.exists(model)) {
+            SyntheticCheckpoint.write(
+                    model,
+                    new SyntheticModel(2, 384, 768, 4, 2, WordModel.WORDS, DType.F32, 1L << 30),
+                    5,
+                    Workers.serial());
+            WordModel.addTokenizer(model);
+            WordModel.text(folder.resolve("text.txt"));
+        }
+        return model;
+    }
+
+    @Test
+    @Order(1)
+    void calibrate() throws IOException {
+        holds("calibrate", model(), "--text", folder.resolve("text.txt"), "--out", folder.resolve("c.safetensors"));
+    }
+
+    @Test
+    @Order(2)
+    void compress() throws IOException {
+        List<Object> args =
+                new ArrayList<>(List.of("compress", model(), "--out", folder.resolve("output"), "--bits", 3));
+        args.addAll(List.of("--rank", 1, "--min-rank", 1, "--group", 64, "--only", "layers.1"));
+        args.addAll(List.of("--calibration", folder.resolve("c.safetensors")));
+        holds(args.toArray());
+    }
+
+    @Test
+    @Order(3)
+    void evaluate() throws IOException {
+        holds("evaluate", folder.resolve("output"), "--text", folder.resolve("text.txt"), "--reference", model());
+    }
+
+    @Test
+    @Order(4)
+    void tune() throws IOException {
+        List<Object> args = new ArrayList<>(List.of("tune", folder.resolve("output"), "--reference", model()));
+        args.addAll(List.of("--text", folder.resolve("text.txt"), "--out", folder.resolve("tuned"), "--epochs", 1));
+        args.addAll(List.of("--context", 128));
+        holds(args.toArray());
+    }
+
+    private static void holds(Object... args) throws IOException {
+        Path log = folder.resolve(args[0] + ".log");
+        assertThat(run(log, 1, args)).as(Files.readString(log)).isEqualTo(5);
+        Matcher named = NAMED.matcher(Files.readString(log));
+        assertThat(named.find()).as(Files.readString(log)).isTrue();
+        long cap = Long.parseLong(named.group(1)) + SLACK_MIB;
+        assertThat(run(log, cap, args)).as(Files.readString(log)).isZero();
+        String text = Files.readString(log);
+        Map<String, Object> result = StrictJson.parseObject(log, text.substring(text.indexOf('{')), Limits.defaults());
+        System.out.println(args[0] + ": peak " + result.get("peakMemoryBytes") + " of " + (cap << 20));
+        assertThat((Long) result.get("peakMemoryBytes")).isPositive().isLessThan(cap << 20);
+    }
+
+    private static int run(Path log, long capMib, Object... args) {
+        List<String> all = new ArrayList<>();
+        for (Object arg : args) {
+            all.add(arg.toString());
+        }
+        all.addAll(List.of("--memory", capMib + "MiB", "--threads", "2", "--json", "--quiet"));
+        long heap = Math.clamp(capMib / 4, 48, 1024);
+        return ChildJvm.run(log, List.of("-Xmx" + heap + "m", "-Xms16m", "-Xss512k"), all);
+    }
+}
