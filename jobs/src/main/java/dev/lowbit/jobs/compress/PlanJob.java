@@ -3,11 +3,9 @@ package dev.lowbit.jobs.compress;
 import dev.lowbit.budget.Candidate;
 import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.checkpoint.MalformedFileException;
-import dev.lowbit.checkpoint.ModelConfig;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.jobs.MemoryCap;
 import dev.lowbit.jobs.MethodOptions;
-import dev.lowbit.jobs.ModelInput;
 import dev.lowbit.jobs.PeakMemory;
 import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.jobs.Quantity;
@@ -21,13 +19,10 @@ import dev.lowbit.store.CompressionJob;
 import dev.lowbit.store.Manifest;
 import dev.lowbit.store.MatrixChoice;
 import dev.lowbit.store.ModelLayout;
-import dev.lowbit.transformer.ModelShape;
 import dev.lowbit.transformer.Transformer;
 import dev.lowbit.transformer.Transformers;
 import dev.lowbit.transformer.calibration.CalibrationFile;
 import dev.lowbit.transformer.calibration.CalibrationTokens;
-import dev.lowbit.transformer.calibration.Divergence;
-import dev.lowbit.transformer.calibration.SequentialCalibration;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -47,9 +42,6 @@ import java.util.OptionalInt;
 public final class PlanJob implements AutoCloseable {
     /** Where a job keeps the calibration that it made. */
     static final String CALIBRATION = "calibration.safetensors";
-
-    /** Models up to here are run on the calibration text. */
-    private static final long MOST_JUDGED_BYTES = 1L << 30;
 
     /** Of the squared norm; no weight of a trained matrix comes near it. */
     private static final double OUTLIER_SHARE = 0.99;
@@ -122,33 +114,9 @@ public final class PlanJob implements AutoCloseable {
         }
     }
 
-    /**
-     * Compares the cap with what running the whole model needs, at the start of a job: later the process has grown by what the cap allows
-     * for anyway.
-     *
-     * @param tokens of the calibration text
-     * @param rows read together
-     */
     private void requireModel(int tokens, int rows) {
-        Optional<ModelConfig> config = checkpoint.config();
-        if (cap.bytes().isEmpty() || config.isEmpty()) {
-            return;
-        }
-        ModelShape shape = Transformers.shape(config.get());
-        long floats = ModelInput.floatBytes(checkpoint);
-        if (isSequential()) {
-            long matrix = MatrixMemory.bytes(targets, request.method(), request.limits(), true);
-            cap.require(
-                    floats + SequentialCalibration.scratchBytes(shape, tokens, rows) + 2 * matrix,
-                    "compressing layer behind layer with the whole model in floats",
-                    "compress with --no-sequential");
-        }
-        if (floats <= MOST_JUDGED_BYTES) {
-            cap.require(
-                    floats + Divergence.scratchBytes(shape, rows),
-                    "comparing with uniform formats on the calibration text",
-                    "compress without --calibration");
-        }
+        long matrix = MatrixMemory.bytes(targets, request.method(), request.limits(), true);
+        ModelMemory.of(checkpoint).require(cap, isSequential(), matrix, tokens, rows);
     }
 
     private boolean isSequential() {
@@ -252,19 +220,16 @@ public final class PlanJob implements AutoCloseable {
         return new Planner(table, targets, limit, MatrixFormats::bytes, pricing::confirm, judge).plan();
     }
 
-    /**
-     * The calibration text, where the calibration has one and the model is not too large to be held whole. That depends on the model alone: the
-     * bytes written may not depend on the memory.
-     */
+    /** The calibration text, where the calibration has one and the model is not too large to be held whole. */
     private Optional<CalibrationTokens> judgeTokens() {
         Optional<CalibrationTokens> tokens = reader.tokens();
         if (tokens.isEmpty()) {
             return tokens;
         }
-        long floats = ModelInput.floatBytes(checkpoint);
-        if (floats > MOST_JUDGED_BYTES) {
-            warn("the model has " + Quantity.bytes(floats) + " in floats, more than "
-                    + Quantity.bytes(MOST_JUDGED_BYTES)
+        ModelMemory model = ModelMemory.of(checkpoint);
+        if (!model.isJudged()) {
+            warn("the model has " + Quantity.bytes(model.floatBytes()) + " in floats, more than "
+                    + Quantity.bytes(ModelMemory.MOST_JUDGED_BYTES)
                     + ": the mix is not compared with uniform formats on the calibration text");
             return Optional.empty();
         }
