@@ -3,8 +3,11 @@ package dev.lowbit.jobs;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.jobs.compress.Objective;
 import dev.lowbit.jobs.compress.WithCalibration;
+import dev.lowbit.matrix.MatrixFormat;
+import dev.lowbit.matrix.MatrixFormats;
 import dev.lowbit.method.Compressor;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.regex.Pattern;
@@ -26,6 +29,9 @@ public final class MethodOptions {
 
         /** At most this many bytes for the whole output directory. */
         record OutputBytes(long bytes) implements Budget {}
+
+        /** What this format takes for every matrix: nothing is left to choose. */
+        record OneFormat(MatrixFormat format) implements Budget {}
     }
 
     @Spec(Spec.Target.MIXEE)
@@ -40,6 +46,13 @@ public final class MethodOptions {
 
     private Double bits;
     private Long sizeBytes;
+
+    @Option(
+            names = "--format",
+            paramLabel = "ID",
+            description = "Instead of a budget: every matrix in this format, for example nf3-g64-s8x256-bf16+r8-nf8.")
+    private String format;
+
     private int rank = 64;
     private int minRank;
     private int group;
@@ -136,11 +149,28 @@ public final class MethodOptions {
         return Methods.named(method);
     }
 
-    /** The budget; exactly one of --bits and --size must have been given. */
+    /** The budget; exactly one of --bits, --size and --format must have been given. */
     public Budget budget() {
-        if ((bits == null) == (sizeBytes == null)) {
-            throw InvalidRequestException.usage("got " + (bits == null ? "neither" : "both")
-                    + " of --bits and --size; give exactly one, for example --bits 2.75");
+        List<String> given = new ArrayList<>();
+        if (bits != null) {
+            given.add("--bits");
+        }
+        if (sizeBytes != null) {
+            given.add("--size");
+        }
+        if (format != null) {
+            given.add("--format");
+        }
+        if (given.size() != 1) {
+            throw InvalidRequestException.usage("got " + (given.isEmpty() ? "none" : String.join(" and ", given))
+                    + " of --bits, --size and --format; give exactly one, for example --bits 2.75");
+        }
+        if (format != null) {
+            if (costs != null) {
+                throw InvalidRequestException.usage(
+                        "--format leaves nothing to choose, so there is no cost table; leave out --costs");
+            }
+            return new Budget.OneFormat(MatrixFormats.parse(format));
         }
         return bits != null ? new Budget.BitsPerWeight(bits) : new Budget.OutputBytes(sizeBytes);
     }

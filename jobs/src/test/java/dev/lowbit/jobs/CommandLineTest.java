@@ -14,6 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.OptionSpec;
 import tools.jackson.databind.DeserializationFeature;
@@ -136,5 +137,29 @@ class CommandLineTest {
         assertThat(bytes).isEqualTo(inspected.get("bytes").asLong());
         assertThat(DirectorySize.bytes(out))
                 .isEqualTo(inspected.get("outputBytes").asLong());
+    }
+
+    /** A format in place of a budget: nothing is chosen, bytes are what plan says, the error what its file has. */
+    @ParameterizedTest
+    @ValueSource(strings = {"nf3-g32-f16", "nf2-g32-s4x64-bf16+r3-nf8"})
+    void oneFormatForEveryMatrix(String format) {
+        Path model = SampleModels.llama(folder.resolve("model"));
+        Path out = folder.resolve("good");
+        JsonNode plan = STRICT.readTree(
+                Lowbit.run("plan", model, "--format", format, "--json").out());
+        Lowbit run = Lowbit.run("compress", model, "--out", out, "--format", format, "--json");
+        assertThat(run.code()).as(run.err()).isZero();
+        JsonNode job = STRICT.readTree(run.out());
+        assertThat(job.get("bytes").asLong()).isEqualTo(plan.get("bytes").asLong());
+        assertThat(job.get("outputBytes").asLong())
+                .isEqualTo(plan.get("outputBytes").asLong())
+                .isEqualTo(DirectorySize.bytes(out));
+        // measured in double on what was written; the plan's sums are partly in float
+        assertThat(job.get("relativeError").asDouble())
+                .isLessThanOrEqualTo(plan.get("relativeError").asDouble() * (1 + 1e-6));
+        for (JsonNode matrix : job.get("matrices")) {
+            assertThat(matrix.get("format").asString()).isEqualTo(format);
+        }
+        assertThat(Lowbit.run("verify", out).code()).isZero();
     }
 }

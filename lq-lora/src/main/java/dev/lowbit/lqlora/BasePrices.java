@@ -3,6 +3,7 @@ package dev.lowbit.lqlora;
 import dev.lowbit.budget.Candidate;
 import dev.lowbit.importance.Hessian;
 import dev.lowbit.importance.Importance;
+import dev.lowbit.importance.RowSample;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.block.BlockFormat;
 import dev.lowbit.matrix.block.BlockQuantizer;

@@ -10,6 +10,7 @@ import dev.lowbit.matrix.dense.DenseFormat;
 import dev.lowbit.matrix.dense.DenseMatrix;
 import dev.lowbit.tensor.DType;
 import dev.lowbit.tensor.FloatMatrix;
+import java.util.Arrays;
 
 /** How the low-rank factors are stored. */
 public enum FactorFormat {
@@ -33,6 +34,11 @@ public enum FactorFormat {
     /** How a format identifier ends, for example {@code nf8} in {@code nf3-g64-s8x256-bf16+r8-nf8}. */
     public String id() {
         return id;
+    }
+
+    /** Whether {@link #of} has an answer. */
+    static boolean knows(MatrixFormat stored) {
+        return Arrays.stream(values()).anyMatch(format -> format.stored.equals(stored));
     }
 
     /** The factor format whose stored form is {@code stored}. */

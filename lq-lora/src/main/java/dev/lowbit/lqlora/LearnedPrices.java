@@ -1,6 +1,7 @@
 package dev.lowbit.lqlora;
 
 import dev.lowbit.importance.Importance;
+import dev.lowbit.importance.RowSample;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.lqlora.BasePrices.Priced;
 import dev.lowbit.matrix.block.BlockFormat;

@@ -130,6 +130,14 @@ public final class LqLora implements Compressor {
                 "lq-lora does not write the format " + format.id() + "; take one that its cost table offers");
     }
 
+    @Override
+    public boolean writes(MatrixFormat format) {
+        return format instanceof BlockFormat
+                || format instanceof SumFormat sum
+                        && sum.base() instanceof BlockFormat
+                        && FactorFormat.knows(sum.factor());
+    }
+
     /** Two matrices of the same size (pricing needs W - L and E), the packed result, and factors of the rank's width. */
     @Override
     public long scratchBytes(int rows, int columns, Limits limits) {

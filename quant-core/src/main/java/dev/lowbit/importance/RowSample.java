@@ -1,18 +1,21 @@
-package dev.lowbit.lqlora;
+package dev.lowbit.importance;
 
-import dev.lowbit.importance.Hessian;
-import dev.lowbit.importance.Importance;
 import dev.lowbit.tensor.FloatMatrix;
 
 /**
- * Evenly spaced rows of a matrix and of its importance: enough to tell which configurations cannot be worth an exact price.
+ * Evenly spaced rows of a matrix and of its importance: enough to tell which formats cannot be worth an exact price.
  *
  * @param weights fewer rows, the same columns; owned
  * @param importance of those rows; its matrix, where it has one, is owned
  */
-record RowSample(FloatMatrix weights, Importance importance) implements AutoCloseable {
-    /** About {@code size} weights, at least one row. */
-    static RowSample of(FloatMatrix w, Importance importance, long size) {
+public record RowSample(FloatMatrix weights, Importance importance) implements AutoCloseable {
+    /**
+     * About {@code size} weights, at least one row.
+     *
+     * @param w rows x columns; not modified
+     * @param importance of all of {@code w}
+     */
+    public static RowSample of(FloatMatrix w, Importance importance, long size) {
         int count = Math.clamp(Math.ceilDiv(size, w.columns()), 1, w.rows());
         int[] rows = new int[count];
         for (int i = 0; i < count; i++) {

@@ -11,6 +11,11 @@ public interface MatrixFormat {
     /** The identifier that {@link MatrixFormats#parse} turns back into this format. */
     String id();
 
+    /** Rank of the low-rank term, 0 where there is none. */
+    default int rank() {
+        return 0;
+    }
+
     /** Names, types and shapes of all parts, in their fixed order. */
     List<PartSpec> layout(int rows, int columns);
 

@@ -3,6 +3,7 @@ package dev.lowbit.method;
 import dev.lowbit.budget.Candidate;
 import dev.lowbit.importance.Importance;
 import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.MatrixFormat;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.tensor.FloatMatrix;
 import java.util.List;
@@ -49,6 +50,9 @@ public interface Compressor {
             Candidate candidate,
             Limits limits,
             Workers workers);
+
+    /** Whether {@link #compress} can write this format. */
+    boolean writes(MatrixFormat format);
 
     /** Bytes of scratch memory that compressing a rows x columns matrix needs beside the weights themselves. */
     long scratchBytes(int rows, int columns, Limits limits);

@@ -18,7 +18,7 @@ import java.util.stream.Collectors;
  * @param input folder, file or index of the checkpoint
  * @param software name and version of the program, recorded in the output
  * @param method decides the numbers
- * @param budget most bits per weight, or most bytes of the whole output
+ * @param budget most bits per weight, most bytes of the whole output, or one format
  * @param limits what the method may choose among
  * @param selection which matrices
  * @param calibration data to weigh errors by; empty when every weight counts the same
@@ -56,6 +56,8 @@ public record JobRequest(
         switch (asked) {
             case MethodOptions.Budget.BitsPerWeight given -> options.put("bits", Double.toString(given.bits()));
             case MethodOptions.Budget.OutputBytes given -> options.put("size", Long.toString(given.bytes()));
+            case MethodOptions.Budget.OneFormat given ->
+                options.put("format", given.format().id());
         }
         options.put("rank", Integer.toString(limits.maxRank()));
         options.put("minRank", Integer.toString(limits.minRank()));

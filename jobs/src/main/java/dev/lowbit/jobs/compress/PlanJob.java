@@ -79,6 +79,7 @@ public final class PlanJob implements AutoCloseable {
             throw InvalidRequestException.impossible(
                     request.input() + " is compressed already; name the model that it was made from");
         }
+        requireWritten(request);
         PlanJob job = open(request, Checkpoint.open(request.input()), workers, progress);
         try {
             job.weighAndRequireMemory();
@@ -95,6 +96,14 @@ public final class PlanJob implements AutoCloseable {
         } catch (RuntimeException | Error e) {
             checkpoint.close();
             throw e;
+        }
+    }
+
+    private static void requireWritten(JobRequest request) {
+        if (request.budget() instanceof MethodOptions.Budget.OneFormat one
+                && !request.method().writes(one.format())) {
+            throw InvalidRequestException.usage(request.method().name() + " does not write the format "
+                    + one.format().id() + "; lowbit plan with a budget shows some that it writes");
         }
     }
 
@@ -209,7 +218,7 @@ public final class PlanJob implements AutoCloseable {
                 request.method().name(),
                 request.limits());
         CostTable table = costs.map(file -> CostTableFile.read(file, key)).orElseGet(() -> new CostTable(key));
-        Pricing pricing = new Pricing(reader, request.method(), table, costs, workers, progress);
+        Pricing pricing = new Pricing(reader, request.method(), request.budget(), table, costs, workers, progress);
         pricing.price(targets);
         targets.forEach(target -> oddity(target, table.prices(target.name())).ifPresent(this::warn));
         long weights = targets.stream().mapToLong(Target::weights).sum();

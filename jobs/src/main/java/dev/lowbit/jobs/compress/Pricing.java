@@ -4,9 +4,11 @@ import dev.lowbit.budget.Candidate;
 import dev.lowbit.checkpoint.MalformedFileException;
 import dev.lowbit.checkpoint.MalformedFileException.Reason;
 import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.jobs.MethodOptions;
 import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.linalg.Norms;
+import dev.lowbit.matrix.MatrixFormat;
 import dev.lowbit.matrix.MatrixFormats;
 import dev.lowbit.method.Compressor;
 import java.nio.file.Path;
@@ -21,6 +23,7 @@ final class Pricing {
 
     private final TargetReader reader;
     private final Compressor method;
+    private final MethodOptions.Budget budget;
     private final Compressor.Limits limits;
     private final CostTable table;
     private final Optional<Path> file;
@@ -28,18 +31,21 @@ final class Pricing {
     private final ProgressListener progress;
 
     /**
+     * @param budget a single format is not priced but confirmed, like any choice that was predicted
      * @param table modified
      * @param file where the table is kept
      */
     Pricing(
             TargetReader reader,
             Compressor method,
+            MethodOptions.Budget budget,
             CostTable table,
             Optional<Path> file,
             Workers workers,
             ProgressListener progress) {
         this.reader = reader;
         this.method = method;
+        this.budget = budget;
         this.limits = table.key().limits();
         this.table = table;
         this.file = file;
@@ -90,10 +96,7 @@ final class Pricing {
 
     private CostTable.Prices prices(Target target) {
         try (TargetReader.Loaded loaded = reader.read(target)) {
-            List<Candidate> candidates =
-                    method.price(target.name(), loaded.weights(), loaded.importance(), limits, workers).stream()
-                            .filter(candidate -> candidate.error() < Double.POSITIVE_INFINITY)
-                            .toList();
+            List<Candidate> candidates = candidates(target, loaded);
             return new CostTable.Prices(
                     target.rows(),
                     target.columns(),
@@ -101,6 +104,17 @@ final class Pricing {
                     Norms.absMax(loaded.weights()),
                     candidates);
         }
+    }
+
+    private List<Candidate> candidates(Target target, TargetReader.Loaded loaded) {
+        if (budget instanceof MethodOptions.Budget.OneFormat one) {
+            MatrixFormat format = one.format();
+            long bytes = format.bytes(target.rows(), target.columns());
+            return List.of(new Candidate(format.id(), format.rank(), bytes, 0, false));
+        }
+        return method.price(target.name(), loaded.weights(), loaded.importance(), limits, workers).stream()
+                .filter(candidate -> candidate.error() < Double.POSITIVE_INFINITY)
+                .toList();
     }
 
     /** A table may have been changed by hand, but bytes are not a matter of opinion. */

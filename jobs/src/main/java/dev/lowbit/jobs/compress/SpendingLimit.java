@@ -14,7 +14,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * How much the parts of all matrices may take: bits per weight, or what is left of the size of the whole output directory.
+ * How much the parts of all matrices may take: bits per weight, what is left of the size of the whole output directory, or
+ * what one format takes.
  * The directory holds a manifest that describes the choices, so in the second case the limit depends a little on them.
  */
 final class SpendingLimit {
@@ -62,6 +63,7 @@ final class SpendingLimit {
         return switch (budget) {
             case MethodOptions.Budget.BitsPerWeight given -> bytes(chosen) <= budgetBytes;
             case MethodOptions.Budget.OutputBytes given -> outputBytes(chosen, budgetBytes) <= given.bytes();
+            case MethodOptions.Budget.OneFormat given -> true;
         };
     }
 
@@ -78,6 +80,10 @@ final class SpendingLimit {
             case MethodOptions.Budget.BitsPerWeight given ->
                 solve(candidates, given.bits(), bytes(chosen(candidates, smallest)));
             case MethodOptions.Budget.OutputBytes given -> solve(candidates, given.bytes(), smallest);
+            case MethodOptions.Budget.OneFormat given -> {
+                long bytes = bytes(chosen(candidates, smallest));
+                yield new Spending(BudgetSolver.solve(candidates, bytes), bytes);
+            }
         };
     }
 
