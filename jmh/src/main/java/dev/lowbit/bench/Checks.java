@@ -65,7 +65,7 @@ final class Checks {
 
     /** Every dequantized value must be the codebook's value times the block's scale, rounded once. Flat or whole row blocks. */
     static void dequantized(BlockMatrix q, FloatMatrix values) {
-        float[] scales = q.blockScales();
+        float[] scales = q.scales().values();
         int group = q.blockFormat().groupSize();
         for (int i = 0; i < values.rows(); i++) {
             for (int j = 0; j < values.columns(); j++) {
@@ -79,7 +79,7 @@ final class Checks {
 
     /** Every code must be the codebook's own choice for the weight divided by its block's scale. */
     static void quantized(FloatMatrix w, BlockMatrix q) {
-        float[] scales = q.blockScales();
+        float[] scales = q.scales().values();
         int group = q.blockFormat().groupSize();
         for (int i = 0; i < w.rows(); i++) {
             for (int j = 0; j < w.columns(); j++) {

@@ -2,7 +2,7 @@ package dev.lowbit.lqlora;
 
 import dev.lowbit.matrix.block.BlockFormat;
 import dev.lowbit.matrix.block.CodebookKind;
-import dev.lowbit.matrix.block.ScaleFormat;
+import dev.lowbit.matrix.scale.ScaleFormat;
 import dev.lowbit.tensor.DType;
 import java.util.ArrayList;
 import java.util.List;

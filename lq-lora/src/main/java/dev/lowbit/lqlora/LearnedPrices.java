@@ -7,7 +7,7 @@ import dev.lowbit.lqlora.BasePrices.Priced;
 import dev.lowbit.matrix.block.BlockFormat;
 import dev.lowbit.matrix.block.BlockQuantizer;
 import dev.lowbit.matrix.block.CodebookKind;
-import dev.lowbit.matrix.block.ScaleFormat;
+import dev.lowbit.matrix.scale.ScaleFormat;
 import dev.lowbit.tensor.DType;
 import dev.lowbit.tensor.FloatMatrix;
 import java.util.ArrayList;

@@ -1,6 +1,7 @@
 package dev.lowbit.matrix;
 
 import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.matrix.affine.AffineFormat;
 import dev.lowbit.matrix.block.BlockFormat;
 import dev.lowbit.matrix.dense.DenseFormat;
 import dev.lowbit.matrix.sum.SumFormat;
@@ -12,8 +13,8 @@ import java.util.function.Function;
 /** The registry of representations: one line each. */
 public final class MatrixFormats {
     /** Each answers empty for an identifier that is not its own. Sums come first, because theirs contain the others'. */
-    private static final List<Function<String, Optional<? extends MatrixFormat>>> PARSERS =
-            List.of(SumFormat::parseIfSum, BlockFormat::parseIfBlock, DenseFormat::parseIfDense);
+    private static final List<Function<String, Optional<? extends MatrixFormat>>> PARSERS = List.of(
+            SumFormat::parseIfSum, BlockFormat::parseIfBlock, AffineFormat::parseIfAffine, DenseFormat::parseIfDense);
 
     private MatrixFormats() {}
 
@@ -26,7 +27,7 @@ public final class MatrixFormats {
             }
         }
         throw InvalidRequestException.usage("unknown matrix format '" + id
-                + "'; known are for example nf3-g64-s8x256-bf16, nf4-g64-f16, nf4-g64-s8x256-fp32+r8-nf8 and bf16");
+                + "'; known are for example nf3-g64-s8x256-bf16, nf4-g64-f16, affine2-g32-f16+r8-nf8 and bf16");
     }
 
     /** Names, types and shapes of all parts of a rows x columns matrix, in their fixed order. */

@@ -3,6 +3,7 @@ package dev.lowbit.method;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.matrix.affine.AffineMatrix;
 import dev.lowbit.matrix.block.BlockMatrix;
 import dev.lowbit.matrix.dense.DenseMatrix;
 import dev.lowbit.matrix.dense.FloatWeights;
@@ -45,6 +46,8 @@ public interface Tunable extends AutoCloseable {
         return switch (matrix) {
             case SumMatrix sum -> Optional.of(new TunableSum(sum, extent, workers));
             case BlockMatrix blocks -> extent == Extent.ALL ? Optional.of(new TunableBlocks(blocks)) : Optional.empty();
+            case AffineMatrix affine ->
+                extent == Extent.ALL ? Optional.of(new TunableAffine(affine)) : Optional.empty();
             case DenseMatrix dense -> Optional.of(new TunableDense(dense, workers));
             case FloatWeights floats -> Optional.of(new TunableDense(floats, workers));
             default -> Optional.empty();

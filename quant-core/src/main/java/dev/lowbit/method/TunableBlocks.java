@@ -1,7 +1,6 @@
 package dev.lowbit.method;
 
 import dev.lowbit.kernel.Workers;
-import dev.lowbit.linalg.Norms;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.matrix.block.BlockMatrix;
 import dev.lowbit.matrix.block.LiveBlocks;
@@ -13,24 +12,12 @@ import java.util.List;
 final class TunableBlocks implements Tunable {
     private final LiveBlocks live;
     private final TrainablePart codebook;
-    private final TrainablePart scales;
-    private final TrainablePart offset;
+    private final TrainableScales scales;
 
     TunableBlocks(BlockMatrix matrix) {
         live = new LiveBlocks(matrix);
-        double scaleSize = size(live.scales());
-        codebook = part("codebook", live.codebook(), size(live.codebook()));
-        scales = part("scales", live.scales(), scaleSize);
-        offset = part("offset", live.offset(), scaleSize);
-    }
-
-    private static TrainablePart part(String name, FloatMatrix values, double unit) {
-        return new TrainablePart(name, values, FloatMatrix.allocate(1, values.columns()), unit);
-    }
-
-    /** Root mean square. */
-    private static double size(FloatMatrix values) {
-        return Math.sqrt(Norms.sumOfSquares(values, Workers.serial()) / values.size());
+        codebook = TrainableScales.part("codebook", live.codebook(), live.codebook());
+        scales = new TrainableScales(live.scales());
     }
 
     @Override
@@ -39,10 +26,7 @@ final class TunableBlocks implements Tunable {
         if (live.hasOwnCodebook()) {
             parts.add(codebook);
         }
-        parts.add(scales);
-        if (live.hasOffset()) {
-            parts.add(offset);
-        }
+        parts.addAll(scales.parts());
         return parts;
     }
 
@@ -53,7 +37,7 @@ final class TunableBlocks implements Tunable {
 
     @Override
     public void accumulate(FloatMatrix x, FloatMatrix dy, Workers workers) {
-        live.accumulate(x, dy, codebook.gradient(), scales.gradient(), offset.gradient(), workers);
+        live.accumulate(x, dy, codebook.gradient(), scales.gradient(), scales.offsetGradient(), workers);
     }
 
     @Override
@@ -65,7 +49,6 @@ final class TunableBlocks implements Tunable {
     public void close() {
         live.close();
         codebook.gradient().close();
-        scales.gradient().close();
-        offset.gradient().close();
+        scales.close();
     }
 }

@@ -5,6 +5,8 @@ import dev.lowbit.matrix.MatrixFormat;
 import dev.lowbit.matrix.Part;
 import dev.lowbit.matrix.PartSpec;
 import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.matrix.packed.PackedCodes;
+import dev.lowbit.matrix.scale.ScaleFormat;
 import dev.lowbit.tensor.DType;
 import java.util.ArrayList;
 import java.util.List;
@@ -27,10 +29,6 @@ import java.util.regex.Pattern;
 public record BlockFormat(CodebookKind codebook, int codeBits, int groupSize, ScaleFormat scales, BlockLayout layout)
         implements MatrixFormat {
     static final String CODES = "codes";
-    static final String SCALES = "scales";
-    static final String SCALE_CODES = "scale_codes";
-    static final String SUPER_SCALES = "super_scales";
-    static final String OFFSET = "offset";
     static final String CODEBOOK = "codebook";
 
     private static final int MAX_GROUP_SIZE = 1 << 16;
@@ -134,16 +132,8 @@ public record BlockFormat(CodebookKind codebook, int codeBits, int groupSize, Sc
     public List<PartSpec> layout(int rows, int columns) {
         BlockGeometry geometry = geometry(rows, columns);
         List<PartSpec> parts = new ArrayList<>();
-        parts.add(PartSpec.of(CODES, DType.U8, packedBytes(geometry.size(), codeBits)));
-        switch (scales) {
-            case ScaleFormat.OneLevel one -> parts.add(PartSpec.of(SCALES, one.type(), geometry.blocks()));
-            case ScaleFormat.TwoLevel two -> {
-                long supers = BlockGeometry.ceilDiv(geometry.blocks(), two.superGroup());
-                parts.add(PartSpec.of(SCALE_CODES, DType.U8, packedBytes(geometry.blocks(), two.codeBits())));
-                parts.add(PartSpec.of(SUPER_SCALES, two.superType(), supers));
-                parts.add(PartSpec.of(OFFSET, DType.F32, 1));
-            }
-        }
+        parts.add(PartSpec.of(CODES, DType.U8, PackedCodes.bytes(geometry.size(), codeBits)));
+        parts.addAll(scales.layout(geometry.blocks()));
         if (codebook.isStored()) {
             parts.add(PartSpec.of(CODEBOOK, DType.F16, 1L << codeBits));
         }
@@ -153,10 +143,5 @@ public record BlockFormat(CodebookKind codebook, int codeBits, int groupSize, Sc
     @Override
     public QuantizedMatrix read(int rows, int columns, Map<String, Part> parts) {
         return BlockMatrixReader.read(this, rows, columns, parts);
-    }
-
-    /** Bytes of a bit stream of {@code count} codes. */
-    static long packedBytes(long count, int bits) {
-        return BlockGeometry.ceilDiv(Math.multiplyExact(count, (long) bits), Byte.SIZE);
     }
 }

@@ -1,6 +1,8 @@
 package dev.lowbit.matrix.block;
 
 import dev.lowbit.kernel.KernelLookup;
+import dev.lowbit.kernel.Lanes;
+import dev.lowbit.matrix.packed.Packing;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -10,10 +12,7 @@ import java.lang.foreign.MemorySegment;
  */
 interface BlockKernels {
     /** Virtual lanes of a horizontal sum. */
-    int LANES = 16;
-
-    /** Bytes that must be readable behind the last packed byte of a piece. */
-    int PACKED_SLACK = 16;
+    int LANES = Lanes.COUNT;
 
     /** From the start of a piece, eight codes of up to 4 bits lie in the first 32 bits of their first byte. */
     static boolean isAligned(int bitOffset, int bits) {
@@ -122,24 +121,9 @@ interface BlockKernels {
     double sumOfSquares(float[] values, float[] importance, int offset, int length);
 
     /**
-     * Appends {@code count} codes of {@code bits} bits to a little-endian bit stream that starts at a whole byte; the last byte is
-     * filled with zero bits.
-     *
-     * @param out modified
-     */
-    void pack(byte[] codes, int offset, int count, int bits, byte[] out, int outOffset);
-
-    /**
-     * The inverse of {@link #pack}, from any bit on.
-     *
-     * @param codes modified
-     */
-    void unpack(byte[] packed, int bitOffset, int count, int bits, byte[] codes, int offset);
-
-    /**
      * value(code) * scale for each weight of a piece whose codes start at bit {@code bitOffset}, which {@link #isAligned}.
      *
-     * @param packed readable for {@link #PACKED_SLACK} bytes behind the piece
+     * @param packed readable for {@link Packing#SLACK} bytes behind the piece
      * @param out floats; modified from index {@code outIndex} on
      */
     void dequantize(
@@ -157,7 +141,7 @@ interface BlockKernels {
      * Adds the products of a piece with x to 16 lanes: within each block lane l sums value(code_i) * x_i over i mod 16 = l by fused
      * multiply-adds from 0, then lane += scale * sum, fused.
      *
-     * @param packed readable for {@link #PACKED_SLACK} bytes behind the piece
+     * @param packed readable for {@link Packing#SLACK} bytes behind the piece
      * @param lanes 16 sums; modified
      */
     void dot(
@@ -203,15 +187,6 @@ interface BlockKernels {
             sum = Math.fma(importance == null ? value : value * importance[i], value, sum);
         }
         return sum;
-    }
-
-    /** The fixed tree over 16 lanes: lane l + lane l + 8, then 4, 2, 1. */
-    static float sumLanes(float[] lanes) {
-        float a = (lanes[0] + lanes[8]) + (lanes[4] + lanes[12]);
-        float b = (lanes[2] + lanes[10]) + (lanes[6] + lanes[14]);
-        float c = (lanes[1] + lanes[9]) + (lanes[5] + lanes[13]);
-        float d = (lanes[3] + lanes[11]) + (lanes[7] + lanes[15]);
-        return (a + b) + (c + d);
     }
 
     /** Delays the choice until the first use. */

@@ -1,10 +1,15 @@
 package dev.lowbit.matrix.block;
 
 import dev.lowbit.codebook.Codebook;
+import dev.lowbit.kernel.Lanes;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.DecodedProducts;
 import dev.lowbit.matrix.Part;
 import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.matrix.packed.PackedCodes;
+import dev.lowbit.matrix.scale.EncodedScales;
+import dev.lowbit.matrix.scale.ScaleType;
+import dev.lowbit.matrix.scale.StoredScales;
 import dev.lowbit.tensor.DType;
 import dev.lowbit.tensor.FloatMatrix;
 import java.lang.foreign.MemorySegment;
@@ -15,7 +20,7 @@ import java.util.List;
 
 /**
  * A matrix stored as a code per weight and a scale per block: Ŵ[i, j] = codebook.value(code(i, j)) * scale(block of (i, j)). Immutable.
- * The decoded scales (a float per block) are made at the first use and kept.
+ *
  */
 public final class BlockMatrix implements QuantizedMatrix {
     private static final BlockKernels KERNELS = BlockKernels.get();
@@ -28,19 +33,9 @@ public final class BlockMatrix implements QuantizedMatrix {
     private final CodeTable table;
     private final List<Part> parts;
     private final MemorySegment codes;
-    private final float[] superScales;
-    private final float offset;
-    private volatile float[] decodedScales;
+    private final StoredScales scales;
 
-    BlockMatrix(
-            int rows,
-            int columns,
-            BlockFormat format,
-            Codebook codebook,
-            List<Part> parts,
-            float[] superScales,
-            float offset,
-            float[] decodedScales) {
+    BlockMatrix(int rows, int columns, BlockFormat format, Codebook codebook, List<Part> parts, StoredScales scales) {
         this.rows = rows;
         this.columns = columns;
         this.format = format;
@@ -48,9 +43,7 @@ public final class BlockMatrix implements QuantizedMatrix {
         this.table = new CodeTable(codebook);
         this.parts = List.copyOf(parts);
         this.codes = parts.getFirst().bytes();
-        this.superScales = superScales;
-        this.offset = offset;
-        this.decodedScales = decodedScales;
+        this.scales = scales;
     }
 
     /** From what the quantizer decided. */
@@ -58,20 +51,11 @@ public final class BlockMatrix implements QuantizedMatrix {
             int rows, int columns, BlockFormat format, MemorySegment codes, EncodedScales scales, Codebook codebook) {
         List<Part> parts = new ArrayList<>();
         parts.add(Part.of(BlockFormat.CODES, DType.U8, codes));
-        switch (format.scales()) {
-            case ScaleFormat.OneLevel one -> parts.add(ScaleType.part(BlockFormat.SCALES, one.type(), scales.values()));
-            case ScaleFormat.TwoLevel two -> {
-                MemorySegment scaleCodes = PackedCodes.pack(scales.codes(), two.codeBits());
-                parts.add(Part.of(BlockFormat.SCALE_CODES, DType.U8, scaleCodes));
-                parts.add(ScaleType.part(BlockFormat.SUPER_SCALES, two.superType(), scales.superScales()));
-                parts.add(ScaleType.part(BlockFormat.OFFSET, DType.F32, new float[] {scales.offset()}));
-            }
-        }
+        parts.addAll(scales.parts(format.scales()));
         if (format.codebook().isStored()) {
             parts.add(ScaleType.part(BlockFormat.CODEBOOK, DType.F16, codebook.values()));
         }
-        return new BlockMatrix(
-                rows, columns, format, codebook, parts, scales.superScales(), scales.offset(), scales.values());
+        return new BlockMatrix(rows, columns, format, codebook, parts, StoredScales.of(format.scales(), scales));
     }
 
     @Override
@@ -112,58 +96,18 @@ public final class BlockMatrix implements QuantizedMatrix {
         }
         int bits = format.codeBits();
         long bit = ((long) row * columns + column) * bits;
-        byte[] pair = new byte[2];
-        int available = (int) Math.min(pair.length, codes.byteSize() - bit / Byte.SIZE);
-        MemorySegment.copy(codes, ValueLayout.JAVA_BYTE, bit / Byte.SIZE, pair, 0, available);
-        return ScalarBlockKernels.codeAt(pair, bit % Byte.SIZE, bits);
+        return PackedCodes.codeAt(codes, bit, bits);
     }
 
-    /** The scale code of every block, unsigned; empty with one level of scales. */
-    public byte[] scaleCodes() {
-        return format.scales() instanceof ScaleFormat.TwoLevel two
-                ? PackedCodes.unpack(part(BlockFormat.SCALE_CODES), (int) geometry.blocks(), two.codeBits())
-                : new byte[0];
-    }
-
-    /** The scale of every super-block; empty with one level of scales. */
-    public float[] superScales() {
-        return superScales.clone();
-    }
-
-    /** What every block's scale starts from; 0 with one level of scales. */
-    public float offset() {
-        return offset;
-    }
-
-    /** The decoded scale of every block. */
-    public float[] blockScales() {
-        return scales().clone();
-    }
-
-    private MemorySegment part(String name) {
-        return parts.stream()
-                .filter(part -> part.name().equals(name))
-                .findFirst()
-                .orElseThrow()
-                .bytes();
-    }
-
-    private float[] scales() {
-        float[] scales = decodedScales;
-        if (scales == null) {
-            scales = switch (format.scales()) {
-                case ScaleFormat.OneLevel one -> ScaleType.read(one.type(), part(BlockFormat.SCALES));
-                case ScaleFormat.TwoLevel two -> EncodedScales.decode(two, scaleCodes(), superScales, offset);
-            };
-            decodedScales = scales;
-        }
+    /** The scales of its blocks. */
+    public StoredScales scales() {
         return scales;
     }
 
     @Override
     public void dequantize(int fromRow, FloatMatrix out, Workers workers) {
         DecodedProducts.checkRows(this, fromRow, out);
-        float[] scales = scales();
+        float[] scaleOf = scales.values();
         long first = (long) fromRow * columns;
         workers.forEach(tasks(out.rows()), task -> {
             PackedPieces pieces = new PackedPieces(geometry, codes, format.codeBits());
@@ -175,7 +119,7 @@ public final class BlockMatrix implements QuantizedMatrix {
                         pieces.bitOffset(),
                         pieces.length(),
                         format.groupSize(),
-                        scales,
+                        scaleOf,
                         pieces.block(),
                         table,
                         out.segment(),
@@ -195,7 +139,7 @@ public final class BlockMatrix implements QuantizedMatrix {
             DecodedProducts.multiply(this, x, y, workers);
             return;
         }
-        float[] scales = scales();
+        float[] scaleOf = scales.values();
         float[] inputs = x.toArray();
         float[] outputs = new float[x.rows() * rows];
         workers.forEach(tasks(rows), task -> {
@@ -204,7 +148,7 @@ public final class BlockMatrix implements QuantizedMatrix {
             int end = Math.min(rows, (task + 1) * ROWS_PER_TASK);
             for (int token = 0; token < x.rows(); token++) {
                 for (int row = task * ROWS_PER_TASK; row < end; row++) {
-                    outputs[token * rows + row] = dot(pieces, row, scales, inputs, token * columns, lanes);
+                    outputs[token * rows + row] = dot(pieces, row, scaleOf, inputs, token * columns, lanes);
                 }
             }
         });
@@ -212,7 +156,7 @@ public final class BlockMatrix implements QuantizedMatrix {
     }
 
     /** One row times one token. */
-    private float dot(PackedPieces pieces, int row, float[] scales, float[] inputs, int inputsOffset, float[] lanes) {
+    private float dot(PackedPieces pieces, int row, float[] scaleOf, float[] inputs, int inputsOffset, float[] lanes) {
         long first = (long) row * columns;
         Arrays.fill(lanes, 0f);
         pieces.start(first, first + columns);
@@ -222,14 +166,14 @@ public final class BlockMatrix implements QuantizedMatrix {
                     pieces.bitOffset(),
                     pieces.length(),
                     format.groupSize(),
-                    scales,
+                    scaleOf,
                     pieces.block(),
                     table,
                     inputs,
                     inputsOffset + (int) (pieces.weight() - first),
                     lanes);
         }
-        return BlockKernels.sumLanes(lanes);
+        return Lanes.sum(lanes);
     }
 
     @Override

@@ -7,6 +7,9 @@ import dev.lowbit.importance.Hessian;
 import dev.lowbit.importance.Importance;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.block.BlockChunks.Chunk;
+import dev.lowbit.matrix.packed.PackedCodes;
+import dev.lowbit.matrix.packed.Packing;
+import dev.lowbit.matrix.scale.EncodedScales;
 import dev.lowbit.tensor.FloatMatrix;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -197,9 +200,9 @@ public final class BlockQuantizer {
             byte[] chunkCodes = scratch.codes(chunk.weights());
             chunk.forEachPiece((offset, length, block) -> BlockKernels.get()
                     .encode(values, offset, length, geometry.groupSize(), scales, block, table, chunkCodes, offset));
-            int bytes = (int) BlockFormat.packedBytes(chunk.weights(), bits);
+            int bytes = (int) PackedCodes.bytes(chunk.weights(), bits);
             byte[] packed = scratch.packed(bytes);
-            BlockKernels.get().pack(chunkCodes, 0, chunk.weights(), bits, packed, 0);
+            Packing.get().pack(chunkCodes, 0, chunk.weights(), bits, packed, 0);
             MemorySegment.copy(packed, 0, codes, ValueLayout.JAVA_BYTE, chunk.firstWeight() / Byte.SIZE * bits, bytes);
         });
         return BlockMatrix.of(weights.rows(), weights.columns(), format, codes, plan.scales(), plan.codebook());

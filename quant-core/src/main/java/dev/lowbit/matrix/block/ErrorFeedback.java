@@ -4,6 +4,10 @@ import dev.lowbit.codebook.Codebook;
 import dev.lowbit.importance.Hessian;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.FeedbackSweep;
+import dev.lowbit.matrix.packed.PackedCodes;
+import dev.lowbit.matrix.packed.Packing;
+import dev.lowbit.matrix.scale.EncodedScales;
+import dev.lowbit.matrix.scale.ScaleFormat;
 import dev.lowbit.tensor.FloatMatrix;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -137,8 +141,8 @@ final class ErrorFeedback implements FeedbackSweep.Decider {
     public void store(int firstRow, byte[] codes) {
         if (packedCodes != null) {
             int bits = format.codeBits();
-            byte[] packed = new byte[(int) BlockFormat.packedBytes(codes.length, bits)];
-            BlockKernels.get().pack(codes, 0, codes.length, bits, packed, 0);
+            byte[] packed = new byte[(int) PackedCodes.bytes(codes.length, bits)];
+            Packing.get().pack(codes, 0, codes.length, bits, packed, 0);
             long offset = (long) firstRow * columns / Byte.SIZE * bits;
             MemorySegment.copy(packed, 0, packedCodes, ValueLayout.JAVA_BYTE, offset, packed.length);
         }

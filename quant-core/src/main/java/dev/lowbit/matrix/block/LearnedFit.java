@@ -6,6 +6,8 @@ import dev.lowbit.codebook.UniformGrid;
 import dev.lowbit.importance.Importance;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.block.BlockChunks.Chunk;
+import dev.lowbit.matrix.scale.EncodedScales;
+import dev.lowbit.matrix.scale.ScaleFormat;
 import dev.lowbit.tensor.FloatMatrix;
 import java.util.Optional;
 

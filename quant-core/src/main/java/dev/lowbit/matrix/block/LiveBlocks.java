@@ -7,6 +7,9 @@ import dev.lowbit.linalg.Gemm;
 import dev.lowbit.matrix.DecodedProducts;
 import dev.lowbit.matrix.Part;
 import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.matrix.packed.PackedCodes;
+import dev.lowbit.matrix.scale.LiveScales;
+import dev.lowbit.matrix.scale.ScaleType;
 import dev.lowbit.tensor.DType;
 import dev.lowbit.tensor.FloatMatrix;
 import java.lang.foreign.MemorySegment;
@@ -29,10 +32,8 @@ public final class LiveBlocks implements QuantizedMatrix, AutoCloseable {
     private final BlockFormat format;
     private final BlockGeometry geometry;
     private final byte[] codes;
-    private final byte[] scaleCodes;
     private final FloatMatrix codebook;
-    private final FloatMatrix scales;
-    private final FloatMatrix offset;
+    private final LiveScales scales;
 
     /** A live copy of a matrix. */
     public LiveBlocks(BlockMatrix matrix) {
@@ -41,20 +42,10 @@ public final class LiveBlocks implements QuantizedMatrix, AutoCloseable {
         this.geometry = format.geometry(matrix.rows(), matrix.columns());
         this.codes = PackedCodes.unpack(
                 matrix.parts().getFirst().bytes(), Math.toIntExact(geometry.size()), format.codeBits());
-        this.scaleCodes = matrix.scaleCodes();
-        this.codebook = owned(matrix.codebook().values());
-        this.scales = owned(isTwoLevel() ? matrix.superScales() : matrix.blockScales());
-        this.offset = owned(new float[] {matrix.offset()});
-    }
-
-    private static FloatMatrix owned(float[] values) {
-        FloatMatrix matrix = FloatMatrix.allocate(1, values.length);
-        matrix.copyFrom(FloatMatrix.wrap(1, values.length, values));
-        return matrix;
-    }
-
-    private boolean isTwoLevel() {
-        return format.scales() instanceof ScaleFormat.TwoLevel;
+        float[] values = matrix.codebook().values();
+        this.codebook = FloatMatrix.allocate(1, values.length);
+        codebook.copyFrom(FloatMatrix.wrap(1, values.length, values));
+        this.scales = new LiveScales(matrix.scales());
     }
 
     /** Whether the values of the codes are a part of the matrix and not fixed by its format. */
@@ -62,39 +53,14 @@ public final class LiveBlocks implements QuantizedMatrix, AutoCloseable {
         return format.codebook().isStored();
     }
 
-    /** Whether there is an {@link #offset()}. */
-    public boolean hasOffset() {
-        return isTwoLevel();
-    }
-
     /** The value of each code, 1 x 2^bits; live. */
     public FloatMatrix codebook() {
         return codebook;
     }
 
-    /** The super-scales, or with one level the scales, 1 x n; live. */
-    public FloatMatrix scales() {
+    /** The scales of the blocks; live. */
+    public LiveScales scales() {
         return scales;
-    }
-
-    /** What every block's scale starts from, 1 x 1; live. */
-    public FloatMatrix offset() {
-        return offset;
-    }
-
-    /** d scale(block) / d its super-scale; 1 with one level. */
-    private float share(int block) {
-        return format.scales() instanceof ScaleFormat.TwoLevel two
-                ? (float) Byte.toUnsignedInt(scaleCodes[block]) / ((1 << two.codeBits()) - 1)
-                : 1;
-    }
-
-    private int scaleIndex(int block) {
-        return format.scales() instanceof ScaleFormat.TwoLevel two ? block / two.superGroup() : block;
-    }
-
-    private float scale(int block) {
-        return Math.fma(share(block), scales.get(0, scaleIndex(block)), offset.get(0, 0));
     }
 
     @Override
@@ -131,7 +97,7 @@ public final class LiveBlocks implements QuantizedMatrix, AutoCloseable {
                 int now = geometry.blockOf(first + j);
                 if (now != block) {
                     block = now;
-                    scale = scale(block);
+                    scale = scales.of(block);
                 }
                 row[j] = values[codes[(int) first + j] & 0xff] * scale;
             }
@@ -156,7 +122,7 @@ public final class LiveBlocks implements QuantizedMatrix, AutoCloseable {
      * @param x tokens x columns; not modified
      * @param dy tokens x rows; not modified
      * @param dCodebook shape of {@link #codebook()}; modified
-     * @param dScales shape of {@link #scales()}; modified
+     * @param dScales shape of the scales; modified
      * @param dOffset 1 x 1; modified
      */
     public void accumulate(
@@ -174,15 +140,15 @@ public final class LiveBlocks implements QuantizedMatrix, AutoCloseable {
             double[] ofOffset = new double[ofCodes.length];
             workers.forEach(ofCodes.length, task -> {
                 double[] codeSums = new double[values.length];
-                double[] scaleSums = new double[scales.columns()];
+                double[] scaleSums = new double[scales.scales().columns()];
                 long end = Math.min(rows(), (task + 1L) * ROWS_PER_SUM) * columns();
                 for (long at = (long) task * ROWS_PER_SUM * columns(); at < end; at++) {
                     int block = geometry.blockOf(at);
                     int code = codes[(int) at] & 0xff;
                     double g = dense.segment().getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, at);
-                    codeSums[code] += g * scale(block);
+                    codeSums[code] += g * scales.of(block);
                     double gv = g * values[code];
-                    scaleSums[scaleIndex(block)] += gv * share(block);
+                    scaleSums[scales.index(block)] += gv * scales.share(block);
                     ofOffset[task] += gv;
                 }
                 ofCodes[task] = codeSums;
@@ -214,7 +180,7 @@ public final class LiveBlocks implements QuantizedMatrix, AutoCloseable {
         if (hasOwnCodebook()) {
             for (int k = 0; k < values.length; k++) {
                 values[k] = ScaleType.round(DType.F16, values[k]);
-                requireFinite(BlockFormat.CODEBOOK, values[k]);
+                LiveScales.requireFinite(BlockFormat.CODEBOOK, values[k]);
             }
         }
         Integer[] order = IntStream.range(0, values.length).boxed().toArray(Integer[]::new);
@@ -231,42 +197,12 @@ public final class LiveBlocks implements QuantizedMatrix, AutoCloseable {
         }
         MemorySegment packed = PackedCodes.pack(stored, format.codeBits());
         Codebook ofValues = hasOwnCodebook() ? Codebook.ofValues(sorted) : original.codebook();
-        return BlockMatrix.of(rows(), columns(), format, packed, roundedScales(), ofValues);
-    }
-
-    private EncodedScales roundedScales() {
-        float[] rounded = scales.toArray();
-        DType type = switch (format.scales()) {
-            case ScaleFormat.OneLevel one -> one.type();
-            case ScaleFormat.TwoLevel two -> two.superType();
-        };
-        for (int i = 0; i < rounded.length; i++) {
-            rounded[i] = ScaleType.round(type, Math.max(0, rounded[i]));
-            requireFinite(BlockFormat.SCALES, rounded[i]);
-        }
-        if (!(format.scales() instanceof ScaleFormat.TwoLevel two)) {
-            return new EncodedScales(rounded, scaleCodes, new float[0], 0f);
-        }
-        float start = Math.max(0, offset.get(0, 0));
-        requireFinite(BlockFormat.OFFSET, start);
-        float[] decoded = EncodedScales.decode(two, scaleCodes, rounded, start);
-        if (decoded == null) {
-            requireFinite(BlockFormat.SUPER_SCALES, Float.POSITIVE_INFINITY);
-        }
-        return new EncodedScales(decoded, scaleCodes, rounded, start);
-    }
-
-    private static void requireFinite(String part, float value) {
-        if (!Float.isFinite(value)) {
-            throw InvalidRequestException.impossible("training has driven part " + part + " to " + value
-                    + " in its stored type; use a smaller learning rate");
-        }
+        return BlockMatrix.of(rows(), columns(), format, packed, scales.stored(), ofValues);
     }
 
     @Override
     public void close() {
         codebook.close();
         scales.close();
-        offset.close();
     }
 }

@@ -1,5 +1,7 @@
 package dev.lowbit.matrix.block;
 
+import dev.lowbit.matrix.packed.PackedCodes;
+import dev.lowbit.matrix.packed.Packing;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
@@ -30,8 +32,7 @@ final class PackedPieces {
         this.bits = bits;
         int group = geometry.groupSize();
         this.step = Math.max(1, TARGET_WEIGHTS / group) * (long) group;
-        this.packed = BlockScratch.ofThread()
-                .packed((int) BlockFormat.packedBytes(step, bits) + Byte.SIZE + BlockKernels.PACKED_SLACK);
+        this.packed = BlockScratch.ofThread().packed((int) PackedCodes.bytes(step, bits) + Byte.SIZE + Packing.SLACK);
     }
 
     /** Sets the range: weights {@code from} (inclusive) to {@code to} (exclusive), row-major. */

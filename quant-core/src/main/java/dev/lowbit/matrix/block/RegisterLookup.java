@@ -1,6 +1,7 @@
 package dev.lowbit.matrix.block;
 
 import dev.lowbit.kernel.VectorWidth;
+import dev.lowbit.matrix.packed.PackedCodes;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandles;
@@ -82,7 +83,7 @@ final class RegisterLookup {
                         .intoMemorySegment(out, (outIndex + i) * Float.BYTES, ByteOrder.nativeOrder());
             }
             for (; i < end; i++) {
-                int code = ScalarBlockKernels.codeAt(packed, bitOffset + i * bits, bits);
+                int code = PackedCodes.codeAt(packed, bitOffset + i * bits, bits);
                 out.setAtIndex(ValueLayout.JAVA_FLOAT, outIndex + i, table.values[code] * scale);
             }
         }

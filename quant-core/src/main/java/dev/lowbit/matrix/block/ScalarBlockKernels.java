@@ -1,6 +1,8 @@
 package dev.lowbit.matrix.block;
 
 import dev.lowbit.codebook.Codebook;
+import dev.lowbit.kernel.Lanes;
+import dev.lowbit.matrix.packed.PackedCodes;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
@@ -138,7 +140,7 @@ final class ScalarBlockKernels implements BlockKernels {
                 float other = importance == null ? value : value * importance[offset + i];
                 lanes[(i - start) % LANES] = Math.fma(value, other, lanes[(i - start) % LANES]);
             }
-            total += safeSum(BlockKernels.sumLanes(lanes), values, importance, offset + start, end - start);
+            total += safeSum(Lanes.sum(lanes), values, importance, offset + start, end - start);
         }
         return total;
     }
@@ -157,39 +159,6 @@ final class ScalarBlockKernels implements BlockKernels {
     }
 
     @Override
-    public void pack(byte[] codes, int offset, int count, int bits, byte[] out, int outOffset) {
-        long buffer = 0;
-        int filled = 0;
-        int to = outOffset;
-        for (int i = 0; i < count; i++) {
-            buffer |= (long) (codes[offset + i] & 0xff) << filled;
-            filled += bits;
-            while (filled >= Byte.SIZE) {
-                out[to++] = (byte) buffer;
-                buffer >>>= Byte.SIZE;
-                filled -= Byte.SIZE;
-            }
-        }
-        if (filled > 0) {
-            out[to] = (byte) buffer;
-        }
-    }
-
-    @Override
-    public void unpack(byte[] packed, int bitOffset, int count, int bits, byte[] codes, int offset) {
-        for (int i = 0; i < count; i++) {
-            codes[offset + i] = (byte) codeAt(packed, bitOffset + (long) i * bits, bits);
-        }
-    }
-
-    /** The code of {@code bits} bits that starts at a bit of the stream. */
-    static int codeAt(byte[] packed, long bit, int bits) {
-        int at = (int) (bit >>> 3);
-        int pair = (packed[at] & 0xff) | (at + 1 < packed.length ? (packed[at + 1] & 0xff) << Byte.SIZE : 0);
-        return (pair >>> (bit & 7)) & ((1 << bits) - 1);
-    }
-
-    @Override
     public void dequantize(
             byte[] packed,
             int bitOffset,
@@ -202,7 +171,7 @@ final class ScalarBlockKernels implements BlockKernels {
             long outIndex) {
         int bits = table.bits;
         for (int i = 0; i < length; i++) {
-            int code = codeAt(packed, bitOffset + (long) i * bits, bits);
+            int code = PackedCodes.codeAt(packed, bitOffset + (long) i * bits, bits);
             float value = table.codebook.value(code) * scales[scalesOffset + i / groupSize];
             out.setAtIndex(ValueLayout.JAVA_FLOAT, outIndex + i, value);
         }
@@ -226,7 +195,7 @@ final class ScalarBlockKernels implements BlockKernels {
             int end = Math.min(length, start + groupSize);
             Arrays.fill(sums, 0f);
             for (int i = start; i < end; i++) {
-                int code = codeAt(packed, bitOffset + (long) i * bits, bits);
+                int code = PackedCodes.codeAt(packed, bitOffset + (long) i * bits, bits);
                 int lane = (i - start) % LANES;
                 sums[lane] = Math.fma(table.codebook.value(code), x[xOffset + i], sums[lane]);
             }

@@ -1,11 +1,10 @@
 package dev.lowbit.matrix.block;
 
+import dev.lowbit.kernel.Lanes;
 import dev.lowbit.kernel.VectorWidth;
+import dev.lowbit.matrix.packed.Packing;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
-import java.nio.ByteOrder;
 import java.util.Arrays;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
@@ -30,8 +29,6 @@ final class VectorBlockKernels implements BlockKernels {
 
     /** Wider codes have too many midpoints to compare with all of them, and too many values to look up in registers. */
     private static final int MAX_COMPARED_BITS = 5;
-
-    private static final VarHandle WORD = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
 
     private static final ScalarBlockKernels SCALAR = new ScalarBlockKernels();
 
@@ -272,7 +269,7 @@ final class VectorBlockKernels implements BlockKernels {
                 float other = importance == null ? value : value * importance[offset + start + i];
                 lanes[i % LANES] = Math.fma(value, other, lanes[i % LANES]);
             }
-            float sum = BlockKernels.sumLanes(lanes);
+            float sum = Lanes.sum(lanes);
             total += ScalarBlockKernels.safeSum(sum, values, importance, offset + start, count);
         }
         return total;
@@ -297,44 +294,6 @@ final class VectorBlockKernels implements BlockKernels {
     }
 
     @Override
-    public void pack(byte[] codes, int offset, int count, int bits, byte[] out, int outOffset) {
-        long mask = eightCodes(bits);
-        int whole = 0;
-        int to = outOffset;
-        // The last words are left to the scalar form, because a whole word is written where only its first bits count.
-        for (; whole + 2 * Long.BYTES <= count; whole += Byte.SIZE) {
-            long word = Long.compress((long) WORD.get(codes, offset + whole), mask);
-            if (to + Long.BYTES > out.length) {
-                break;
-            }
-            WORD.set(out, to, word);
-            to += bits;
-        }
-        SCALAR.pack(codes, offset + whole, count - whole, bits, out, to);
-    }
-
-    @Override
-    public void unpack(byte[] packed, int bitOffset, int count, int bits, byte[] codes, int offset) {
-        if (bits == Byte.SIZE && bitOffset % Byte.SIZE == 0) {
-            System.arraycopy(packed, bitOffset / Byte.SIZE, codes, offset, count);
-            return;
-        }
-        long mask = eightCodes(bits);
-        int shift = bitOffset % Byte.SIZE;
-        int i = 0;
-        for (; i + Byte.SIZE <= count && bits * Byte.SIZE + shift <= Long.SIZE; i += Byte.SIZE) {
-            long word = (long) WORD.get(packed, (bitOffset + i * bits) >>> 3) >>> shift;
-            WORD.set(codes, offset + i, Long.expand(word, mask));
-        }
-        SCALAR.unpack(packed, bitOffset + i * bits, count - i, bits, codes, offset + i);
-    }
-
-    /** The low {@code bits} bits of each byte. */
-    private static long eightCodes(int bits) {
-        return 0x0101010101010101L * ((1 << bits) - 1);
-    }
-
-    @Override
     public void dequantize(
             byte[] packed,
             int bitOffset,
@@ -350,7 +309,7 @@ final class VectorBlockKernels implements BlockKernels {
             return;
         }
         byte[] codes = BlockScratch.ofThread().codes(length);
-        unpack(packed, bitOffset, length, table.bits, codes, 0);
+        Packing.get().unpack(packed, bitOffset, length, table.bits, codes, 0);
         float[] results = BlockScratch.ofThread().results(length);
         float[] values = table.values;
         for (int start = 0; start < length; start += groupSize) {
@@ -394,7 +353,7 @@ final class VectorBlockKernels implements BlockKernels {
             return;
         }
         byte[] codes = BlockScratch.ofThread().codes(length);
-        unpack(packed, bitOffset, length, table.bits, codes, 0);
+        Packing.get().unpack(packed, bitOffset, length, table.bits, codes, 0);
         float[] values = BlockScratch.ofThread().results(length);
         for (int i = 0; i < length; i++) {
             values[i] = table.values[codes[i] & 0xff];

@@ -10,6 +10,7 @@ import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.MalformedPartException;
 import dev.lowbit.matrix.MatrixFormats;
 import dev.lowbit.matrix.Part;
+import dev.lowbit.matrix.scale.ScaleFormat;
 import dev.lowbit.tensor.DType;
 import dev.lowbit.tensor.FloatMatrix;
 import java.lang.foreign.MemorySegment;
@@ -95,8 +96,8 @@ class BlockEdgeCasesTest {
         }
         BlockMatrix matrix = BlockQuantizer.quantize(
                 FloatMatrix.wrap(4, 64, values), BlockFormat.parse("nf4-g16-s8x4-fp32"), Workers.serial());
-        assertThat(matrix.scaleCodes()).containsOnly((byte) 0);
-        assertThat(matrix.blockScales()).containsOnly(5f);
+        assertThat(matrix.scales().codes()).containsOnly((byte) 0);
+        assertThat(matrix.scales().values()).containsOnly(5f);
     }
 
     @Test
@@ -226,9 +227,9 @@ class BlockEdgeCasesTest {
         BlockMatrix matrix = BlockQuantizer.quantize(
                 FloatMatrix.wrap(3, 17, gaussian(51)), BlockFormat.parse("lc3-g16-s3x4-fp32"), Workers.serial());
         refuse(matrix, BlockFormat.CODES, bytes -> bytes[bytes.length - 1] |= (byte) 0x80);
-        refuse(matrix, BlockFormat.SCALE_CODES, bytes -> bytes[bytes.length - 1] |= (byte) 0x80);
-        refuse(matrix, BlockFormat.OFFSET, bytes -> bytes[3] = (byte) 0xbf);
-        refuse(matrix, BlockFormat.SUPER_SCALES, bytes -> bytes[3] = (byte) 0xff);
+        refuse(matrix, ScaleFormat.SCALE_CODES, bytes -> bytes[bytes.length - 1] |= (byte) 0x80);
+        refuse(matrix, ScaleFormat.OFFSET, bytes -> bytes[3] = (byte) 0xbf);
+        refuse(matrix, ScaleFormat.SUPER_SCALES, bytes -> bytes[3] = (byte) 0xff);
         refuse(matrix, BlockFormat.CODEBOOK, bytes -> Arrays.fill(bytes, 0, 2, (byte) 0x7b));
     }
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.lowbit.codebook.Codebook;
 import dev.lowbit.codebook.NormalFloat;
 import dev.lowbit.codebook.UniformGrid;
+import dev.lowbit.matrix.packed.Packing;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.Random;
@@ -195,32 +196,13 @@ class BlockKernelsTest {
 
     @ParameterizedTest
     @MethodSource("bits")
-    void packAndUnpack(int bits) {
-        forAllCases(bits, c -> {
-            int bytes = (int) BlockFormat.packedBytes(c.length, bits);
-            byte[] expected = new byte[c.offset + bytes];
-            byte[] actual = new byte[c.offset + bytes];
-            scalar.pack(c.codes, c.offset, c.length, bits, expected, c.offset);
-            vector.pack(c.codes, c.offset, c.length, bits, actual, c.offset);
-            assertThat(actual).isEqualTo(expected);
-            byte[] padded = Arrays.copyOf(actual, actual.length + BlockKernels.PACKED_SLACK);
-            for (int skipped = 0; skipped < Math.min(c.length, 9); skipped++) {
-                byte[] codes = new byte[c.length - skipped];
-                vector.unpack(padded, c.offset * Byte.SIZE + skipped * bits, codes.length, bits, codes, 0);
-                assertThat(codes).isEqualTo(Arrays.copyOfRange(c.codes, c.offset + skipped, c.codes.length));
-            }
-        });
-    }
-
-    @ParameterizedTest
-    @MethodSource("bits")
     void dequantizeAndDotFromAnyCode(int bits) {
         forAllCases(bits, c -> {
             if (!BlockKernels.isAligned(c.offset * bits, bits)) {
                 return;
             }
-            byte[] packed = new byte[c.codes.length + BlockKernels.PACKED_SLACK];
-            scalar.pack(c.codes, 0, c.codes.length, bits, packed, 0);
+            byte[] packed = new byte[c.codes.length + Packing.SLACK];
+            Packing.get().pack(c.codes, 0, c.codes.length, bits, packed, 0);
             int bit = c.offset * bits;
             float[] expected = c.weights.clone();
             float[] actual = c.weights.clone();

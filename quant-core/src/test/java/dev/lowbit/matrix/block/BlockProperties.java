@@ -55,7 +55,7 @@ class BlockProperties {
         FloatMatrix weights = weights(seed, rows, columns);
         BlockMatrix matrix = quantize(weights, format);
         BlockGeometry geometry = format.geometry(rows, columns);
-        float[] scales = matrix.blockScales();
+        float[] scales = matrix.scales().values();
         float[] values = dequantize(matrix);
         double halfGap = halfGap(matrix.codebook());
         for (int i = 0; i < values.length; i++) {
@@ -83,7 +83,7 @@ class BlockProperties {
         BlockMatrix matrix = quantize(weights(seed, 6, 96), format);
         BlockGeometry geometry = format.geometry(6, 96);
         float[] values = dequantize(matrix);
-        float[] scales = matrix.blockScales();
+        float[] scales = matrix.scales().values();
         for (int i = 0; i < values.length; i++) {
             float scale = scales[geometry.blockOf(i)];
             int code = scale == 0

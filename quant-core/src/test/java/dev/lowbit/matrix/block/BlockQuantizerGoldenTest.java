@@ -8,6 +8,7 @@ import dev.lowbit.codebook.Codebook;
 import dev.lowbit.codebook.NormalFloat;
 import dev.lowbit.importance.Importance;
 import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.scale.ScaleFormat;
 import dev.lowbit.tensor.DType;
 import dev.lowbit.tensor.FloatMatrix;
 import java.nio.file.Path;
@@ -50,10 +51,10 @@ class BlockQuantizerGoldenTest {
             BlockMatrix ours =
                     BlockQuantizer.quantize(input, layout, referenceTable(format.codeBits()), Workers.serial());
             assertThat(codes(ours)).as("%s codes", key).isEqualTo(golden.bytes(key + ".codes"));
-            assertThat(ours.scaleCodes()).as("%s scale codes", key).isEqualTo(golden.bytes(key + ".scale_codes"));
-            assertBitEqual(key + ".super_scales", golden, ours.superScales());
-            assertBitEqual(key + ".offset", golden, new float[] {ours.offset()});
-            assertBitEqual(key + ".block_scales", golden, ours.blockScales());
+            assertThat(ours.scales().codes()).as("%s scale codes", key).isEqualTo(golden.bytes(key + ".scale_codes"));
+            assertBitEqual(key + ".super_scales", golden, ours.scales().superScales());
+            assertBitEqual(key + ".offset", golden, new float[] {ours.scales().offset()});
+            assertBitEqual(key + ".block_scales", golden, ours.scales().values());
             try (FloatMatrix dequantized = FloatMatrix.allocate(input.rows(), input.columns())) {
                 ours.dequantize(0, dequantized, Workers.serial());
                 if (golden.has(key + ".dequantized")) {

@@ -35,8 +35,8 @@ class ErrorFeedbackTest {
                 row[j] = w.get(i, j);
             }
             for (int j = 0; j < n; j++) {
-                float scale = plain.blockScales()[
-                        plain.blockFormat().geometry(w.rows(), n).blockOf((long) i * n + j)];
+                float scale = plain.scales()
+                        .values()[plain.blockFormat().geometry(w.rows(), n).blockOf((long) i * n + j)];
                 float value = plain.codebook().values()[plain.codebook().encode((float) row[j] / scale)] * scale;
                 d[j] = w.get(i, j) - value;
                 double error = (row[j] - value) / lower[j * n + j];

@@ -1,6 +1,9 @@
-package dev.lowbit.matrix.block;
+package dev.lowbit.matrix.scale;
 
+import dev.lowbit.matrix.Part;
+import dev.lowbit.matrix.packed.PackedCodes;
 import dev.lowbit.tensor.DType;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -11,7 +14,7 @@ import java.util.Optional;
  * @param superScales one per super-block, rounded to their type; empty for one level
  * @param offset what every block's scale starts from; 0 for one level
  */
-record EncodedScales(float[] values, byte[] codes, float[] superScales, float offset) {
+public record EncodedScales(float[] values, byte[] codes, float[] superScales, float offset) {
     private static final byte[] NO_CODES = {};
     private static final float[] NO_SUPER_SCALES = {};
 
@@ -21,7 +24,7 @@ record EncodedScales(float[] values, byte[] codes, float[] superScales, float of
      *
      * @param wanted one finite non-negative scale per block; not modified
      */
-    static Optional<EncodedScales> encode(float[] wanted, ScaleFormat format) {
+    public static Optional<EncodedScales> encode(float[] wanted, ScaleFormat format) {
         return switch (format) {
             case ScaleFormat.OneLevel one -> oneLevel(wanted, one.type());
             case ScaleFormat.TwoLevel two -> twoLevel(wanted, two);
@@ -45,7 +48,7 @@ record EncodedScales(float[] values, byte[] codes, float[] superScales, float of
             offset = Math.min(offset, scale);
         }
         int superGroup = format.superGroup();
-        int supers = (int) BlockGeometry.ceilDiv(wanted.length, superGroup);
+        int supers = Math.ceilDiv(wanted.length, superGroup);
         byte[] codes = new byte[wanted.length];
         float[] superScales = new float[supers];
         for (int s = 0; s < supers; s++) {
@@ -81,7 +84,7 @@ record EncodedScales(float[] values, byte[] codes, float[] superScales, float of
      * @param codes one per block; not modified
      * @param superScales one per super-block, finite, >= 0; not modified
      */
-    static float[] decode(ScaleFormat.TwoLevel format, byte[] codes, float[] superScales, float offset) {
+    public static float[] decode(ScaleFormat.TwoLevel format, byte[] codes, float[] superScales, float offset) {
         float last = (1 << format.codeBits()) - 1;
         float[] values = new float[codes.length];
         boolean finite = true;
@@ -96,5 +99,17 @@ record EncodedScales(float[] values, byte[] codes, float[] superScales, float of
             }
         }
         return finite ? values : null;
+    }
+
+    /** The stored parts, in the order of {@link ScaleFormat#layout}. */
+    public List<Part> parts(ScaleFormat format) {
+        return switch (format) {
+            case ScaleFormat.OneLevel one -> List.of(ScaleType.part(ScaleFormat.SCALES, one.type(), values));
+            case ScaleFormat.TwoLevel two ->
+                List.of(
+                        Part.of(ScaleFormat.SCALE_CODES, DType.U8, PackedCodes.pack(codes, two.codeBits())),
+                        ScaleType.part(ScaleFormat.SUPER_SCALES, two.superType(), superScales),
+                        ScaleType.part(ScaleFormat.OFFSET, DType.F32, new float[] {offset}));
+        };
     }
 }

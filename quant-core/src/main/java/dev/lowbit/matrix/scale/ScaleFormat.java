@@ -1,12 +1,30 @@
-package dev.lowbit.matrix.block;
+package dev.lowbit.matrix.scale;
 
+import dev.lowbit.matrix.PartSpec;
+import dev.lowbit.matrix.packed.PackedCodes;
 import dev.lowbit.tensor.DType;
+import java.util.List;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /** How the scales of the blocks are stored. */
 public sealed interface ScaleFormat {
+    /** Name of the part with one scale per block. */
+    String SCALES = "scales";
+
+    /** Name of the part with one code per block. */
+    String SCALE_CODES = "scale_codes";
+
+    /** Name of the part with one scale per super-block. */
+    String SUPER_SCALES = "super_scales";
+
+    /** Name of the part that every block's scale starts from. */
+    String OFFSET = "offset";
+
+    /** The parts that hold the scales of so many blocks, in their fixed order. */
+    List<PartSpec> layout(long blocks);
+
     /** The identifier's part about scales, for example {@code s8x256-bf16} or {@code f16}. */
     String id();
 
@@ -18,6 +36,11 @@ public sealed interface ScaleFormat {
     record OneLevel(DType type) implements ScaleFormat {
         public OneLevel {
             ScaleType.check(type);
+        }
+
+        @Override
+        public List<PartSpec> layout(long blocks) {
+            return List.of(PartSpec.of(SCALES, type, blocks));
         }
 
         @Override
@@ -49,6 +72,14 @@ public sealed interface ScaleFormat {
                 throw new IllegalArgumentException(
                         "a super-block has 1 to " + MAX_SUPER_GROUP + " blocks, got " + superGroup);
             }
+        }
+
+        @Override
+        public List<PartSpec> layout(long blocks) {
+            return List.of(
+                    PartSpec.of(SCALE_CODES, DType.U8, PackedCodes.bytes(blocks, codeBits)),
+                    PartSpec.of(SUPER_SCALES, superType, Math.ceilDiv(blocks, superGroup)),
+                    PartSpec.of(OFFSET, DType.F32, 1));
         }
 
         @Override

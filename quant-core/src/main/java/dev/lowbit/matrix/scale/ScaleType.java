@@ -1,4 +1,4 @@
-package dev.lowbit.matrix.block;
+package dev.lowbit.matrix.scale;
 
 import dev.lowbit.matrix.Part;
 import dev.lowbit.tensor.DType;
@@ -7,7 +7,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 
 /** Rounding to, writing and reading the three float types of stored scales. */
-final class ScaleType {
+public final class ScaleType {
     private static final ValueLayout.OfShort SHORT =
             ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfFloat FLOAT =
@@ -22,7 +22,7 @@ final class ScaleType {
     }
 
     /** Rounds to nearest even; infinite when beyond the type's range. */
-    static float round(DType type, float value) {
+    public static float round(DType type, float value) {
         return switch (type) {
             case F16 -> Float.float16ToFloat(Float.floatToFloat16(value));
             case BF16 -> Float.intBitsToFloat(bfloat16(value) << Short.SIZE);
@@ -46,13 +46,14 @@ final class ScaleType {
     }
 
     /** A part of values that the type holds exactly. */
-    static Part part(String name, DType type, float[] values) {
+    public static Part part(String name, DType type, float[] values) {
         MemorySegment bytes = MemorySegment.ofArray(new byte[Math.multiplyExact(values.length, type.bytes())]);
         write(type, values, bytes);
         return Part.of(name, type, bytes);
     }
 
-    static float[] read(DType type, MemorySegment in) {
+    /** The inverse of {@link #part}. */
+    public static float[] read(DType type, MemorySegment in) {
         float[] values = new float[Math.toIntExact(in.byteSize() / type.bytes())];
         for (int i = 0; i < values.length; i++) {
             values[i] = switch (type) {

@@ -1,0 +1,147 @@
+package dev.lowbit.matrix.affine;
+
+import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.linalg.Gemm;
+import dev.lowbit.matrix.DecodedProducts;
+import dev.lowbit.matrix.Part;
+import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.matrix.packed.PackedCodes;
+import dev.lowbit.matrix.scale.LiveScales;
+import dev.lowbit.tensor.FloatMatrix;
+import java.lang.foreign.ValueLayout;
+import java.util.List;
+
+/** An affine matrix whose scales are floats that may be changed between products, while codes and zero points stay. */
+public final class LiveAffine implements QuantizedMatrix, AutoCloseable {
+    /** Rows whose gradients are summed together; part of the definition of the sums. */
+    private static final int ROWS_PER_SUM = 64;
+
+    private final AffineMatrix original;
+    private final byte[] codes;
+    private final byte[] zeros;
+    private final int groupsOfRow;
+    private final LiveScales scales;
+
+    /** A live copy of a matrix. */
+    public LiveAffine(AffineMatrix matrix) {
+        this.original = matrix;
+        int size = Math.multiplyExact(matrix.rows(), matrix.columns());
+        this.codes = PackedCodes.unpack(
+                matrix.parts().getFirst().bytes(), size, matrix.affineFormat().codeBits());
+        this.zeros = matrix.zeros();
+        this.groupsOfRow = matrix.affineFormat().groupsOfRow(matrix.columns());
+        this.scales = new LiveScales(matrix.scales());
+    }
+
+    /** The scales of the groups; live. */
+    public LiveScales scales() {
+        return scales;
+    }
+
+    @Override
+    public int rows() {
+        return original.rows();
+    }
+
+    @Override
+    public int columns() {
+        return original.columns();
+    }
+
+    @Override
+    public String format() {
+        return original.format();
+    }
+
+    /** The parts as rounding would store them now. */
+    @Override
+    public List<Part> parts() {
+        return stored().parts();
+    }
+
+    private int group(int row, int column) {
+        return row * groupsOfRow + original.group(column);
+    }
+
+    private int level(int row, int column, int group) {
+        return (codes[row * columns() + column] & 0xff) - (zeros[group] & 0xff);
+    }
+
+    @Override
+    public void dequantize(int fromRow, FloatMatrix out, Workers workers) {
+        DecodedProducts.checkRows(this, fromRow, out);
+        workers.forEach(out.rows(), i -> {
+            float[] scaleOf = new float[groupsOfRow];
+            for (int g = 0; g < groupsOfRow; g++) {
+                scaleOf[g] = scales.of((fromRow + i) * groupsOfRow + g);
+            }
+            float[] row = new float[columns()];
+            for (int j = 0; j < row.length; j++) {
+                int group = group(fromRow + i, j);
+                row[j] = scaleOf[original.group(j)] * level(fromRow + i, j, group);
+            }
+            out.rows(i, 1).copyFrom(FloatMatrix.wrap(1, row.length, row));
+        });
+    }
+
+    @Override
+    public void multiply(FloatMatrix x, FloatMatrix y, Workers workers) {
+        DecodedProducts.multiply(this, x, y, workers);
+    }
+
+    @Override
+    public void multiplyTransposed(FloatMatrix y, FloatMatrix x, Workers workers) {
+        DecodedProducts.multiplyTransposed(this, y, x, workers);
+    }
+
+    /**
+     * Adds the gradients of the parts for y = Ŵ x, from the dense gradient G = dyᵀ x: of a group's scale the sum of G (q - z) over its weights.
+     *
+     * @param x tokens x columns; not modified
+     * @param dy tokens x rows; not modified
+     * @param dScales shape of the scales; modified
+     * @param dOffset 1 x 1; modified
+     */
+    public void accumulate(FloatMatrix x, FloatMatrix dy, FloatMatrix dScales, FloatMatrix dOffset, Workers workers) {
+        try (FloatMatrix dense = FloatMatrix.allocate(rows(), columns())) {
+            Gemm.multiply(dy, true, x, false, dense, Gemm.Mode.SET, workers);
+            double[] ofGroups = new double[rows() * groupsOfRow];
+            workers.forEach(Math.ceilDiv(rows(), ROWS_PER_SUM), task -> {
+                int end = Math.min(rows(), (task + 1) * ROWS_PER_SUM);
+                for (int i = task * ROWS_PER_SUM; i < end; i++) {
+                    for (int j = 0; j < columns(); j++) {
+                        int group = group(i, j);
+                        double g =
+                                dense.segment().getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, (long) i * columns() + j);
+                        ofGroups[group] += g * level(i, j, group);
+                    }
+                }
+            });
+            double[] ofScales = new double[dScales.columns()];
+            double ofOffset = 0;
+            for (int group = 0; group < ofGroups.length; group++) {
+                ofScales[scales.index(group)] += ofGroups[group] * scales.share(group);
+                ofOffset += ofGroups[group];
+            }
+            for (int k = 0; k < ofScales.length; k++) {
+                dScales.set(0, k, (float) (dScales.get(0, k) + ofScales[k]));
+            }
+            dOffset.set(0, 0, (float) (dOffset.get(0, 0) + ofOffset));
+        }
+    }
+
+    /**
+     * The matrix with its scales rounded to their types.
+     *
+     * @throws InvalidRequestException when one is no number or overflows its type
+     */
+    public AffineMatrix stored() {
+        return original.withScales(scales.stored());
+    }
+
+    @Override
+    public void close() {
+        scales.close();
+    }
+}

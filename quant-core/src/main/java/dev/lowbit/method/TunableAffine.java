@@ -1,0 +1,45 @@
+package dev.lowbit.method;
+
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.matrix.affine.AffineMatrix;
+import dev.lowbit.matrix.affine.LiveAffine;
+import dev.lowbit.tensor.FloatMatrix;
+import java.util.List;
+
+/** Scales are trained, where they are stored; codes, scale codes and zero points, which are integers, stay. */
+final class TunableAffine implements Tunable {
+    private final LiveAffine live;
+    private final TrainableScales scales;
+
+    TunableAffine(AffineMatrix matrix) {
+        live = new LiveAffine(matrix);
+        scales = new TrainableScales(live.scales());
+    }
+
+    @Override
+    public List<TrainablePart> parts() {
+        return scales.parts();
+    }
+
+    @Override
+    public QuantizedMatrix matrix() {
+        return live;
+    }
+
+    @Override
+    public void accumulate(FloatMatrix x, FloatMatrix dy, Workers workers) {
+        live.accumulate(x, dy, scales.gradient(), scales.offsetGradient(), workers);
+    }
+
+    @Override
+    public QuantizedMatrix stored(Workers workers) {
+        return live.stored();
+    }
+
+    @Override
+    public void close() {
+        live.close();
+        scales.close();
+    }
+}

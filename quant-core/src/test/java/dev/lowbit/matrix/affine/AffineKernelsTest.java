@@ -1,0 +1,138 @@
+package dev.lowbit.matrix.affine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Random;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** The SIMD verbs give the bits of the scalar ones at awkward lengths, offsets and values. */
+@Tag("kernels")
+class AffineKernelsTest {
+    private static final int[] LENGTHS = {1, 3, 7, 15, 16, 17, 31, 32, 33, 64, 100, 129};
+    private static final int SLACK = 16;
+
+    private final AffineKernels scalar = new ScalarAffineKernels();
+    private final AffineKernels vector = new VectorAffineKernels();
+
+    static IntStream bits() {
+        return IntStream.rangeClosed(1, 8);
+    }
+
+    /** Random input with what breaks kernels: zeros of both signs, ties, subnormals, huge values, scales of zero. */
+    private record Case(int bits, int length, int offset, Random random) {
+        int last() {
+            return (1 << bits) - 1;
+        }
+
+        float[] weights() {
+            float[] weights = new float[offset + length];
+            for (int i = 0; i < weights.length; i++) {
+                weights[i] = switch (random.nextInt(10)) {
+                    case 0 -> 0f;
+                    case 1 -> -0f;
+                    case 2 -> random.nextInt(7) - 3.5f;
+                    case 3 -> Float.MIN_VALUE;
+                    case 4 -> -3e30f;
+                    default -> (float) random.nextGaussian();
+                };
+            }
+            return weights;
+        }
+
+        float[] scales() {
+            float[] scales = new float[AffineKernels.LANES];
+            for (int i = 0; i < scales.length; i++) {
+                scales[i] = switch (random.nextInt(8)) {
+                    case 0 -> 0f;
+                    case 1 -> Float.MIN_VALUE * (1 + random.nextInt(100));
+                    case 2 -> 1f;
+                    default -> (float) Math.exp(random.nextGaussian());
+                };
+            }
+            return scales;
+        }
+
+        float[] positive(int count) {
+            float[] values = new float[count];
+            for (int i = 0; i < count; i++) {
+                values[i] = (float) Math.exp(random.nextGaussian());
+            }
+            return values;
+        }
+
+        byte[] codes() {
+            byte[] codes = new byte[offset + length + SLACK];
+            for (int i = 0; i < codes.length; i++) {
+                codes[i] = (byte) random.nextInt(last() + 1);
+            }
+            return codes;
+        }
+    }
+
+    private static void forAllCases(int bits, java.util.function.Consumer<Case> check) {
+        Random random = new Random(bits);
+        for (int length : LENGTHS) {
+            for (int offset : new int[] {0, 1, 6}) {
+                check.accept(new Case(bits, length, offset, random));
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("bits")
+    void decodeAndDot(int bits) {
+        forAllCases(bits, c -> {
+            byte[] codes = c.codes();
+            int zero = c.random.nextInt(c.last() + 1);
+            float scale = (float) Math.exp(c.random.nextGaussian());
+            float[] expected = new float[c.offset + c.length];
+            float[] actual = expected.clone();
+            scalar.decode(codes, c.offset, c.length, scale, zero, expected);
+            vector.decode(codes, c.offset, c.length, scale, zero, actual);
+            assertThat(actual).isEqualTo(expected);
+            float[] x = c.weights();
+            float[] lanes = c.positive(AffineKernels.LANES);
+            float[] actualLanes = lanes.clone();
+            scalar.dot(codes, c.offset, c.length, scale, zero, x, c.offset, lanes);
+            vector.dot(codes, c.offset, c.length, scale, zero, x, c.offset, actualLanes);
+            assertThat(actualLanes).isEqualTo(lanes);
+        });
+    }
+
+    @ParameterizedTest
+    @MethodSource("bits")
+    void costs(int bits) {
+        forAllCases(bits, c -> {
+            float[] weights = c.weights();
+            float[] scales = c.scales();
+            int zero = c.random.nextInt(c.last() + 1);
+            for (float[] importance : new float[][] {null, c.positive(c.offset + c.length)}) {
+                float[] expected = new float[AffineKernels.LANES];
+                float[] actual = expected.clone();
+                scalar.costs(weights, importance, c.offset, c.length, scales, zero, c.last(), expected);
+                vector.costs(weights, importance, c.offset, c.length, scales, zero, c.last(), actual);
+                assertThat(actual).isEqualTo(expected);
+            }
+        });
+    }
+
+    @ParameterizedTest
+    @MethodSource("bits")
+    void feedbackCosts(int bits) {
+        forAllCases(bits, c -> {
+            float[] weights = c.weights();
+            float[] scales = c.scales();
+            float[] triangle = c.positive(c.length * c.length);
+            float[] carried = c.positive(c.length);
+            int zero = c.random.nextInt(c.last() + 1);
+            float[] expected = new float[AffineKernels.LANES];
+            float[] actual = expected.clone();
+            scalar.feedbackCosts(weights, c.offset, c.length, carried, triangle, scales, zero, c.last(), expected);
+            vector.feedbackCosts(weights, c.offset, c.length, carried, triangle, scales, zero, c.last(), actual);
+            assertThat(actual).isEqualTo(expected);
+        });
+    }
+}
