@@ -29,7 +29,7 @@ public final class CorrectedTarget {
      */
     public static FloatMatrix of(
             FloatMatrix weights, FloatMatrix secondMoment, FloatMatrix shift, double damping, Workers workers) {
-        Cholesky system = factor(secondMoment, damping);
+        Cholesky system = factor(secondMoment, damping, workers);
         int n = weights.columns();
         FloatMatrix target = FloatMatrix.allocate(weights.rows(), n);
         Gemm.multiply(weights, false, shift, false, target, Gemm.Mode.SET, workers);
@@ -46,10 +46,10 @@ public final class CorrectedTarget {
         return target;
     }
 
-    private static Cholesky factor(FloatMatrix secondMoment, double damping) {
+    private static Cholesky factor(FloatMatrix secondMoment, double damping, Workers workers) {
         int n = secondMoment.columns();
         double[] damped = Hessian.damped(secondMoment, damping);
-        return switch (Cholesky.of(damped, n)) {
+        return switch (Cholesky.of(damped, n, workers)) {
             case Cholesky cholesky -> cholesky;
             case NotPositiveDefinite failure ->
                 throw Hessian.notPositiveDefinite(failure.pivot(), failure.column(), damping);

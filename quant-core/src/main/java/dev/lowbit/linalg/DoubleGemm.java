@@ -12,32 +12,39 @@ import java.util.concurrent.ConcurrentLinkedQueue;
  * Products in double of operands that may be floats, C = A B, for Gram matrices and factorizations. Sums are defined as
  * {@link Gemm} defines them: chains of 256 fused multiply-adds, block sums added in the order of k.
  */
-final class DoubleGemm {
+public final class DoubleGemm {
     private static final int DEPTH = DoubleGemmKernel.DEPTH;
     private static final int STRIDE = DoubleGemmKernel.LANE_STRIDE;
 
     private DoubleGemm() {}
 
     /** Where a block of an operand comes from. */
-    interface Source {
+    public interface Source {
         /** Writes the block at (row, column), rows x columns, row-major with {@code stride} into {@code out} (modified). */
         void load(int row, int column, int rows, int columns, double[] out, int stride);
     }
 
     /** Where a finished block of the result goes. */
-    interface Sink {
+    public interface Sink {
         /** Takes the block at (row, column), rows x columns, row-major with {@code stride}; blocks come from any thread. */
         void store(int row, int column, int rows, int columns, double[] in, int stride);
     }
 
     /** Which blocks of the result are wanted. */
-    enum Part {
+    public enum Part {
+        /** All of it. */
         ALL,
         /** Only blocks that hold entries on or below the diagonal. */
         LOWER
     }
 
-    static void multiply(Source a, int m, Source b, int n, int k, Part part, Sink c, Workers workers) {
+    /**
+     * Hands every block of the wanted part of A B to {@code c}.
+     *
+     * @param a m x k
+     * @param b k x n
+     */
+    public static void multiply(Source a, int m, Source b, int n, int k, Part part, Sink c, Workers workers) {
         DoubleGemmKernel kernel = DoubleGemmKernel.get();
         int laneTiles = Math.ceilDiv(n, DoubleGemmKernel.MAX_LANES);
         int rowTiles = Math.ceilDiv(m, DoubleGemmKernel.MAX_ROWS);
@@ -63,7 +70,7 @@ final class DoubleGemm {
     }
 
     /** A float matrix, widened. */
-    static Source of(FloatMatrix matrix) {
+    public static Source of(FloatMatrix matrix) {
         MemorySegment segment = matrix.segment();
         long columns = matrix.columns();
         return (row, column, rows, width, out, stride) -> {
@@ -74,7 +81,7 @@ final class DoubleGemm {
     }
 
     /** The transpose of a float matrix, widened. */
-    static Source ofTransposed(FloatMatrix matrix) {
+    public static Source ofTransposed(FloatMatrix matrix) {
         MemorySegment segment = matrix.segment();
         long columns = matrix.columns();
         return (row, column, rows, width, out, stride) -> {
@@ -85,10 +92,22 @@ final class DoubleGemm {
     }
 
     /** A row-major matrix of doubles. */
-    static Source of(double[] matrix, int columns) {
+    public static Source of(double[] matrix, int columns) {
         return (row, column, rows, width, out, stride) -> {
             for (int i = 0; i < rows; i++) {
                 System.arraycopy(matrix, (row + i) * columns + column, out, i * stride, width);
+            }
+        };
+    }
+
+    /** The transpose of a row-major matrix of doubles with {@code columns} columns. */
+    public static Source ofTransposed(double[] matrix, int columns) {
+        return (row, column, rows, width, out, stride) -> {
+            for (int j = 0; j < width; j++) {
+                int from = (column + j) * columns + row;
+                for (int i = 0; i < rows; i++) {
+                    out[i * stride + j] = matrix[from + i];
+                }
             }
         };
     }

@@ -72,6 +72,65 @@ class CholeskyTest {
         assertThatThrownBy(() -> one.solve(new double[2])).isInstanceOf(IllegalArgumentException.class);
     }
 
+    /** The factorization as its definition has it, one scalar after the other. */
+    private static double[] plainFactor(double[] a, int n) {
+        double[] l = new double[n * n];
+        for (int i = 0; i < n; i++) {
+            for (int j = 0; j <= i; j++) {
+                double sum = a[i * n + j];
+                for (int k = 0; k < j; k++) {
+                    sum -= l[i * n + k] * l[j * n + k];
+                }
+                l[i * n + j] = i == j ? Math.sqrt(sum) : sum / l[j * n + j];
+            }
+        }
+        return l;
+    }
+
+    private static double[] plainInverse(double[] l, int n) {
+        double[] inverse = new double[n * n];
+        for (int j = 0; j < n; j++) {
+            for (int i = j; i < n; i++) {
+                double sum = i == j ? 1 : 0;
+                for (int k = j; k < i; k++) {
+                    sum -= l[i * n + k] * inverse[k * n + j];
+                }
+                inverse[i * n + j] = sum / l[i * n + i];
+            }
+        }
+        return inverse;
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 63, 64, 65, 128, 200, 331})
+    void blocksAgreeWithTheScalarDefinitionForAnyWorkers(int n) {
+        double[] a = positive(n);
+        double[] lower = plainFactor(a, n);
+        double[] inverse = plainInverse(lower, n);
+        Cholesky serial = (Cholesky) Cholesky.of(a, n);
+        double tolerance = 1e-14 * (n + 10);
+        assertThat(serial.lower()).containsExactly(lower, within(tolerance));
+        assertThat(serial.lowerInverse()).containsExactly(inverse, within(tolerance));
+        Matrices.withEveryThreadCount(workers -> {
+            Cholesky parallel = (Cholesky) Cholesky.of(a, n, workers);
+            assertThat(parallel.lower()).isEqualTo(serial.lower());
+            assertThat(parallel.lowerInverse(workers)).isEqualTo(serial.lowerInverse());
+        });
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {0, 63, 64, 100, 199})
+    void failureIsFoundInTheFirstColumnThatFails(int column) {
+        int n = 200;
+        double[] a = positive(n);
+        a[column * n + column] = -3;
+        a[199 * n + 199] = Double.NaN;
+        assertThat(Cholesky.of(a, n))
+                .isInstanceOfSatisfying(
+                        NotPositiveDefinite.class,
+                        failure -> assertThat(failure.column()).isEqualTo(column));
+    }
+
     private static double[] positive(int n) {
         double[] gram = Gram.of(Matrices.gaussian(Math.max(1, n), n, 9), true, dev.lowbit.kernel.Workers.serial());
         double[] a = new double[n * n];
