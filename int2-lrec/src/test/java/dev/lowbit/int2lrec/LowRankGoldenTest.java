@@ -1,0 +1,112 @@
+package dev.lowbit.int2lrec;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.lowbit.GoldenFile;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.linalg.RandomStream;
+import dev.lowbit.tensor.FloatMatrix;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** The closed form against a float64 reference: errors, products, spectra, for every residual and rank of the files. */
+class LowRankGoldenTest {
+    static List<Path> files() {
+        return Golden.files("lowrank_");
+    }
+
+    @ParameterizedTest
+    @MethodSource("files")
+    void closedForm(Path path) {
+        try (GoldenFile file = new GoldenFile(path);
+                GoldenFile layer = new GoldenFile(Golden.sibling(path, "gptq"))) {
+            SecondMoment moment = SecondMoment.of(layer.matrix("X"), 1, Workers.serial());
+            List<String> residuals = Golden.cases(file, "", "err_base");
+            assertThat(residuals).isNotEmpty();
+            for (String name : residuals) {
+                FloatMatrix residual = residual(layer, name);
+                double base = Golden.number(file, name + "/err_base");
+                assertThat(LayerError.of(residual, moment, Workers.serial())).isCloseTo(base, within(1e-5 * base));
+                spectra(file, name, residual, moment);
+                String prefix = name + "/err_opt_r";
+                List<Integer> ranks = file.names().stream()
+                        .filter(tensor -> tensor.startsWith(prefix))
+                        .map(tensor -> Integer.parseInt(tensor.substring(prefix.length())))
+                        .sorted()
+                        .toList();
+                assertThat(ranks).isNotEmpty();
+                for (int rank : ranks) {
+                    errorsAndProduct(file, name, rank, residual, moment);
+                }
+            }
+        }
+    }
+
+    /** The residual that a name such as {@code gptq_b2_g64} stands for, from stored codes where there are any. */
+    private static FloatMatrix residual(GoldenFile layer, String name) {
+        FloatMatrix weights = layer.matrix("W");
+        String full = name.startsWith("gptq") ? name + "_act0_static0" : name;
+        Golden.Case setting = Golden.Case.parse(full);
+        AffineCodes codes = layer.has(full + "/codes")
+                ? Golden.codes(layer, full + "/", weights, setting.grid().bits(), setting.groupSize())
+                : RoundToNearest.quantize(weights, setting.groupSize(), setting.grid(), Workers.serial());
+        FloatMatrix residual = FloatMatrix.allocate(weights.rows(), weights.columns());
+        codes.residual(weights, residual, Workers.serial());
+        return residual;
+    }
+
+    private static RandomStream stream() {
+        return RandomStream.of(1, "test", "lowrank");
+    }
+
+    private static void spectra(GoldenFile file, String name, FloatMatrix residual, SecondMoment moment) {
+        for (boolean weighted : new boolean[] {true, false}) {
+            double[] values = Golden.doubles(file, name + (weighted ? "/sv_weighted" : "/sv_plain"));
+            int[] ranks = {0, 1, values.length / 2};
+            LowRankSettings settings = (weighted ? LowRankSettings.weighted(0) : LowRankSettings.plain(0)).damping(0);
+            double[] left =
+                    LowRankCorrection.remaining(residual, moment, null, ranks, settings, stream(), Workers.serial());
+            for (int i = 0; i < ranks.length; i++) {
+                double expected = 0;
+                for (int k = values.length - 1; k >= ranks[i]; k--) {
+                    expected += values[k] * values[k];
+                }
+                assertThat(left[i]).as("%s rank %d", name, ranks[i]).isCloseTo(expected, within(1e-5 * expected));
+            }
+        }
+    }
+
+    private static void errorsAndProduct(
+            GoldenFile file, String name, int rank, FloatMatrix residual, SecondMoment moment) {
+        try (LowRankCorrection weighted =
+                        correct(residual, moment, LowRankSettings.weighted(rank).damping(0));
+                LowRankCorrection plain = correct(residual, moment, LowRankSettings.plain(rank))) {
+            double optimum = Golden.number(file, name + "/err_opt_r" + rank);
+            double achieved = Golden.number(file, name + "/err_weighted_r" + rank);
+            double plainError = Golden.number(file, name + "/err_plain_r" + rank);
+            System.out.printf(
+                    "%s rank %d: %.9g / %.9g, plain %.9g / %.9g%n",
+                    name, rank, weighted.error(), achieved, plain.error(), plainError);
+            assertThat(weighted.optimum()).as(name).isCloseTo(optimum, within(1e-5 * optimum));
+            assertThat(weighted.error()).as(name).isCloseTo(achieved, within(1e-5 * achieved));
+            assertThat(plain.error()).as(name).isCloseTo(plainError, within(1e-5 * plainError));
+            float[] expected = file.floats(name + "/BA_weighted_r" + rank);
+            FloatMatrix product = FloatMatrix.allocate(residual.rows(), residual.columns());
+            weighted.factors().expand(product, Workers.serial());
+            float largest = 0;
+            for (float value : expected) {
+                largest = Math.max(largest, Math.abs(value));
+            }
+            assertThat(product.toArray())
+                    .as("%s rank %d", name, rank)
+                    .containsExactly(expected, within(1e-3f * largest));
+        }
+    }
+
+    private static LowRankCorrection correct(FloatMatrix residual, SecondMoment moment, LowRankSettings settings) {
+        return LowRankCorrection.of(residual, moment, null, settings, stream(), Workers.serial());
+    }
+}
