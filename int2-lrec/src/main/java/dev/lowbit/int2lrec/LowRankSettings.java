@@ -13,8 +13,8 @@ import dev.lowbit.error.InvalidRequestException;
  */
 public record LowRankSettings(int rank, boolean weighted, double damping, int oversampling, int powerSteps) {
     private static final double DAMPING = 0.01;
-    private static final int OVERSAMPLING = 16;
-    private static final int POWER_STEPS = 2;
+    private static final int OVERSAMPLING = 32;
+    private static final int POWER_STEPS = 4;
 
     /** Checks ranges. */
     public LowRankSettings {

@@ -87,9 +87,6 @@ class LowRankGoldenTest {
             double optimum = Golden.number(file, name + "/err_opt_r" + rank);
             double achieved = Golden.number(file, name + "/err_weighted_r" + rank);
             double plainError = Golden.number(file, name + "/err_plain_r" + rank);
-            System.out.printf(
-                    "%s rank %d: %.9g / %.9g, plain %.9g / %.9g%n",
-                    name, rank, weighted.error(), achieved, plain.error(), plainError);
             assertThat(weighted.optimum()).as(name).isCloseTo(optimum, within(1e-5 * optimum));
             assertThat(weighted.error()).as(name).isCloseTo(achieved, within(1e-5 * achieved));
             assertThat(plain.error()).as(name).isCloseTo(plainError, within(1e-5 * plainError));

@@ -36,16 +36,8 @@ class RoundToNearestGoldenTest {
                 ours.residual(weights, difference, Workers.serial());
                 double error = LayerError.of(difference, moment, Workers.serial());
                 double expected = Golden.number(file, name + "/layer_err");
-                System.out.printf(
-                        "%s %s: %.4f of the codes, error %.6g / %.6g%n",
-                        path.getFileName(), name, agreement, error, expected);
                 assertThat(agreement).as(name).isGreaterThanOrEqualTo(0.999);
-                assertThat(ours.zeros()).as(name).isEqualTo(theirs.zeros());
-                for (int i = 0; i < theirs.scales().length; i++) {
-                    assertThat(ours.scales()[i])
-                            .as("%s scale %d", name, i)
-                            .isCloseTo(theirs.scales()[i], within(1e-6f * theirs.scales()[i]));
-                }
+                GptqGoldenTest.compareGrids(name, setting, ours, theirs);
                 assertThat(error).as(name).isCloseTo(expected, within(2e-3 * expected));
             }
         }
