@@ -61,7 +61,12 @@ final class Golden {
                     matcher.group(7) != null,
                     ScaleRounding.F32);
             int groupSize = matcher.group(3).equals("row") ? 0 : Integer.parseInt(matcher.group(3));
-            return new Case(grid, groupSize, "1".equals(matcher.group(4)), matcher.group(4) == null || "1".equals(matcher.group(5)), symmetric);
+            return new Case(
+                    grid,
+                    groupSize,
+                    "1".equals(matcher.group(4)),
+                    matcher.group(4) == null || "1".equals(matcher.group(5)),
+                    symmetric);
         }
 
         GptqSettings settings() {

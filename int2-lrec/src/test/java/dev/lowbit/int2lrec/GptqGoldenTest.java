@@ -67,7 +67,8 @@ class GptqGoldenTest {
 
     /** Grids fitted beforehand must be equal; those fitted on the way or by search, where all codes of the row agree. */
     static void compareGrids(String name, Golden.Case setting, AffineCodes ours, AffineCodes theirs) {
-        boolean before = (setting.groupSize() == 0 || setting.staticGroups()) && !setting.grid().search();
+        boolean before = (setting.groupSize() == 0 || setting.staticGroups())
+                && !setting.grid().search();
         int columns = ours.columns();
         int groups = ours.groups();
         for (int i = 0; i < ours.rows(); i++) {
