@@ -8,14 +8,16 @@ import dev.lowbit.linalg.LowRank;
 import dev.lowbit.linalg.RandomStream;
 import dev.lowbit.linalg.RandomizedSvd;
 import dev.lowbit.linalg.SubspaceIteration;
-import dev.lowbit.lqlora.BasePrices.Priced;
 import dev.lowbit.matrix.block.BlockFormat;
 import dev.lowbit.matrix.block.BlockQuantizer;
 import dev.lowbit.matrix.block.CodebookKind;
+import dev.lowbit.matrix.sum.FactorFormat;
 import dev.lowbit.method.Compressor.Limits;
+import dev.lowbit.method.FormatPrices;
+import dev.lowbit.method.FormatPrices.Priced;
+import dev.lowbit.method.RankLadder;
 import dev.lowbit.tensor.FloatMatrix;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -39,9 +41,6 @@ final class CostTable {
     private static final String PURPOSE = "lq-lora.price";
     private static final int OVERSAMPLING = 10;
     private static final int POWER_ITERATIONS = 2;
-    /** A prediction that promises less of a gain than this over a smaller candidate says nothing. */
-    private static final double WORTH = 0.995;
-
     private static final FactorFormat[] FACTORS = {FactorFormat.NF8, FactorFormat.BF16};
 
     private final String name;
@@ -52,8 +51,8 @@ final class CostTable {
 
     private final Limits limits;
     private final Workers workers;
-    private final List<Priced> bases;
-    private final Map<Family, List<Priced>> families = new LinkedHashMap<>();
+    private final List<Priced<BlockFormat>> bases;
+    private final Map<Family, List<Priced<BlockFormat>>> families = new LinkedHashMap<>();
     private final Map<BlockFormat, Double> aloneOf = new HashMap<>();
     private final Frontier frontier = new Frontier();
     private final List<Candidate> ranked = new ArrayList<>();
@@ -67,9 +66,10 @@ final class CostTable {
                 : importance;
         this.limits = limits;
         this.workers = workers;
-        this.bases = new ArrayList<>(BasePrices.of(w, importance, CandidateGrid.formats(limits.groupSize()), workers));
+        this.bases = new ArrayList<>(FormatPrices.of(
+                w, importance, CandidateGrid.formats(limits.groupSize()), BlockQuantizer::squaredErrors, workers));
         bases.addAll(LearnedPrices.of(w, importance, limits.groupSize(), workers));
-        for (Priced priced : bases) {
+        for (Priced<BlockFormat> priced : bases) {
             families.computeIfAbsent(Family.of(priced.format()), f -> new ArrayList<>())
                     .add(priced);
         }
@@ -91,7 +91,7 @@ final class CostTable {
         CostTable table = new CostTable(name, w, importance, limits, workers);
         List<Candidate> candidates = new ArrayList<>();
         if (Math.min(limits.minRank(), Math.min(w.rows(), w.columns())) == 0) {
-            for (Priced priced : table.bases) {
+            for (Priced<BlockFormat> priced : table.bases) {
                 table.frontier.add(priced.bytes(), priced.error());
                 candidates.add(priced.candidate());
             }
@@ -101,7 +101,7 @@ final class CostTable {
             table.addRanks(ranks);
         }
         candidates.addAll(table.ranked);
-        return useful(candidates);
+        return Candidate.useful(candidates);
     }
 
     private void addRanks(int[] ranks) {
@@ -133,9 +133,9 @@ final class CostTable {
     /** Prices one rank: {@code rest} is W - low; {@code error} is scratch (modified). */
     private void addRank(LowRank low, FloatMatrix rest, FloatMatrix error, FisherWeights weights) {
         List<Candidate> found = new ArrayList<>();
-        for (Map.Entry<Family, List<Priced>> family : families.entrySet()) {
-            List<Priced> members = family.getValue();
-            Priced reference = reference(family.getKey(), members);
+        for (Map.Entry<Family, List<Priced<BlockFormat>>> family : families.entrySet()) {
+            List<Priced<BlockFormat>> members = family.getValue();
+            Priced<BlockFormat> reference = reference(family.getKey(), members);
             if (reference == null) {
                 continue;
             }
@@ -148,7 +148,7 @@ final class CostTable {
             double second = gain(secondAlternation(low, error, reference.format(), weights), alone);
             double exponent = family.getKey().codeBits() > 2 ? 2.4 : 1.7;
             double gain = second < first ? first * StrictMath.pow(second / first, exponent) : first;
-            for (Priced member : members) {
+            for (Priced<BlockFormat> member : members) {
                 for (FactorFormat factors : FACTORS) {
                     found.add(candidate(member, low.rank(), factors, member.error() * gain));
                 }
@@ -161,8 +161,8 @@ final class CostTable {
     }
 
     /** The middle one of the NormalFloat formats with the family's code bits. */
-    private static Priced reference(Family family, List<Priced> members) {
-        List<Priced> normal = members.stream()
+    private static Priced<BlockFormat> reference(Family family, List<Priced<BlockFormat>> members) {
+        List<Priced<BlockFormat>> normal = members.stream()
                 .filter(m -> m.format().codebook() == CodebookKind.NF)
                 .filter(m -> m.format().codeBits() == family.codeBits())
                 .toList();
@@ -170,7 +170,7 @@ final class CostTable {
     }
 
     /** The error of quantizing alone in the measure of gains. */
-    private double alone(Priced reference) {
+    private double alone(Priced<BlockFormat> reference) {
         return gainImportance == importance
                 ? reference.error()
                 : aloneOf.computeIfAbsent(
@@ -195,8 +195,8 @@ final class CostTable {
         }
     }
 
-    private boolean promising(List<Priced> members, int rank, double optimisticGain) {
-        for (Priced member : members) {
+    private boolean promising(List<Priced<BlockFormat>> members, int rank, double optimisticGain) {
+        for (Priced<BlockFormat> member : members) {
             for (FactorFormat factors : FACTORS) {
                 long bytes = member.bytes() + factors.bytes(rank, w.rows(), w.columns());
                 if (member.error() * optimisticGain < frontier.at(bytes)) {
@@ -212,7 +212,7 @@ final class CostTable {
         return StrictMath.exp(-0.12 - 2.1 * rank * sides * sides / w.size());
     }
 
-    private Candidate candidate(Priced base, int rank, FactorFormat factors, double error) {
+    private Candidate candidate(Priced<BlockFormat> base, int rank, FactorFormat factors, double error) {
         String format = base.format().id() + "+r" + rank + "-" + factors.id();
         long bytes = base.bytes() + factors.bytes(rank, w.rows(), w.columns());
         return new Candidate(format, rank, bytes, error, false);
@@ -232,25 +232,5 @@ final class CostTable {
         }
         part.right().copyFrom(all.right().rows(from, to - from));
         return part;
-    }
-
-    /** Exact candidates undominated among themselves, predicted ones undominated by any. Ascending bytes. */
-    private static List<Candidate> useful(List<Candidate> candidates) {
-        List<Candidate> sorted = new ArrayList<>(candidates);
-        sorted.sort(Comparator.comparingLong(Candidate::bytes)
-                .thenComparingDouble(Candidate::error)
-                .thenComparingInt(Candidate::rank)
-                .thenComparing(Candidate::format));
-        List<Candidate> kept = new ArrayList<>();
-        double smallest = Double.POSITIVE_INFINITY;
-        double smallestExact = Double.POSITIVE_INFINITY;
-        for (Candidate candidate : sorted) {
-            if (candidate.error() < (candidate.exact() ? smallestExact : smallest * WORTH)) {
-                kept.add(candidate);
-            }
-            smallest = Math.min(smallest, candidate.error());
-            smallestExact = candidate.exact() ? Math.min(smallestExact, candidate.error()) : smallestExact;
-        }
-        return kept;
     }
 }

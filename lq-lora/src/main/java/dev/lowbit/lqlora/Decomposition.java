@@ -6,6 +6,7 @@ import dev.lowbit.linalg.LowRank;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.matrix.block.BlockFormat;
 import dev.lowbit.matrix.block.BlockQuantizer;
+import dev.lowbit.matrix.sum.StoredFactors;
 import dev.lowbit.matrix.sum.SumMatrix;
 import dev.lowbit.tensor.FloatMatrix;
 

@@ -3,11 +3,11 @@ package dev.lowbit.lqlora;
 import dev.lowbit.importance.Importance;
 import dev.lowbit.importance.RowSample;
 import dev.lowbit.kernel.Workers;
-import dev.lowbit.lqlora.BasePrices.Priced;
 import dev.lowbit.matrix.block.BlockFormat;
 import dev.lowbit.matrix.block.BlockQuantizer;
 import dev.lowbit.matrix.block.CodebookKind;
 import dev.lowbit.matrix.scale.ScaleFormat;
+import dev.lowbit.method.FormatPrices.Priced;
 import dev.lowbit.tensor.DType;
 import dev.lowbit.tensor.FloatMatrix;
 import java.util.ArrayList;
@@ -27,9 +27,9 @@ final class LearnedPrices {
     private LearnedPrices() {}
 
     /** @param groupSize weights per block scale, or 0 for 8 to 128 */
-    static List<Priced> of(FloatMatrix w, Importance importance, int groupSize, Workers workers) {
+    static List<Priced<BlockFormat>> of(FloatMatrix w, Importance importance, int groupSize, Workers workers) {
         boolean whole = w.size() <= SAMPLE_WEIGHTS;
-        List<Priced> prices = new ArrayList<>();
+        List<Priced<BlockFormat>> prices = new ArrayList<>();
         try (RowSample sample = RowSample.of(w, importance, whole ? w.size() : SAMPLE_WEIGHTS)) {
             for (int group : groupSize == 0 ? GROUPS : new int[] {groupSize}) {
                 List<BlockFormat> formats = formats(group, groupSize != 0);
@@ -38,7 +38,7 @@ final class LearnedPrices {
                 for (int i = 0; i < errors.length; i++) {
                     if (Double.isFinite(errors[i] * scale)) {
                         BlockFormat format = formats.get(i);
-                        prices.add(new Priced(format, format.bytes(w.rows(), w.columns()), errors[i] * scale, whole));
+                        prices.add(new Priced<>(format, format.bytes(w.rows(), w.columns()), errors[i] * scale, whole));
                     }
                 }
             }

@@ -7,6 +7,7 @@ import dev.lowbit.linalg.LowRank;
 import dev.lowbit.linalg.Norms;
 import dev.lowbit.linalg.RandomStream;
 import dev.lowbit.matrix.block.BlockQuantizer;
+import dev.lowbit.matrix.sum.StoredFactors;
 import dev.lowbit.tensor.FloatMatrix;
 import it.unimi.dsi.fastutil.doubles.DoubleArrayList;
 

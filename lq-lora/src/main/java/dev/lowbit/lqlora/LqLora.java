@@ -5,13 +5,13 @@ import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.importance.Hessian;
 import dev.lowbit.importance.Importance;
 import dev.lowbit.kernel.Workers;
-import dev.lowbit.linalg.Norms;
 import dev.lowbit.matrix.MatrixFormat;
 import dev.lowbit.matrix.MatrixFormats;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.matrix.block.BlockFormat;
 import dev.lowbit.matrix.block.BlockQuantizer;
 import dev.lowbit.matrix.block.CodebookKind;
+import dev.lowbit.matrix.sum.FactorFormat;
 import dev.lowbit.matrix.sum.SumFormat;
 import dev.lowbit.method.Compressor;
 import dev.lowbit.tensor.FloatMatrix;
@@ -85,20 +85,8 @@ public final class LqLora implements Compressor {
     }
 
     private static double raised(double errorNorm, FloatMatrix w, Importance importance, Workers workers) {
-        double norm = errorNorm + ROUNDING * Math.sqrt(squaredNorm(w, importance, workers));
+        double norm = errorNorm + ROUNDING * Math.sqrt(importance.of(w, workers));
         return norm * norm;
-    }
-
-    private static double squaredNorm(FloatMatrix w, Importance importance, Workers workers) {
-        return switch (importance) {
-            case Importance.Uniform uniform -> Norms.sumOfSquares(w, workers);
-            case Importance.Diagonal diagonal -> {
-                try (FloatMatrix zero = FloatMatrix.allocate(w.rows(), w.columns())) {
-                    yield Norms.weightedSquaredDifference(w, zero, diagonal.fisher(), workers);
-                }
-            }
-            case Hessian hessian -> hessian.of(w, 0, workers);
-        };
     }
 
     @Override

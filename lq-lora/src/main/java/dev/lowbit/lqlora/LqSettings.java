@@ -1,6 +1,7 @@
 package dev.lowbit.lqlora;
 
 import dev.lowbit.matrix.block.BlockFormat;
+import dev.lowbit.matrix.sum.FactorFormat;
 
 /**
  * One decomposition: into what, and how.

@@ -14,6 +14,7 @@ import dev.lowbit.linalg.RandomizedSvd;
 import dev.lowbit.matrix.block.BlockFormat;
 import dev.lowbit.matrix.block.BlockMatrix;
 import dev.lowbit.matrix.block.BlockQuantizer;
+import dev.lowbit.matrix.sum.FactorFormat;
 import dev.lowbit.tensor.FloatMatrix;
 import java.nio.file.Path;
 import java.util.List;

@@ -10,6 +10,7 @@ import dev.lowbit.linalg.Norms;
 import dev.lowbit.linalg.RandomStream;
 import dev.lowbit.matrix.block.BlockFormat;
 import dev.lowbit.matrix.block.BlockQuantizer;
+import dev.lowbit.matrix.sum.FactorFormat;
 import dev.lowbit.tensor.FloatMatrix;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;

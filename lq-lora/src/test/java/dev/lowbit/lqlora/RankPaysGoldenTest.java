@@ -13,6 +13,7 @@ import dev.lowbit.linalg.RandomStream;
 import dev.lowbit.linalg.RandomizedSvd;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.matrix.block.BlockFormat;
+import dev.lowbit.matrix.sum.FactorFormat;
 import dev.lowbit.tensor.FloatMatrix;
 import java.nio.file.Path;
 import java.util.List;

@@ -136,8 +136,13 @@ public final class Hessian implements Importance, AutoCloseable {
         return new Hessian(factor, some, picked);
     }
 
+    @Override
+    public double of(FloatMatrix difference, Workers workers) {
+        return of(difference, 0, workers);
+    }
+
     /**
-     * The objective of an error.
+     * The objective of an error in some rows.
      *
      * @param difference rows {@code from} and following of W - Ŵ; not modified
      */

@@ -1,5 +1,7 @@
 package dev.lowbit.importance;
 
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.linalg.Norms;
 import dev.lowbit.tensor.FloatMatrix;
 import java.util.Optional;
 
@@ -11,8 +13,20 @@ public sealed interface Importance permits Importance.Uniform, Importance.Diagon
      */
     Optional<FloatMatrix> diagonal();
 
+    /**
+     * The objective of an error.
+     *
+     * @param difference W - Ŵ, rows x columns; not modified
+     */
+    double of(FloatMatrix difference, Workers workers);
+
     /** Every weight counts the same: the squared Frobenius norm. */
     record Uniform() implements Importance {
+        @Override
+        public double of(FloatMatrix difference, Workers workers) {
+            return Norms.sumOfSquares(difference, workers);
+        }
+
         @Override
         public Optional<FloatMatrix> diagonal() {
             return Optional.empty();
@@ -26,6 +40,13 @@ public sealed interface Importance permits Importance.Uniform, Importance.Diagon
      * @param fisher rows x columns, finite and non-negative; not modified
      */
     record Diagonal(FloatMatrix fisher) implements Importance {
+        @Override
+        public double of(FloatMatrix difference, Workers workers) {
+            try (FloatMatrix zero = FloatMatrix.allocate(difference.rows(), difference.columns())) {
+                return Norms.weightedSquaredDifference(difference, zero, fisher, workers);
+            }
+        }
+
         @Override
         public Optional<FloatMatrix> diagonal() {
             return Optional.of(fisher);

@@ -1,4 +1,4 @@
-package dev.lowbit.lqlora;
+package dev.lowbit.matrix.sum;
 
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.linalg.LowRank;
@@ -13,9 +13,9 @@ import dev.lowbit.tensor.FloatMatrix;
  * @param left L1ᵀ, r x rows
  * @param right L2, r x columns
  */
-record StoredFactors(QuantizedMatrix left, QuantizedMatrix right) {
+public record StoredFactors(QuantizedMatrix left, QuantizedMatrix right) {
     /** Encodes {@code factors} and replaces them (modified) by what was stored. */
-    static StoredFactors round(LowRank factors, FactorFormat format, Workers workers) {
+    public static StoredFactors round(LowRank factors, FactorFormat format, Workers workers) {
         try (FloatMatrix leftRows = FloatMatrix.allocate(factors.rank(), factors.rows())) {
             Transpose.copy(factors.left(), leftRows);
             StoredFactors stored =
@@ -26,7 +26,7 @@ record StoredFactors(QuantizedMatrix left, QuantizedMatrix right) {
     }
 
     /** Writes the decoded factors to {@code out} (modified). */
-    void decode(LowRank out, Workers workers) {
+    public void decode(LowRank out, Workers workers) {
         try (FloatMatrix leftRows = FloatMatrix.allocate(out.rank(), out.rows())) {
             decode(out, leftRows, workers);
         }

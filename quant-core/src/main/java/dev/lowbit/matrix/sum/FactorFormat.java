@@ -1,4 +1,4 @@
-package dev.lowbit.lqlora;
+package dev.lowbit.matrix.sum;
 
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.kernel.Workers;
@@ -36,31 +36,38 @@ public enum FactorFormat {
         return id;
     }
 
+    /** The format of each factor. */
+    public MatrixFormat stored() {
+        return stored;
+    }
+
     /** Whether {@link #of} has an answer. */
-    static boolean knows(MatrixFormat stored) {
+    public static boolean knows(MatrixFormat stored) {
         return Arrays.stream(values()).anyMatch(format -> format.stored.equals(stored));
     }
 
     /** The factor format whose stored form is {@code stored}. */
-    static FactorFormat of(MatrixFormat stored) {
+    public static FactorFormat of(MatrixFormat stored) {
         for (FactorFormat format : values()) {
             if (format.stored.equals(stored)) {
                 return format;
             }
         }
         throw InvalidRequestException.usage(
-                "lq-lora has no factors in the format " + stored.id() + "; it knows nf8, bf16, f16 and f32");
+                "no method has factors in the format " + stored.id() + "; they know nf8, bf16, f16 and f32");
     }
 
     /** Exact stored bytes of both factors. */
-    long bytes(int rank, int rows, int columns) {
+    public long bytes(int rank, int rows, int columns) {
         return stored.bytes(rank, rows) + stored.bytes(rank, columns);
     }
 
     /**
+     * Stores one factor.
+     *
      * @param factor r x n, one singular vector per row; not modified
      */
-    QuantizedMatrix encode(FloatMatrix factor, Workers workers) {
+    public QuantizedMatrix encode(FloatMatrix factor, Workers workers) {
         return switch (stored) {
             case BlockFormat blocks -> BlockQuantizer.quantize(factor, blocks, workers);
             case DenseFormat dense -> DenseMatrix.of(factor, dense.type());

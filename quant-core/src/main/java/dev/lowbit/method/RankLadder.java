@@ -1,10 +1,10 @@
-package dev.lowbit.lqlora;
+package dev.lowbit.method;
 
 import dev.lowbit.method.Compressor.Limits;
 import java.util.TreeSet;
 
 /** The ranks worth pricing: steps of about a third, between the limits. */
-final class RankLadder {
+public final class RankLadder {
     private RankLadder() {}
 
     /**
@@ -12,7 +12,7 @@ final class RankLadder {
      *
      * @return empty when the largest rank allowed is 0
      */
-    static int[] ranks(Limits limits, int rows, int columns) {
+    public static int[] ranks(Limits limits, int rows, int columns) {
         int most = Math.min(limits.maxRank(), Math.min(rows, columns));
         int least = Math.min(limits.minRank(), most);
         TreeSet<Integer> ranks = new TreeSet<>();

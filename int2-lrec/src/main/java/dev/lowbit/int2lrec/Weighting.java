@@ -1,0 +1,63 @@
+package dev.lowbit.int2lrec;
+
+import dev.lowbit.importance.Hessian;
+import dev.lowbit.importance.Importance;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.linalg.DoubleGemm;
+import dev.lowbit.tensor.FloatMatrix;
+
+/**
+ * An importance in the form that the closed form of a correction knows, Σ_i o_i δ_i H δ_iᵀ: as it is for a Hessian; F ~ row means times column
+ * means, over the mean, for a diagonal; nothing but the weights themselves without one.
+ *
+ * @param moment H
+ * @param outputs o, one per row; null for ones
+ * @param plain whether H is the identity
+ */
+record Weighting(SecondMoment moment, float[] outputs, boolean plain) {
+    /** A Hessian is damped already; this keeps the closed form from looking for directions that the inputs do not have. */
+    private static final double NO_DAMPING = 1e-12;
+
+    static Weighting of(Importance importance, int rows, int columns, Workers workers) {
+        return switch (importance) {
+            case Importance.Uniform uniform -> new Weighting(diagonal(null, columns), null, true);
+            case Importance.Diagonal diagonal -> ofMeans(diagonal.fisher());
+            case Hessian hessian -> new Weighting(ofFactor(hessian.factor(), workers), hessian.outputs(), false);
+        };
+    }
+
+    private static Weighting ofMeans(FloatMatrix fisher) {
+        double[] byColumn = new double[fisher.columns()];
+        float[] byRow = new float[fisher.rows()];
+        for (int i = 0; i < fisher.rows(); i++) {
+            double row = 0;
+            for (int j = 0; j < fisher.columns(); j++) {
+                row += fisher.get(i, j);
+                byColumn[j] += fisher.get(i, j);
+            }
+            byRow[i] = (float) row;
+        }
+        return new Weighting(diagonal(byColumn, fisher.columns()), byRow, false);
+    }
+
+    private static SecondMoment diagonal(double[] values, int n) {
+        double[] moment = new double[Math.multiplyExact(n, n)];
+        for (int j = 0; j < n; j++) {
+            moment[j * n + j] = values == null ? 1 : values[j];
+        }
+        return new SecondMoment(n, moment, 1, 1);
+    }
+
+    /** H = R Rᵀ. */
+    private static SecondMoment ofFactor(FloatMatrix factor, Workers workers) {
+        int n = factor.columns();
+        double[] product = DoubleProduct.of(DoubleGemm.of(factor), n, DoubleGemm.ofTransposed(factor), n, n, workers);
+        return new SecondMoment(n, product, 1, 1);
+    }
+
+    LowRankSettings settings(int rank) {
+        return plain
+                ? LowRankSettings.plain(rank)
+                : LowRankSettings.weighted(rank).damping(NO_DAMPING);
+    }
+}
