@@ -21,8 +21,13 @@ import java.util.Objects;
  * @param rounding what stored scales are rounded to
  */
 public record AffineGrid(int bits, Range range, boolean search, ScaleRounding rounding) {
+    /** A multiple of every number of SIMD lanes. */
     private static final int SHRINKS = 80;
+
     private static final int SHRINK_STEPS = 100;
+
+    /** Groups below are not worth a search, and their reciprocals may overflow. */
+    private static final float SMALLEST_SEARCHED = 0x1p-100f;
 
     /** Where the grid lies. */
     public enum Range {
@@ -120,19 +125,35 @@ public record AffineGrid(int bits, Range range, boolean search, ScaleRounding ro
         return search ? best(whole, lo, hi, values, from, count) : whole;
     }
 
+    /** The first candidate of the least cost. Values and scales are scaled by a power of two, which changes no code and no comparison. */
     private Group best(Group whole, float lo, float hi, float[] values, int from, int count) {
-        Group best = whole;
-        double least = cost(whole, values, from, count, Double.POSITIVE_INFINITY);
-        for (int i = 1; i < SHRINKS; i++) {
-            float share = (float) (1 - (double) i / SHRINK_STEPS);
-            Group candidate = group(share * lo, share * hi);
-            double cost = cost(candidate, values, from, count, least);
-            if (cost < least) {
-                least = cost;
-                best = candidate;
-            }
+        float largestMagnitude = Math.max(-lo, hi);
+        if (!(whole.scale > 0 && whole.scale <= Float.MAX_VALUE && largestMagnitude >= SMALLEST_SEARCHED)) {
+            return whole;
         }
-        return best;
+        float unit = Math.scalb(1f, -Math.getExponent(largestMagnitude));
+        float[] scaled = new float[count];
+        for (int i = 0; i < count; i++) {
+            scaled[i] = unit * values[from + i];
+        }
+        Group[] candidates = new Group[SHRINKS];
+        float[] scales = new float[SHRINKS];
+        float[] zeros = new float[SHRINKS];
+        for (int i = 0; i < SHRINKS; i++) {
+            float share = (float) (1 - (double) i / SHRINK_STEPS);
+            candidates[i] = i == 0 ? whole : group(share * lo, share * hi);
+            // One that its type rounds to 0 is no better than the whole range.
+            candidates[i] = candidates[i].scale > 0 ? candidates[i] : whole;
+            scales[i] = unit * candidates[i].scale;
+            zeros[i] = candidates[i].zero;
+        }
+        double[] costs = new double[SHRINKS];
+        RangeCosts.get().of(scaled, scales, zeros, largestCode(), costs);
+        int best = 0;
+        for (int i = 1; i < SHRINKS; i++) {
+            best = costs[i] < costs[best] ? i : best;
+        }
+        return candidates[best];
     }
 
     private Group group(float lo, float hi) {
@@ -144,16 +165,6 @@ public record AffineGrid(int bits, Range range, boolean search, ScaleRounding ro
         double zero = Math.rint(-lo / scale);
         // A scale rounded down can put the end of the range beyond the last code; 0 / 0 is no code either.
         return new Group(scale, scale == 0 ? 0 : (int) Math.min(largest, zero));
-    }
-
-    /** The sum of |value - w|^2.4, or what of it reached {@code enough}. */
-    private double cost(Group group, float[] values, int from, int count, double enough) {
-        double sum = 0;
-        for (int i = from; i < from + count && sum < enough; i++) {
-            float error = group.value(quantize(values[i], group)) - values[i];
-            sum += PowerTwoPointFour.of(error);
-        }
-        return sum;
     }
 
     /** The code of a finite value: 0 to L. */
