@@ -72,7 +72,7 @@ public final class Gptq {
         return sum;
     }
 
-    private static void requireIdentity(double fedForward, double ofResult, double distance, SecondMoment moment) {
+    static void requireIdentity(double fedForward, double ofResult, double distance, SecondMoment moment) {
         // Rounding in the factorization acts as a change of H by up to about n eps of its trace.
         double trace = 2 * moment.meanDiagonal() * moment.n() / moment.sequences();
         double allowed = TOLERANCE * ofResult + moment.n() * Math.ulp(1.0) * trace * distance;

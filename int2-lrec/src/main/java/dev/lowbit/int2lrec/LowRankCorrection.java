@@ -67,7 +67,7 @@ public final class LowRankCorrection implements AutoCloseable {
             Workers workers) {
         int rank = Math.min(settings.rank(), Math.min(residual.rows(), residual.columns()));
         LowRank factors = LowRank.allocate(residual.rows(), residual.columns(), rank);
-        try (WeightedResidual weighted = new WeightedResidual(residual, moment, outputs, settings)) {
+        try (WeightedResidual weighted = new WeightedResidual(residual, moment, outputs, settings, workers)) {
             double[] base = LayerError.ofRows(residual, moment, workers);
             double baseError = weightedSum(base, outputs);
             double optimum = weighted.squaredNorm(baseError, workers);
@@ -105,7 +105,7 @@ public final class LowRankCorrection implements AutoCloseable {
             most = Math.max(most, Math.min(rank, Math.min(residual.rows(), residual.columns())));
         }
         double[] remaining = new double[ranks.length];
-        try (WeightedResidual weighted = new WeightedResidual(residual, moment, outputs, settings);
+        try (WeightedResidual weighted = new WeightedResidual(residual, moment, outputs, settings, workers);
                 ResidualSubspace subspace = ResidualSubspace.of(weighted, most, settings, stream, workers)) {
             double error = weightedSum(LayerError.ofRows(residual, moment, workers), outputs);
             double all = weighted.squaredNorm(error, workers);

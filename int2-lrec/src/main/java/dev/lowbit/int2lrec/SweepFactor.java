@@ -41,7 +41,7 @@ record SweepFactor(int[] order, double[] upper, double damping, double lambda) {
             diagonal[i] = reversed[i * n + i];
             sum += diagonal[i];
         }
-        double mean = sum / n;
+        double mean = sum / Math.max(1, n);
         for (double share = damping; ; share = Math.min(MOST_DAMPING, DAMPING_STEP * share)) {
             double lambda = share * mean;
             for (int i = 0; i < n; i++) {

@@ -1,7 +1,6 @@
 package dev.lowbit.int2lrec;
 
 import dev.lowbit.error.InvalidRequestException;
-import dev.lowbit.error.NonFiniteWeightException;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.linalg.DoubleGemm;
 import dev.lowbit.linalg.Gemm;
@@ -20,29 +19,34 @@ final class WeightedResidual implements AutoCloseable {
     private final double mu;
 
     /**
+     * Copies what it needs.
+     *
      * @param residual E, m x n, finite; not modified
      * @param outputs o, m values, finite, not negative; null for ones
      */
-    WeightedResidual(FloatMatrix residual, SecondMoment moment, float[] outputs, LowRankSettings settings) {
+    WeightedResidual(
+            FloatMatrix residual, SecondMoment moment, float[] outputs, LowRankSettings settings, Workers workers) {
         LayerError.requireColumns(residual.columns(), moment);
         requireOutputs(outputs, residual.rows());
         this.moment = moment;
         this.weighted = settings.weighted();
         this.mu = settings.damping() * moment.meanDiagonal();
         this.scaled = FloatMatrix.allocate(residual.rows(), residual.columns());
-        int n = residual.columns();
-        for (int i = 0; i < residual.rows(); i++) {
-            double root = outputs == null ? 1 : Math.sqrt(outputs[i]);
-            for (int j = 0; j < n; j++) {
-                float value = residual.get(i, j);
-                if (!Float.isFinite(value)) {
-                    scaled.close();
-                    throw new NonFiniteWeightException(i, j, value);
-                }
-                scaled.set(i, j, weighted && moment.dead(j) ? 0 : (float) (root * value));
-            }
+        try {
+            workers.forEach(residual.rows(), i -> scale(residual, i, outputs == null ? 1 : Math.sqrt(outputs[i])));
+            this.moments = weighted && !small() ? floats(moment, workers) : null;
+        } catch (RuntimeException | Error failure) {
+            scaled.close();
+            throw failure;
         }
-        this.moments = weighted && !small() ? floats(moment) : null;
+    }
+
+    private void scale(FloatMatrix residual, int i, double root) {
+        float[] row = RoundToNearest.finiteRow(residual, i);
+        for (int j = 0; j < row.length; j++) {
+            row[j] = weighted && moment.dead(j) ? 0 : (float) (root * row[j]);
+        }
+        scaled.rows(i, 1).copyFrom(FloatMatrix.wrap(1, row.length, row));
     }
 
     private static void requireOutputs(float[] outputs, int m) {
@@ -60,14 +64,16 @@ final class WeightedResidual implements AutoCloseable {
         }
     }
 
-    private static FloatMatrix floats(SecondMoment moment) {
+    private static FloatMatrix floats(SecondMoment moment, Workers workers) {
         int n = moment.n();
         FloatMatrix floats = FloatMatrix.allocate(n, n);
-        for (int i = 0; i < n; i++) {
+        workers.forEach(n, i -> {
+            float[] row = new float[n];
             for (int j = 0; j < n; j++) {
-                floats.set(i, j, (float) moment.value(i, j));
+                row[j] = (float) moment.values()[i * n + j];
             }
-        }
+            floats.rows(i, 1).copyFrom(FloatMatrix.wrap(1, n, row));
+        });
         return floats;
     }
 

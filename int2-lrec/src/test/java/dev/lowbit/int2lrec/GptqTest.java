@@ -8,6 +8,7 @@ import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.error.NonFiniteWeightException;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.linalg.Cholesky;
+import dev.lowbit.linalg.Norms;
 import dev.lowbit.tensor.FloatMatrix;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -236,6 +237,35 @@ class GptqTest {
         assertThat(actual.codes().zeros()).isEqualTo(expected.codes().zeros());
         assertThat(actual.layerError()).isEqualTo(expected.layerError());
         assertThat(actual.gptqError()).isEqualTo(expected.gptqError());
+    }
+
+    @ParameterizedTest
+    @CsvSource({"0, 0.01", "16, 0.01", "16, 1e-4", "16, 0.5"})
+    void reportedErrorsBelongTogether(int groupSize, double damping) {
+        FloatMatrix weights = Layers.gaussian(30, 90, 16);
+        SecondMoment moment = Layers.moment(90, 17);
+        GptqResult result = quantize(
+                weights, moment, GptqSettings.published(GRID, groupSize).damping(damping));
+        FloatMatrix difference = Layers.residual(weights, result.codes());
+        double distance = Norms.sumOfSquares(difference, Workers.serial());
+        double lambda = damping * 2 * moment.meanDiagonal() / moment.sequences();
+        double expected = result.layerError() / moment.sequences() + lambda * distance / 2;
+        // Differences of floats, rounded; the run's own check has them in double and allows 1e-9.
+        assertThat(result.gptqError()).isCloseTo(expected, within(1e-6 * expected));
+        assertThatThrownBy(() ->
+                        Gptq.requireIdentity(result.gptqError() * (1 + 1e-6), result.gptqError(), distance, moment))
+                .isInstanceOf(IllegalStateException.class);
+    }
+
+    @Test
+    void matricesWithoutRowsOrColumns() {
+        assertThat(quantize(FloatMatrix.allocate(0, 5), Layers.moment(5, 1), GptqSettings.published(GRID, 2))
+                        .gptqError())
+                .isZero();
+        SecondMoment none = new SecondMoment(0, new double[0], 1, 1);
+        assertThat(quantize(FloatMatrix.allocate(3, 0), none, GptqSettings.published(GRID, 2))
+                        .layerError())
+                .isZero();
     }
 
     @Test
