@@ -5,7 +5,8 @@ import dev.lowbit.linalg.RandomStream;
 import dev.lowbit.tensor.FloatMatrix;
 
 /**
- * An adapter on its way: B and A in double, moved by Adam (β 0.9 and 0.999, ε 1e-8) with coupled weight decay down a {@link LayerObjective}. All inputs
+ * An adapter on its way: B and A in double, moved by Adam (β 0.9 and 0.999, ε 1e-8) with coupled weight decay down a {@link
+ * LayerObjective}. All inputs
  * are one batch.
  */
 public final class AdapterTraining {

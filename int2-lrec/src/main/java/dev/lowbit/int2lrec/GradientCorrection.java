@@ -4,7 +4,8 @@ import dev.lowbit.linalg.LowRank;
 import java.util.Arrays;
 
 /**
- * A low-rank correction found by gradients, as LREC (INT2.1, arXiv 2306.08162) finds its own, layer by layer. {@link LowRankCorrection} is its exact
+ * A low-rank correction found by gradients, as LREC (INT2.1, arXiv 2306.08162) finds its own, layer by layer. {@link
+ * LowRankCorrection} is its exact
  * optimum, so this can only approach it; it is here for what the closed form can't do (weight decay, stopping early) and for comparison.
  *
  * @param factors c B and A, so that their product is the correction; of the state with the least error; the caller closes them

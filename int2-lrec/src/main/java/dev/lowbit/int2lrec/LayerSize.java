@@ -39,7 +39,8 @@ public record LayerSize(
     }
 
     /**
-     * The size that INT2.1 (arXiv 2306.08162) reports: how many times the bytes of the whole quantized model, embeddings and head included, the model with
+     * The size that INT2.1 (arXiv 2306.08162) reports: how many times the bytes of the whole quantized model, embeddings and head
+     * included, the model with
      * its adapters takes.
      *
      * @param adapterBytes of all adapters

@@ -3,7 +3,6 @@ package dev.lowbit.int2lrec;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.linalg.Cholesky;
-import dev.lowbit.linalg.CholeskyOutcome;
 import dev.lowbit.linalg.LowRank;
 import dev.lowbit.linalg.RandomStream;
 import dev.lowbit.tensor.FloatMatrix;
@@ -28,14 +27,22 @@ import java.util.Arrays;
  * </table>
  *
  * <p>So S is never needed: P comes from M Mᵀ = O^½ E (XᵀX + μ I) Eᵀ O^½ and the last form of the product does the rest. Without damping
- * (μ = 0) directions that the inputs don't have are free; A is made zero there (what a pseudo-inverse of S does), as it always is in dead columns.
+ * (μ = 0) directions that the inputs don't have are free; A is made zero there (what a pseudo-inverse of S does), as it always is in
+ * dead columns.
  *
- * <p>Matrices with a side of up to {@value ResidualSubspace#SMALL} are solved exactly, larger ones by power iteration, within 1 % of the optimum for
+ * <p>Matrices with a side of up to {@value ResidualSubspace#SMALL} are solved exactly, larger ones by power iteration, within 1 % of
+ * the optimum for
  * residuals of quantization. The result does not depend on the workers. Owns its factors.
  */
 public final class LowRankCorrection implements AutoCloseable {
-    /** Directions that carry less of the inputs than this share of the mean are those that the inputs don't have. */
-    private static final double ABSENT = 1e-9;
+    /**
+     * Directions that carry less of the inputs than this share of the mean are those that the inputs don't have; more where XᵀX was rounded
+     * to floats.
+     */
+    private static final double LEAST_ABSENT = 1e-9;
+
+    private static final double MOST_ABSENT = 1e-3;
+    private static final double ABSENT_STEP = 10;
 
     private final LowRank factors;
     private final double baseError;
@@ -156,27 +163,30 @@ public final class LowRankCorrection implements AutoCloseable {
     /** Takes from every row a of {@code rows} (rank x n; modified) what lies where the inputs have nothing: a - δ a (XᵀX + δ I)⁻¹. */
     private static void removeAbsent(double[] rows, int rank, SecondMoment moment, Workers workers) {
         int n = moment.n();
-        double delta = ABSENT * moment.meanDiagonal();
-        if (delta == 0) {
+        double mean = moment.meanDiagonal();
+        if (mean == 0) {
             Arrays.fill(rows, 0);
             return;
         }
         double[] lifted = moment.values().clone();
-        for (int j = 0; j < n; j++) {
-            lifted[j * n + j] += delta;
-        }
-        CholeskyOutcome outcome = Cholesky.of(lifted, n, workers);
-        if (!(outcome instanceof Cholesky factor)) {
-            throw InvalidRequestException.impossible(
-                    "the second moment of the inputs is not positive semidefinite: " + outcome + "; calibrate again");
-        }
-        workers.forEach(rank, k -> {
-            double[] solution = Arrays.copyOfRange(rows, k * n, (k + 1) * n);
-            factor.solve(solution);
+        for (double delta = LEAST_ABSENT * mean; delta <= MOST_ABSENT * mean; delta *= ABSENT_STEP) {
             for (int j = 0; j < n; j++) {
-                rows[k * n + j] -= delta * solution[j];
+                lifted[j * n + j] = moment.value(j, j) + delta;
             }
-        });
+            if (Cholesky.of(lifted, n, workers) instanceof Cholesky factor) {
+                double removed = delta;
+                workers.forEach(rank, k -> {
+                    double[] solution = Arrays.copyOfRange(rows, k * n, (k + 1) * n);
+                    factor.solve(solution);
+                    for (int j = 0; j < n; j++) {
+                        rows[k * n + j] -= removed * solution[j];
+                    }
+                });
+                return;
+            }
+        }
+        throw InvalidRequestException.impossible(
+                "the second moment of the inputs is not positive semidefinite; use damping or calibrate again");
     }
 
     /** B (m x r) and A (r x n), floats; closed with this. */
@@ -195,8 +205,8 @@ public final class LowRankCorrection implements AutoCloseable {
     }
 
     /**
-     * The least value of the problem that was solved (μ included; of the weights alone when plain), Σ_{i>r} σ_i²; for large matrices that of the subspace
-     * found, at most 1 % above.
+     * The least value of the problem that was solved (μ included; of the weights alone when plain), Σ_{i>r} σ_i²; for large matrices that of
+     * the subspace found, at most 1 % above.
      */
     public double optimum() {
         return optimum;

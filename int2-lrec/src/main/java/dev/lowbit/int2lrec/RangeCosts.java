@@ -10,7 +10,8 @@ interface RangeCosts {
     }
 
     /**
-     * {@code costs[c] = Σ_i |s_c (q_c(v_i) - z_c) - v_i|^2.4} for every candidate c, the terms in floats (relative error below 1e-6), the sum in double, i
+     * {@code costs[c] = Σ_i |s_c (q_c(v_i) - z_c) - v_i|^2.4} for every candidate c, the terms in floats (relative error below 1e-6), the
+     * sum in double, i
      * ascending.
      *
      * @param values v, of magnitudes up to 2; not modified

@@ -14,7 +14,8 @@ import java.util.Arrays;
  * The leading left singular vectors of M = Ẽ S and their singular values, by Rayleigh and Ritz: with Y an orthonormal basis (m x q) of a
  * subspace that holds them, F = Yᵀ Ẽ and F (XᵀX + μI) Fᵀ = Z diag(σ²) Zᵀ they are Y Z.
  *
- * <p>Matrices of up to {@value #SMALL} rows need no search: Y = I. With up to {@value #SMALL} columns Y is a basis of all columns of Ẽ. Both are exact up
+ * <p>Matrices of up to {@value #SMALL} rows need no search: Y = I. With up to {@value #SMALL} columns Y is a basis of all columns of
+ * Ẽ. Both are exact up
  * to rounding. Otherwise Y is found from a random start by power iteration (Halko, Martinsson, Tropp), in floats.
  */
 final class ResidualSubspace implements AutoCloseable {

@@ -29,7 +29,8 @@ final class ScalarRangeCosts implements RangeCosts {
     }
 
     /**
-     * |x|^2.4 = y² r⁴ with y = x² (so 0 for 0) and r = y^(-1/5) by Newton's r (6 - y r⁵) / 5: each of three steps squares three times the error, and rounding
+     * |x|^2.4 = y² r⁴ with y = x² (so 0 for 0) and r = y^(-1/5) by Newton's r (6 - y r⁵) / 5: each of three steps squares three times the
+     * error, and rounding
      * is left.
      */
     static float power(float x) {

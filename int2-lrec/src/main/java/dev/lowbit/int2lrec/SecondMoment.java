@@ -55,6 +55,25 @@ public record SecondMoment(int n, double[] values, long tokens, long sequences) 
         return new SecondMoment(inputs.columns(), Gram.of(inputs, true, workers), inputs.rows(), sequences);
     }
 
+    /**
+     * From what calibration stores.
+     *
+     * @param mean E[x xᵀ] over all tokens, n x n, symmetric; not modified
+     */
+    public static SecondMoment ofMean(FloatMatrix mean, long tokens, long sequences) {
+        int n = mean.columns();
+        if (mean.rows() != n) {
+            throw new IllegalArgumentException("a second moment is square, got " + mean.rows() + " x " + n);
+        }
+        double[] values = new double[Math.multiplyExact(n, n)];
+        for (int i = 0; i < n; i++) {
+            for (int j = 0; j < n; j++) {
+                values[i * n + j] = tokens * (double) mean.get(i, j);
+            }
+        }
+        return new SecondMoment(n, values, tokens, sequences);
+    }
+
     /** XᵀX[i, j]. */
     public double value(int i, int j) {
         return values[i * n + j];

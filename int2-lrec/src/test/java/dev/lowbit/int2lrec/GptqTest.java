@@ -23,7 +23,8 @@ class GptqTest {
     }
 
     /**
-     * The algorithm as the specification writes it, with H⁻¹ formed and one column at a time: the codes of fresh groups, or of groups that start with
+     * The algorithm as the specification writes it, with H⁻¹ formed and one column at a time: the codes of fresh groups, or of groups that
+     * start with
      * blocks.
      */
     private static byte[] textbook(FloatMatrix w, SecondMoment moment, AffineGrid grid, int groupSize) {

@@ -166,6 +166,36 @@ class LowRankCorrectionTest {
         }
     }
 
+    @Test
+    void aMomentRoundedToFloatsServesToo() {
+        int n = 40;
+        SecondMoment exact = SecondMoment.of(Layers.inputs(25, n, 25), 1, Workers.serial());
+        FloatMatrix mean = FloatMatrix.allocate(n, n);
+        for (int i = 0; i < n; i++) {
+            for (int j = 0; j < n; j++) {
+                mean.set(i, j, (float) (exact.value(i, j) / 25));
+            }
+        }
+        SecondMoment rounded = SecondMoment.ofMean(mean, 25, 1);
+        FloatMatrix residual = residual(30, n);
+        try (LowRankCorrection one = correct(
+                        residual, exact, null, LowRankSettings.weighted(4).damping(0));
+                LowRankCorrection other = correct(
+                        residual, rounded, null, LowRankSettings.weighted(4).damping(0))) {
+            assertThat(other.error()).isCloseTo(one.error(), within(1e-4 * one.error()));
+        }
+        SecondMoment indefinite = new SecondMoment(2, new double[] {1, 2, 2, 1}, 1, 1);
+        assertThatThrownBy(() -> correct(
+                        residual(4, 2),
+                        indefinite,
+                        null,
+                        LowRankSettings.weighted(1).damping(0)))
+                .isInstanceOf(InvalidRequestException.class)
+                .hasMessageContaining("not positive semidefinite");
+        assertThatThrownBy(() -> SecondMoment.ofMean(FloatMatrix.allocate(2, 3), 1, 1))
+                .isInstanceOf(IllegalArgumentException.class);
+    }
+
     private static double[][] orthonormal(FloatMatrix rows) {
         double[][] basis = new double[rows.rows()][rows.columns()];
         for (int i = 0; i < basis.length; i++) {

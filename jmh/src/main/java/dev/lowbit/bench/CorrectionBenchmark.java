@@ -46,7 +46,10 @@ public class CorrectionBenchmark {
     private ExecutorService executor;
     private Workers workers;
 
-    /** Inputs that share a few directions, as activations do; checks that nearly all of what they cost is corrected, and that many more power steps gain under 1 %. */
+    /**
+     * Inputs that share a few directions, as activations do; checks that nearly all of what they cost is corrected, and that many more
+     * power steps gain under 1 %.
+     */
     @Setup
     public void setUp() {
         executor = Executors.newFixedThreadPool(threads);
