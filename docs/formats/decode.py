@@ -57,6 +57,33 @@ def uniform(bits):
     return ((2.0 * np.arange(last + 1) - last) / last).astype(np.float32)
 
 
+def stored_scales(scales, count, part):
+    """The scale of each block or group, on one level or on two."""
+    if scales in ("f16", "bf16", "f32"):
+        return part("scales").astype(np.float32)
+    scale_bits, super_group = map(int, re.match(r"s(\d)x(\d+)-", scales).groups())
+    codes = unpack(part("scale_codes"), count, scale_bits).astype(np.float32)
+    supers = part("super_scales").astype(np.float32)[np.arange(len(codes)) // super_group]
+    with np.errstate(divide="ignore", over="ignore"):
+        factor = np.float32((1 << scale_bits) - 1) / supers
+    return codes / factor + part("offset")[0]
+
+
+def affine(format_id, rows, columns, part):
+    """Integers: scale (code - zero) of the group."""
+    bits, group, scales, symmetric, indexed = re.fullmatch(
+        r"affine(\d)-(row|g\d+)-(.+?)(-sym)?(-gidx)?", format_id).groups()
+    bits = int(bits)
+    group = columns if group == "row" else min(columns, int(group[1:]))
+    groups = -(-columns // group)
+    scale = stored_scales(scales, rows * groups, part).reshape(rows, groups)
+    zero = np.full((rows, groups), 1 << (bits - 1)) if symmetric else \
+        unpack(part("zeros"), rows * groups, bits).reshape(rows, groups)
+    index = part("group_index") if indexed else np.arange(columns) // group
+    codes = unpack(part("codes"), rows * columns, bits).reshape(rows, columns)
+    return scale[:, index] * (codes - zero[:, index]).astype(np.float32)
+
+
 def block(format_id, rows, columns, part):
     """A code per weight, a scale per block."""
     kind, bits, group, scales, flat = re.fullmatch(r"(nf|int|lc)(\d)-g(\d+)-(.+?)(-flat)?", format_id).groups()
@@ -64,15 +91,7 @@ def block(format_id, rows, columns, part):
     one_line = flat or rows == 1 or columns % group == 0
     lines, length = (1, rows * columns) if one_line else (rows, columns)
     per_line = -(-length // group)
-    if scales in ("f16", "bf16", "f32"):
-        scale = part("scales").astype(np.float32)
-    else:
-        scale_bits, super_group = map(int, re.match(r"s(\d)x(\d+)-", scales).groups())
-        codes = unpack(part("scale_codes"), lines * per_line, scale_bits).astype(np.float32)
-        supers = part("super_scales").astype(np.float32)[np.arange(len(codes)) // super_group]
-        with np.errstate(divide="ignore", over="ignore"):
-            factor = np.float32((1 << scale_bits) - 1) / supers
-        scale = codes / factor + part("offset")[0]
+    scale = stored_scales(scales, lines * per_line, part)
     table = {"nf": normal_float, "int": uniform}[kind](bits) if kind != "lc" else part("codebook").astype(np.float32)
     index = np.arange(lines)[:, None] * per_line + np.arange(length) // group
     weights = table[unpack(part("codes"), rows * columns, bits)].reshape(lines, length) * scale[index]
@@ -91,6 +110,8 @@ def matrix(format_id, rows, columns, part):
         return (quantized + left.T @ right).astype(np.float32), magnitude + np.abs(left).T @ np.abs(right)
     if format_id in ("f16", "bf16", "f32"):
         weights = part("weight").astype(np.float32).reshape(rows, columns)
+    elif format_id.startswith("affine"):
+        weights = affine(format_id, rows, columns, part)
     else:
         weights = block(format_id, rows, columns, part)
     return weights, np.abs(weights).astype(np.float64)

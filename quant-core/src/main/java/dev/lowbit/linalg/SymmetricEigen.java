@@ -11,6 +11,7 @@ import java.util.stream.IntStream;
  */
 public final class SymmetricEigen {
     private static final int MAX_SWEEPS = 60;
+    private static final int RELATIVE_SWEEPS = 30;
     private static final double EPS = 0x1p-52;
 
     private final int n;
@@ -163,11 +164,23 @@ public final class SymmetricEigen {
         return q;
     }
 
+    /**
+     * An off-diagonal entry is negligible beside its neighbours on the diagonal, which keeps small eigenvalues of graded matrices accurate.
+     * Where the matrix has no full rank, those neighbours may be nothing but rounding of the large entries, and so is what stands beside them:
+     * after many sweeps without success, rounding of the largest entry is negligible too.
+     */
     private static void implicitQl(double[] d, double[] e, double[] rows, int n) {
+        double largest = 0;
+        for (int i = 0; i < n; i++) {
+            largest = Math.max(largest, Math.abs(d[i]) + (i < n - 1 ? Math.abs(e[i]) : 0));
+        }
         for (int low = 0; low < n; low++) {
             for (int sweep = 0; ; sweep++) {
                 int high = low;
-                while (high < n - 1 && Math.abs(e[high]) > EPS * (Math.abs(d[high]) + Math.abs(d[high + 1]))) {
+                double negligible = sweep < RELATIVE_SWEEPS ? 0 : EPS * largest;
+                while (high < n - 1
+                        && Math.abs(e[high])
+                                > Math.max(negligible, EPS * (Math.abs(d[high]) + Math.abs(d[high + 1])))) {
                     high++;
                 }
                 if (high == low) {

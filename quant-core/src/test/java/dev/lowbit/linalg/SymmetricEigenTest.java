@@ -33,6 +33,27 @@ class SymmetricEigenTest {
         }
     }
 
+    /** Gram matrices of more rows than columns: what should be zero is rounding, in any order and of any size. */
+    @Test
+    void convergesWithoutFullRank() {
+        for (int rank = 1; rank < 100; rank += 3) {
+            double[] x = symmetric(100, rank);
+            double[] gram = new double[100 * 100];
+            for (int i = 0; i < 100; i++) {
+                for (int j = 0; j < 100; j++) {
+                    for (int k = 0; k < rank; k++) {
+                        gram[i * 100 + j] += x[i * 100 + k] * x[j * 100 + k];
+                    }
+                }
+            }
+            SymmetricEigen eigen = SymmetricEigen.of(gram, 100);
+            assertDiagonalizes(gram, 100, eigen);
+            for (int i = rank; i < 100; i++) {
+                assertThat(eigen.values()[i]).isCloseTo(0, within(1e-12 * eigen.values()[0]));
+            }
+        }
+    }
+
     @Test
     void survivesExtremesOfScaleAndStructure() {
         int n = 12;

@@ -4,9 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.importance.Importance;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.linalg.RandomStream;
+import dev.lowbit.matrix.MatrixFormats;
 import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.matrix.affine.AffineFormat;
+import dev.lowbit.matrix.affine.AffineQuantizer;
 import dev.lowbit.matrix.block.BlockFormat;
 import dev.lowbit.matrix.block.BlockQuantizer;
 import dev.lowbit.matrix.dense.DenseMatrix;
@@ -51,6 +55,20 @@ class TunableTest {
             }
         }
         return sum;
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"affine2-g16-f32", "affine3-row-s4x16-bf16", "affine4-g8-f16-sym"})
+    void scalesOfIntegers(String format) {
+        QuantizedMatrix matrix = AffineQuantizer.quantize(
+                        gaussian(ROWS, COLUMNS),
+                        Importance.uniform(),
+                        (AffineFormat) MatrixFormats.parse(format),
+                        SERIAL)
+                .matrix();
+        gradientsAreThoseOf(matrix);
+        untouchedIsStoredAsItWas(matrix);
+        assertThat(Tunable.of(matrix, Tunable.Extent.LOW_RANK, SERIAL)).isEmpty();
     }
 
     private void gradientsAreThoseOf(QuantizedMatrix matrix) {

@@ -50,13 +50,27 @@ class LossesGoldenTest {
                     .apply(0, student, Workers.serial());
             assertThat(kl).isCloseTo(Doubles.of(golden, "kl")[0], within(TOLERANCE * Math.max(1, kl)));
             compare(student, golden.floats("grad_kl"));
+
+            double klWeight = Doubles.of(golden, "kl_weight")[0];
+            double ceWeight = Doubles.of(golden, "ce_weight")[0];
+            FloatMatrix again = FloatMatrix.wrap(rows, vocabulary, golden.floats("teacher_logits"));
+            FloatMatrix both = FloatMatrix.wrap(rows, vocabulary, golden.floats("student_logits"));
+            CrossEntropy text = CrossEntropy.nextToken(batch);
+            double loss = new LossSum(
+                            new TeacherDivergence(
+                                    (first, count, workers) -> again.rows(first, count), klWeight / batchSize),
+                            new CrossEntropy(text.targets(), ceWeight * text.weight()))
+                    .apply(0, both, Workers.serial());
+            assertThat(loss).isCloseTo(Doubles.of(golden, "loss")[0], within(TOLERANCE * Math.max(1, loss)));
+            compare(both, golden.floats("grad_loss"));
         }
     }
 
     private static void compare(FloatMatrix actual, float[] expected) {
         float[] values = actual.toArray();
         for (int i = 0; i < values.length; i++) {
-            assertThat(values[i]).as("%d", i).isCloseTo(expected[i], within((float) TOLERANCE));
+            float tolerance = (float) (TOLERANCE * (1 + Math.abs(expected[i])));
+            assertThat(values[i]).as("%d", i).isCloseTo(expected[i], within(tolerance));
         }
     }
 }

@@ -1,5 +1,6 @@
 package dev.lowbit.jobs.commands;
 
+import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.jobs.Console;
 import dev.lowbit.jobs.ExitCodes;
 import dev.lowbit.jobs.JsonOutput;
@@ -102,6 +103,20 @@ public final class TuneCommand implements Callable<Integer> {
         batch = (int) OptionValues.atLeast(command, "--batch", value, 1);
     }
 
+    private double crossEntropy;
+
+    @Option(
+            names = "--cross-entropy",
+            paramLabel = "W",
+            description = "With --reference: add W times the cross entropy of the text to the divergence (default: 0).")
+    private void crossEntropy(double value) {
+        if (!(value >= 0 && value <= Float.MAX_VALUE)) {
+            throw new ParameterException(
+                    command.commandLine(), "--cross-entropy " + value + ": 0 or a positive number is needed");
+        }
+        crossEntropy = value;
+    }
+
     @Option(
             names = "--learning-rate",
             paramLabel = "R",
@@ -119,6 +134,14 @@ public final class TuneCommand implements Callable<Integer> {
         this.console = console;
     }
 
+    private double crossEntropy() {
+        if (crossEntropy > 0 && reference == null) {
+            throw InvalidRequestException.usage(
+                    "--cross-entropy weighs the text beside a reference model; give --reference too, or leave it out");
+        }
+        return crossEntropy;
+    }
+
     @Override
     public Integer call() {
         TuneRequest request = new TuneRequest(
@@ -131,6 +154,7 @@ public final class TuneCommand implements Callable<Integer> {
                 context,
                 epochs,
                 batch,
+                crossEntropy(),
                 learningRate,
                 options.seed(),
                 options.memoryBytes());

@@ -130,6 +130,7 @@ public final class TuneJob implements AutoCloseable {
         options.put("tune.context", Integer.toString(settings.context()));
         options.put("tune.epochs", Integer.toString(settings.epochs()));
         options.put("tune.batch", Integer.toString(settings.windows()));
+        options.put("tune.crossEntropy", Double.toString(settings.crossEntropy()));
         options.put("tune.learningRate", Double.toString(settings.learningRate()));
         options.put("tune.seed", Long.toString(settings.seed()));
         return new CompressionJob(

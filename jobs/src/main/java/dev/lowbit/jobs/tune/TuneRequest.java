@@ -19,6 +19,7 @@ import java.util.OptionalLong;
  * @param context tokens of a window; empty for the longest that fits the model, at most {@value #USUAL_CONTEXT}
  * @param epochs times that the text is read
  * @param batch windows in a step
+ * @param crossEntropy weight of the cross entropy beside the divergence from the reference
  * @param learningRate the highest rate
  * @param seed of the order of the windows
  * @param memoryBytes cap of the process; empty for none
@@ -33,6 +34,7 @@ public record TuneRequest(
         OptionalInt context,
         int epochs,
         int batch,
+        double crossEntropy,
         double learningRate,
         long seed,
         OptionalLong memoryBytes) {
@@ -40,6 +42,6 @@ public record TuneRequest(
 
     TuningSettings settings(int modelContext) {
         int length = context.orElse(Math.min(modelContext, USUAL_CONTEXT));
-        return new TuningSettings(extent, length, epochs, batch, learningRate, seed);
+        return new TuningSettings(extent, length, epochs, batch, crossEntropy, learningRate, seed);
     }
 }

@@ -28,12 +28,22 @@ final class Jobs {
     }
 
     static JobRequest request(Path input, Budget budget, Optional<Path> costs, OptionalLong memory) {
+        return request(Methods.DEFAULT, new Compressor.Limits(0, RANK, 0, 0), input, budget, costs, memory);
+    }
+
+    static JobRequest request(
+            String method,
+            Compressor.Limits limits,
+            Path input,
+            Budget budget,
+            Optional<Path> costs,
+            OptionalLong memory) {
         return new JobRequest(
                 input,
                 "lowbit development",
-                Methods.named("lq-lora"),
+                Methods.named(method),
                 budget,
-                new Compressor.Limits(0, RANK, 0, 0),
+                limits,
                 TargetSelection.standard(),
                 Optional.empty(),
                 costs,

@@ -9,12 +9,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** A job that is killed without warning goes on where it was and gives the bytes of an uninterrupted run. */
 class KillAndResumeTest {
-    private static final int KILLS = 20;
     private static final double BITS = 2.6;
 
     /** A process that lives a second is quicker without the optimising compiler, and that needs scalar kernels. */
@@ -23,8 +23,9 @@ class KillAndResumeTest {
     @TempDir
     private Path folder;
 
-    @Test
-    void twentyKillsAtRandomMoments() throws Exception {
+    @ParameterizedTest
+    @CsvSource({"lq-lora, 20", "int2-lrec, 6"})
+    void killsAtRandomMoments(String method, int kills) throws Exception {
         long seed = System.nanoTime();
         System.out.println("KillAndResumeTest seed " + seed);
         Random random = new Random(seed);
@@ -32,7 +33,7 @@ class KillAndResumeTest {
         long start = System.nanoTime();
         Path whole = folder.resolve("whole");
         Path log = folder.resolve("log");
-        assertThat(ChildJvm.run(log, FLAGS, Jobs.arguments(model, BITS, whole)))
+        assertThat(ChildJvm.run(log, FLAGS, arguments(method, model, whole)))
                 .as(Files.readString(log))
                 .isZero();
         long wholeMillis = (System.nanoTime() - start) / 1_000_000;
@@ -40,12 +41,12 @@ class KillAndResumeTest {
 
         int killed = 0;
         int outputs = 0;
-        while (killed < KILLS) {
+        while (killed < kills) {
             Path output = folder.resolve("output-" + outputs++);
-            int kills = 1 + random.nextInt(4);
+            int inARow = 1 + random.nextInt(4);
             boolean finished = false;
-            for (int kill = 0; kill < kills && !finished; kill++) {
-                List<String> args = new ArrayList<>(Jobs.arguments(model, BITS, output));
+            for (int kill = 0; kill < inARow && !finished; kill++) {
+                List<String> args = arguments(method, model, output);
                 if (kill > 0) {
                     args.add("--resume");
                 }
@@ -63,7 +64,7 @@ class KillAndResumeTest {
                 }
             }
             if (!finished) {
-                List<String> args = new ArrayList<>(Jobs.arguments(model, BITS, output));
+                List<String> args = arguments(method, model, output);
                 args.add("--resume");
                 assertThat(ChildJvm.run(log, FLAGS, args))
                         .as(Files.readString(log))
@@ -73,5 +74,11 @@ class KillAndResumeTest {
             assertThat(Files.exists(output.resolveSibling(output.getFileName() + ".partial")))
                     .isFalse();
         }
+    }
+
+    private static List<String> arguments(String method, Path model, Path output) {
+        List<String> args = new ArrayList<>(Jobs.arguments(model, BITS, output));
+        args.addAll(List.of("--method", method));
+        return args;
     }
 }

@@ -188,6 +188,7 @@ class TuneTest {
                 OptionalInt.empty(),
                 2,
                 4,
+                0,
                 1e-3,
                 0,
                 OptionalLong.empty());

@@ -12,6 +12,7 @@ import dev.lowbit.transformer.CrossEntropy;
 import dev.lowbit.transformer.Evaluation;
 import dev.lowbit.transformer.GradientClipping;
 import dev.lowbit.transformer.Linear;
+import dev.lowbit.transformer.LossSum;
 import dev.lowbit.transformer.TeacherDivergence;
 import dev.lowbit.transformer.TokenBatch;
 import dev.lowbit.transformer.TokenLoss;
@@ -32,7 +33,7 @@ import java.util.function.IntConsumer;
 
 /**
  * Trains the trainable parts of compressed linear layers with Adam, everything else frozen: towards the predictions of a
- * reference model (KL), or without one towards the text (cross entropy). A few times per epoch the parts are rounded into their
+ * reference model (KL, on request with cross entropy beside it), or without one towards the text (cross entropy). A few times per epoch the parts are rounded into their
  * stored formats and the model that a file would hold is judged on the held-out part of the text; the best of these, the start
  * among them, is the result. So rounding is part of the choice, and the result is never worse than the start.
  *
@@ -201,6 +202,13 @@ public final class Tuner implements AutoCloseable {
         if (reference == null) {
             return new CrossEntropy(text.targets(windows), weight);
         }
+        TokenLoss divergence = divergence(batch, weight);
+        return settings.crossEntropy() == 0
+                ? divergence
+                : new LossSum(divergence, new CrossEntropy(text.targets(windows), settings.crossEntropy() * weight));
+    }
+
+    private TokenLoss divergence(TokenBatch batch, double weight) {
         FloatMatrix normed = reference.hidden(batch, referenceSpace, workers);
         int vocabulary = reference.shape().vocabulary();
         return new TeacherDivergence(
@@ -218,7 +226,7 @@ public final class Tuner implements AutoCloseable {
                 Evaluation.evaluate(model, reference, beginning, text.heldOut(), settings.context(), workers);
         return reference == null
                 ? result.negativeLogLikelihood()
-                : result.comparison().divergence();
+                : result.comparison().divergence() + settings.crossEntropy() * result.negativeLogLikelihood();
     }
 
     /** The loss on the held-out part with the parts as a file would hold them. */

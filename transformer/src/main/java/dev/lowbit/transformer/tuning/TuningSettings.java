@@ -10,16 +10,27 @@ import dev.lowbit.method.Tunable;
  * @param context tokens that a window occupies
  * @param epochs times that the training text is read
  * @param windows windows in a step
+ * @param crossEntropy weight of the text's cross entropy beside the divergence from the reference model; not used without one
  * @param learningRate the highest rate of Adam
  * @param seed of the order of the windows
  */
 public record TuningSettings(
-        Tunable.Extent extent, int context, int epochs, int windows, double learningRate, long seed) {
+        Tunable.Extent extent,
+        int context,
+        int epochs,
+        int windows,
+        double crossEntropy,
+        double learningRate,
+        long seed) {
     public TuningSettings {
         if (context < 2 || epochs < 1 || windows < 1) {
             throw InvalidRequestException.usage(
                     "tuning needs a context of 2 tokens, one epoch and one window in a step at" + " least, got "
                             + context + ", " + epochs + " and " + windows);
+        }
+        if (!(crossEntropy >= 0 && crossEntropy <= Float.MAX_VALUE)) {
+            throw InvalidRequestException.usage(
+                    "a weight of " + crossEntropy + " of the cross entropy is not possible; give 0 or more");
         }
         if (!(learningRate > 0 && learningRate <= 1)) {
             throw InvalidRequestException.usage(
