@@ -75,6 +75,10 @@ record Figure(
                     .timesS(1024.0 * 1024),
             of(FeedbackBenchmark.class, "quantize", "feedback-lc3", "lc3-g32-s4x64-bf16")
                     .timesS(1024.0 * 1024),
+            of(GptqBenchmark.class, "quantize", "gptq-1024-g128", "false", "1").timesS(1024.0 * 1024, 9),
+            of(GptqBenchmark.class, "quantize", "gptq-1024-g128-2-threads", "false", "2")
+                    .timesS(1024.0 * 1024, 9),
+            of(CorrectionBenchmark.class, "correct", "correction-4096-r32", "2").timesS(LARGE),
             of(TransformerBenchmark.class, "product", "transformer-512-product")
                     .operations(TransformerBenchmark.PRODUCT_OPERATIONS),
             of(TransformerBenchmark.class, "forward", "transformer-512-forward")
