@@ -1,5 +1,7 @@
 package dev.lowbit.int2lrec;
 
+import dev.lowbit.matrix.affine.AffineCodes;
+
 /**
  * What GPTQ made of a matrix.
  *

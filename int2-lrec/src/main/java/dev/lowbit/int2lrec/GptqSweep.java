@@ -2,6 +2,7 @@ package dev.lowbit.int2lrec;
 
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.linalg.DoubleGemm;
+import dev.lowbit.matrix.affine.AffineCodes;
 import dev.lowbit.tensor.FloatMatrix;
 
 /**

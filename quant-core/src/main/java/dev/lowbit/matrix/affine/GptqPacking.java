@@ -1,4 +1,4 @@
-package dev.lowbit.int2lrec;
+package dev.lowbit.matrix.affine;
 
 import dev.lowbit.error.InvalidRequestException;
 import java.util.Arrays;
@@ -38,7 +38,9 @@ public record GptqPacking(
         /** Names the group and writes nothing. */
         REFUSE,
         /** Stores 2^b - 1 in its own field; only {@link ZeroReading#WRAPPING} readers get it back. */
-        WRAP
+        WRAP,
+        /** Stores every z itself instead of z - 1, as the second version of the layout does. */
+        AS_IS
     }
 
     /** What a reader makes of a field. */
@@ -46,7 +48,9 @@ public record GptqPacking(
         /** (field + 1) mod 2^b. */
         WRAPPING,
         /** field + 1, which is 2^b for z = 0, as published readers have it; right for writers that clip. */
-        PLAIN
+        PLAIN,
+        /** The field itself: the second version of the layout. */
+        AS_IS
     }
 
     /** Checks sizes. */
@@ -63,6 +67,11 @@ public record GptqPacking(
                     + qzeros.length + " words of zeros, " + scales.length + " scales and " + groupIndex.length
                     + " group numbers");
         }
+    }
+
+    /** Whether the layout can hold a matrix. */
+    public static boolean holds(int outputs, int inputs, int bits) {
+        return (bits == 2 || bits == 3 || bits == 4 || bits == 8) && inputs % UNIT == 0 && outputs % UNIT == 0;
     }
 
     private static void requireShape(int outputs, int inputs, int bits) {
@@ -102,7 +111,8 @@ public record GptqPacking(
                             + " has no negative weight and so the zero 0, which readers of the exchange layout take for "
                             + (1 << bits) + "; allow wrapped zeros or keep our own format");
                 }
-                put(qzeros, g * (m / UNIT * bits), 1, i, bits, zero - 1 & (1 << bits) - 1);
+                int field = zeroWriting == ZeroWriting.AS_IS ? zero : zero - 1;
+                put(qzeros, g * (m / UNIT * bits), 1, i, bits, field & (1 << bits) - 1);
                 scales[g * m + i] = half(matrix.scales()[i * groups + g], i, g);
             }
         }
@@ -144,8 +154,11 @@ public record GptqPacking(
             }
             for (int g = 0; g < groups; g++) {
                 int field = get(qzeros, g * (outputs / UNIT * bits), 1, i, bits);
-                int zero = field + 1;
-                zeros[i * groups + g] = zeroReading == ZeroReading.WRAPPING ? zero & (1 << bits) - 1 : zero;
+                zeros[i * groups + g] = switch (zeroReading) {
+                    case WRAPPING -> field + 1 & (1 << bits) - 1;
+                    case PLAIN -> field + 1;
+                    case AS_IS -> field;
+                };
                 float scale = Float.float16ToFloat(scales[g * outputs + i]);
                 if (!(scale >= 0 && scale <= Float.MAX_VALUE)) {
                     throw InvalidRequestException.usage("the scale of row " + i + ", group " + g + " is " + scale
