@@ -12,6 +12,7 @@ import dev.lowbit.matrix.affine.AffineQuantizer;
 import dev.lowbit.matrix.sum.FactorFormat;
 import dev.lowbit.matrix.sum.SumFormat;
 import dev.lowbit.method.Compressor;
+import dev.lowbit.method.MatrixJob;
 import dev.lowbit.tensor.FloatMatrix;
 import java.util.List;
 
@@ -32,6 +33,14 @@ public final class Int2Lrec implements Compressor {
      * L), and each of these operations rounds a value of about W once.
      */
     private static final double ROUNDING = 4 * 0x1p-24;
+
+    /** For ServiceLoader; {@link #builder()} compresses a single matrix to a budget. */
+    public Int2Lrec() {}
+
+    /** Starts the description of how to compress single matrices. */
+    public static MatrixJob.Builder builder() {
+        return new MatrixJob.Builder(new Int2Lrec());
+    }
 
     @Override
     public String name() {

@@ -175,4 +175,13 @@ class Int2LrecTest {
                 .isInstanceOf(InvalidRequestException.class)
                 .hasMessageContaining("nf3-g64-f16");
     }
+
+    @Test
+    void aSingleMatrixToABudget() {
+        FloatMatrix w = gaussian(ROWS, COLUMNS, "w");
+        QuantizedMatrix q =
+                Int2Lrec.builder().maxRank(4).bitsPerWeight(3.1).build().compress(w);
+        assertThat(q.bitsPerWeight()).isBetween(2.9, 3.1);
+        assertThat(q.format()).startsWith("affine");
+    }
 }

@@ -14,6 +14,7 @@ import dev.lowbit.matrix.block.CodebookKind;
 import dev.lowbit.matrix.sum.FactorFormat;
 import dev.lowbit.matrix.sum.SumFormat;
 import dev.lowbit.method.Compressor;
+import dev.lowbit.method.MatrixJob;
 import dev.lowbit.tensor.FloatMatrix;
 import java.util.List;
 
@@ -44,7 +45,7 @@ public final class LqLora implements Compressor {
 
     /** Starts the description of how to compress single matrices. */
     public static MatrixJob.Builder builder() {
-        return new MatrixJob.Builder();
+        return new MatrixJob.Builder(new LqLora());
     }
 
     @Override

@@ -1,4 +1,4 @@
-package dev.lowbit.lqlora;
+package dev.lowbit.method;
 
 import dev.lowbit.budget.BitBudget;
 import dev.lowbit.budget.BudgetSolver;
@@ -12,16 +12,17 @@ import dev.lowbit.tensor.FloatMatrix;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Compresses single matrices with LQ-LoRA, each to the same bits per weight, everything counted. Immutable. */
+/** Compresses single matrices with one method, each to the same bits per weight, everything counted. Immutable. */
 public final class MatrixJob {
     /** Predictions that are measured before the rest of them is given up: near the best they differ by a few percent only. */
     private static final int MOST_CONFIRMED = 6;
 
-    private final LqLora method = new LqLora();
+    private final Compressor method;
     private final Limits limits;
     private final double bitsPerWeight;
 
-    private MatrixJob(Limits limits, double bitsPerWeight) {
+    private MatrixJob(Compressor method, Limits limits, double bitsPerWeight) {
+        this.method = method;
         this.limits = limits;
         this.bitsPerWeight = bitsPerWeight;
     }
@@ -56,13 +57,17 @@ public final class MatrixJob {
 
     /** Collects what the user wants; every value has a default but the budget. */
     public static final class Builder {
+        private final Compressor method;
         private int minRank;
         private int maxRank = 32;
         private int groupSize;
         private long seed;
         private double bitsPerWeight = Double.NaN;
 
-        Builder() {}
+        /** @param method decides the numbers */
+        public Builder(Compressor method) {
+            this.method = method;
+        }
 
         /** The budget: stored bits per weight, codes, scales and factors all counted. */
         public Builder bitsPerWeight(double bits) {
@@ -102,7 +107,7 @@ public final class MatrixJob {
                 throw InvalidRequestException.usage(
                         "ranks " + minRank + " to " + maxRank + " were given; they need 0 <= minimum <= maximum");
             }
-            return new MatrixJob(new Limits(minRank, maxRank, groupSize, seed), bitsPerWeight);
+            return new MatrixJob(method, new Limits(minRank, maxRank, groupSize, seed), bitsPerWeight);
         }
     }
 }
