@@ -6,6 +6,8 @@
 #   OBJECTIVES  environment: objectives beside the default one, "none" for compression without calibration (default: none)
 #   TUNE        environment: budgets at which the model is also compressed with --min-rank 1 and its factors are tuned, and at which all
 #               parts of the default result are tuned (default: none)
+#   FORMATS     environment: single formats, each with what is done: none:F without calibration, data:F with it, tune:F its factors tuned
+#               after that, all:F all its parts tuned (default: none)
 # Calibrations, cost tables and results stay in the work directory and are used again.
 set -eu
 home=$(cd "$(dirname "$0")/../.." && pwd -P)
@@ -33,6 +35,30 @@ tuned() { # compressed folder, model, output, further options
   local input=$1 model=$2 out=$3
   shift 3
   [ -e "$out/lowbit.json" ] || "$home/lowbit" tune "$input" --reference "$model" --text "$calibration" --out "$out" --json --quiet "$@" > "$out.json"
+}
+
+of_format() { # model, statistics, way:format, further options: the rows of FORMATS
+  local model=$1 statistics=$2 way=${3%%:*} format=${3#*:} name place
+  name=$(basename "$model") place=$work/$(basename "$model")
+  shift 3
+  if [ "$way" = none ]; then
+    compressed "$model" "none-$format" --format "$format" "$@"
+    row "$name" "$format, no calibration" "$place/none-$format" --reference "$model"
+    return
+  fi
+  compressed "$model" "data-$format" --format "$format" --calibration "$statistics" "$@"
+  case $way in
+    data) row "$name" "$format" "$place/data-$format" --reference "$model" ;;
+    tune)
+      tuned "$place/data-$format" "$model" "$place/tuned-$format"
+      row "$name" "$format, factors tuned" "$place/tuned-$format" --reference "$model"
+      ;;
+    all)
+      tuned "$place/data-$format" "$model" "$place/all-$format" --parts all
+      row "$name" "$format, all parts tuned" "$place/all-$format" --reference "$model"
+      ;;
+    *) echo "FORMATS: $way:$format: none, data, tune or all is needed before the colon" >&2; exit 2 ;;
+  esac
 }
 
 echo '| model | objective | bits per weight | perplexity | KL to float | top-1 |'
@@ -70,5 +96,8 @@ for model in "${folders[@]}"; do
       tuned "$place/default-$bits" "$model" "$place/tuned-all-$bits" --parts all
       row "$name" 'default, all parts tuned' "$place/tuned-all-$bits" --reference "$model"
     fi
+  done
+  for format in ${FORMATS:-}; do
+    of_format "$model" "$statistics" "$format" "$@"
   done
 done
