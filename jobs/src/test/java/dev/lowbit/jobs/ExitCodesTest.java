@@ -89,6 +89,7 @@ class ExitCodesTest {
                 arguments(4, "inspect @pytorch_model.bin", "pickle"),
                 arguments(4, "compress @renamed.safetensors --out @new --bits 3", "pickle"),
                 arguments(5, "compress @model --out @new --bits 0.5", "smallest"),
+                arguments(5, "compress @model --out @new --format nf3-g64-f16+r999-nf8", "has rank 999"),
                 arguments(5, "compress @model --out @good --bits 3", "good"),
                 arguments(5, "compress @model --out @new --bits 4 --memory 1MiB", "--memory"),
                 arguments(5, "export @good --to safetensors --out @empty/../good", "exists"),

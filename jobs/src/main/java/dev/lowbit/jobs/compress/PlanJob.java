@@ -82,6 +82,7 @@ public final class PlanJob implements AutoCloseable {
         requireWritten(request);
         PlanJob job = open(request, Checkpoint.open(request.input()), workers, progress);
         try {
+            job.requireRank();
             job.weighAndRequireMemory();
             return job;
         } catch (RuntimeException | Error e) {
@@ -104,6 +105,18 @@ public final class PlanJob implements AutoCloseable {
                 && !request.method().writes(one.format())) {
             throw InvalidRequestException.usage(request.method().name() + " does not write the format "
                     + one.format().id() + "; lowbit plan with a budget shows some that it writes");
+        }
+    }
+
+    private void requireRank() {
+        if (request.budget() instanceof MethodOptions.Budget.OneFormat one) {
+            for (Target target : targets) {
+                if (one.format().rank() > Math.min(target.rows(), target.columns())) {
+                    throw InvalidRequestException.impossible(one.format().id() + " has rank "
+                            + one.format().rank() + ", but " + target.name() + " is " + target.rows() + " x "
+                            + target.columns() + "; give a lower rank, or leave it out with --skip");
+                }
+            }
         }
     }
 
