@@ -29,6 +29,7 @@ class ArchitectureTest {
         "dev.lowbit.codebook..",
         "dev.lowbit.matrix..",
         "dev.lowbit.importance..",
+        "dev.lowbit.importance..",
         "dev.lowbit.method..",
         "dev.lowbit.budget..",
         "dev.lowbit.checkpoint..",
