@@ -7,8 +7,7 @@ import dev.lowbit.tensor.FloatMatrix;
 
 /**
  * GPTQ (Frantar, Ashkboos, Hoefler, Alistarh; arXiv 2210.17323, algorithm 1): columns are quantized one after the other, and the error
- * of each is
- * made good, as far as it can be, by the columns that are still to come:
+ * of each is made good, as far as it can be, by the columns that are still to come:
  *
  * <pre>
  *   for column j:   q_j = quantize(w_j),  e_j = (w_j - q_j) / U_jj,  w_k -= e_j U_jk for k > j
@@ -26,10 +25,8 @@ import dev.lowbit.tensor.FloatMatrix;
  * </table>
  *
  * <p>Rows are independent: tiles of {@value #ROWS_PER_TILE} rows go through all columns, so threads never wait for one another and
- * share U alone. The
- * last line above is checked on every result, with the values as they are stored. Cost: n³/2 multiply-adds for U, m n² for the sweep
- * and the check
- * together. All sums are in double and have a fixed order: the result does not depend on the workers.
+ * share U alone. The last line above is checked on every result, with the values as they are stored. Cost: n³/2 multiply-adds for U, m n²
+ * for the sweep and the check together. All sums are in double and have a fixed order: the result does not depend on the workers.
  */
 public final class Gptq {
     static final int ROWS_PER_TILE = 48;

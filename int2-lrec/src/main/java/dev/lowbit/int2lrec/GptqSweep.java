@@ -10,9 +10,8 @@ import dev.lowbit.tensor.FloatMatrix;
  * it in one product.
  *
  * <p>Grids of groups that start in a block are fitted at its start. They so miss the feedback of the block's own columns, which is
- * what the published
- * code does; for fresh groups a block ends where the next group starts. The grid of a whole row is fitted to the original weights, those of dead
- * columns included, as published.
+ * what the published code does; for fresh groups a block ends where the next group starts. The grid of a whole row is fitted to the original
+ * weights, those of dead columns included, as published.
  */
 final class GptqSweep {
     private final FloatMatrix weights;

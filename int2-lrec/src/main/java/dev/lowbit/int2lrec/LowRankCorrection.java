@@ -31,8 +31,7 @@ import java.util.Arrays;
  * dead columns.
  *
  * <p>Matrices with a side of up to {@value ResidualSubspace#SMALL} are solved exactly, larger ones by power iteration, within 1 % of
- * the optimum for
- * residuals of quantization. The result does not depend on the workers. Owns its factors.
+ * the optimum for residuals of quantization. The result does not depend on the workers. Owns its factors.
  */
 public final class LowRankCorrection implements AutoCloseable {
     /**

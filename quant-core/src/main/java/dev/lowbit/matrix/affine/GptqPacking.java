@@ -5,13 +5,11 @@ import java.util.Arrays;
 
 /**
  * The exchange layout of GPTQ-for-LLaMa, which INT2.1 (arXiv 2306.08162) and most GPTQ checkpoints use. Values of b bits follow each
- * other in the
- * bits of 32-bit words, lowest first, so that 32 values fill b words; for b = 3 two of them cross a word's end.
+ * other in the bits of 32-bit words, lowest first, so that 32 values fill b words; for b = 3 two of them cross a word's end.
  *
- * <p>What stands for the zero z is z - 1. A group without negative weights has z = 0, for which the published writer stores -1 in too
- * many bits and
- * destroys the fields beside it, and published readers compute field + 1 without wrapping: such a matrix can be exchanged only with
- * readers that wrap.
+ * <p>What stands for the zero z is z - 1 in the first version of the layout, z in the second. A group without negative weights has z = 0,
+ * for which the published writer of the first stores -1 in too many bits and destroys the fields beside it, and published readers compute
+ * field + 1 without wrapping: such a matrix can be exchanged only with readers that wrap, or in the second version.
  *
  * @param inputs n, a multiple of 32
  * @param outputs m, a multiple of 32
