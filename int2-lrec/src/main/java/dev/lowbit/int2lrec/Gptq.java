@@ -2,7 +2,6 @@ package dev.lowbit.int2lrec;
 
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.kernel.Workers;
-import dev.lowbit.matrix.affine.AffineCodes;
 import dev.lowbit.tensor.FloatMatrix;
 
 /**

@@ -1,7 +1,5 @@
 package dev.lowbit.int2lrec;
 
-import dev.lowbit.matrix.affine.AffineCodes;
-
 /**
  * What GPTQ made of a matrix.
  *

@@ -1,7 +1,6 @@
 package dev.lowbit.int2lrec;
 
 import dev.lowbit.error.InvalidRequestException;
-import dev.lowbit.matrix.affine.AffineCodes;
 import java.util.Objects;
 
 /**

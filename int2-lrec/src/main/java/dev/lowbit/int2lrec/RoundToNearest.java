@@ -2,7 +2,6 @@ package dev.lowbit.int2lrec;
 
 import dev.lowbit.error.NonFiniteWeightException;
 import dev.lowbit.kernel.Workers;
-import dev.lowbit.matrix.affine.AffineCodes;
 import dev.lowbit.tensor.FloatMatrix;
 
 /** Every weight takes the nearest value of the grid of its row and group (RTN): the baseline that GPTQ is to beat. */

@@ -2,7 +2,6 @@ package dev.lowbit.int2lrec;
 
 import dev.lowbit.GoldenFile;
 import dev.lowbit.SharedData;
-import dev.lowbit.matrix.affine.AffineCodes;
 import dev.lowbit.tensor.FloatMatrix;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

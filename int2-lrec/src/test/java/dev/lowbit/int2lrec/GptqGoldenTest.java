@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.lowbit.GoldenFile;
 import dev.lowbit.kernel.Workers;
-import dev.lowbit.matrix.affine.AffineCodes;
 import dev.lowbit.tensor.FloatMatrix;
 import java.nio.file.Path;
 import java.util.Arrays;

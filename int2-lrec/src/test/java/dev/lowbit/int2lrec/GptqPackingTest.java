@@ -4,8 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.lowbit.error.InvalidRequestException;
-import dev.lowbit.matrix.affine.AffineCodes;
-import dev.lowbit.matrix.affine.GptqPacking;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;

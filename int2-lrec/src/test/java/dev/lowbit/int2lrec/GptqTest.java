@@ -9,7 +9,6 @@ import dev.lowbit.error.NonFiniteWeightException;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.linalg.Cholesky;
 import dev.lowbit.linalg.Norms;
-import dev.lowbit.matrix.affine.AffineCodes;
 import dev.lowbit.tensor.FloatMatrix;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;

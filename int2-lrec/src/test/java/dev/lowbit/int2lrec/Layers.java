@@ -3,7 +3,6 @@ package dev.lowbit.int2lrec;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.linalg.Gemm;
 import dev.lowbit.linalg.RandomStream;
-import dev.lowbit.matrix.affine.AffineCodes;
 import dev.lowbit.tensor.FloatMatrix;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;

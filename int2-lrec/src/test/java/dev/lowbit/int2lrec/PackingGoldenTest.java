@@ -6,8 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.lowbit.GoldenFile;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.kernel.Workers;
-import dev.lowbit.matrix.affine.AffineCodes;
-import dev.lowbit.matrix.affine.GptqPacking;
 import dev.lowbit.tensor.FloatMatrix;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

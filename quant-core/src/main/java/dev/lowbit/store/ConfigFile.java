@@ -23,22 +23,10 @@ public final class ConfigFile {
      * @param config a well-formed JSON object in UTF-8; not modified
      */
     public static byte[] withQuantization(byte[] config) {
-        return withQuantization(
-                config,
-                "{\n    \"quant_method\": \"lowbit\",\n    \"version\": " + Manifest.VERSION + ",\n    \"manifest\": \""
-                        + Manifest.FILE + "\"\n  }");
-    }
-
-    /**
-     * The configuration with another program's block as its last member.
-     *
-     * @param config a well-formed JSON object in UTF-8; not modified
-     * @param value the block, a JSON object
-     */
-    public static byte[] withQuantization(byte[] config, String value) {
         byte[] plain = withoutQuantization(config);
         List<Member> members = members(plain);
-        String block = "\n  \"" + KEY + "\": " + value;
+        String block = "\n  \"" + KEY + "\": {\n    \"quant_method\": \"lowbit\",\n    \"version\": " + Manifest.VERSION
+                + ",\n    \"manifest\": \"" + Manifest.FILE + "\"\n  }";
         if (members.isEmpty()) {
             int open = indexOf(plain, '{') + 1;
             return splice(plain, open, open, block + "\n");

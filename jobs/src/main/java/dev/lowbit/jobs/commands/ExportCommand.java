@@ -12,7 +12,6 @@ import dev.lowbit.jobs.export.Exporter;
 import dev.lowbit.store.CompressedModel;
 import dev.lowbit.tensor.DType;
 import java.nio.file.Path;
-import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.concurrent.Callable;
@@ -27,17 +26,13 @@ import picocli.CommandLine.Parameters;
         description = {
             "Write a compressed model in a format that others read.",
             "safetensors: every matrix dequantized, in the source's names and orientation.",
-            "peft: base/, the model without its low-rank parts, and adapter/, those parts as a LoRA adapter.",
-            "gptq, gptq_v2: a GPTQ checkpoint of a model in one affine format with f16 scales; its low-rank parts",
-            "in adapter/."
+            "peft: base/, the model without its low-rank parts, and adapter/, those parts as a LoRA adapter."
         })
 public final class ExportCommand implements Callable<Integer> {
     /** Formats of {@code --to}. */
     enum Format {
         safetensors,
-        peft,
-        gptq,
-        gptq_v2
+        peft
     }
 
     /** Element types of {@code --dtype}. */
@@ -56,7 +51,7 @@ public final class ExportCommand implements Callable<Integer> {
     /** The document of {@code --json}. */
     record Result(
             Format format,
-            Optional<ElementType> dtype,
+            ElementType dtype,
             int matrices,
             OptionalInt adapterMatrices,
             long outputBytes,
@@ -101,14 +96,11 @@ public final class ExportCommand implements Callable<Integer> {
             switch (format) {
                 case safetensors -> exporter.toSafetensors(out);
                 case peft -> adapter = OptionalInt.of(exporter.toPeft(out));
-                case gptq -> adapter = exporter.toGptq(out, false);
-                case gptq_v2 -> adapter = exporter.toGptq(out, true);
             }
         }
-        boolean dequantized = format == Format.safetensors || format == Format.peft;
         Result result = new Result(
                 format,
-                dequantized ? Optional.of(type) : Optional.empty(),
+                type,
                 matrices,
                 adapter,
                 DirectorySize.bytes(out),
@@ -121,9 +113,8 @@ public final class ExportCommand implements Callable<Integer> {
                     .println("adapter for " + count + " of " + result.matrices()
                             + " matrices, alpha = rank, so base + B A is" + " the compressed weight"));
             console.out()
-                    .println("wrote " + out + ": " + result.matrices() + " matrices as " + (dequantized ? type : format)
-                            + ", " + Quantity.bytes(result.outputBytes()) + " in "
-                            + Quantity.duration(result.seconds()));
+                    .println("wrote " + out + ": " + result.matrices() + " matrices as " + type + ", "
+                            + Quantity.bytes(result.outputBytes()) + " in " + Quantity.duration(result.seconds()));
         }
         return ExitCodes.OK;
     }

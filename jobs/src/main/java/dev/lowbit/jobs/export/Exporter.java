@@ -1,8 +1,6 @@
 package dev.lowbit.jobs.export;
 
-import dev.lowbit.checkpoint.AtomicOutput;
 import dev.lowbit.checkpoint.Digest;
-import dev.lowbit.jobs.JsonOutput;
 import dev.lowbit.jobs.OutputDirectory;
 import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.kernel.Workers;
@@ -15,7 +13,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
-import java.util.OptionalInt;
 import java.util.TreeMap;
 import java.util.function.UnaryOperator;
 
@@ -41,7 +38,7 @@ public final class Exporter {
     /** A Hugging Face directory with every matrix dequantized, in the source's names and orientation. */
     public void toSafetensors(Path out) {
         try (OutputDirectory directory = OutputDirectory.create(out)) {
-            new FolderWriter(model, new DenseForm(type, UnaryOperator.identity()), METADATA)
+            new DenseModelWriter(model, type, UnaryOperator.identity(), METADATA)
                     .write(directory.path(), progress, workers);
             directory.publish();
         }
@@ -65,40 +62,11 @@ public final class Exporter {
             } catch (IOException e) {
                 throw new UncheckedIOException("cannot create " + base + ": " + e.getMessage(), e);
             }
-            new FolderWriter(model, new DenseForm(type, PeftAdapter::base), metadata).write(base, progress, workers);
+            new DenseModelWriter(model, type, PeftAdapter::base, metadata).write(base, progress, workers);
             adapter.write(adapterDirectory, "base", metadata, workers);
             directory.publish();
         }
         return adapter.size();
-    }
-
-    /**
-     * A GPTQ checkpoint of the integers; where there are low-rank corrections, {@code adapter/} holds them as a LoRA adapter for it.
-     *
-     * @param storesZeros checkpoint format {@code gptq_v2} instead of {@code gptq}
-     * @return how many matrices the adapter has; empty when there is none
-     */
-    public OptionalInt toGptq(Path out, boolean storesZeros) {
-        GptqForm form = GptqForm.of(model, storesZeros);
-        boolean corrected = model.manifest().matrices().stream().anyMatch(matrix -> matrix.rank() > 0);
-        Map<String, String> metadata = new TreeMap<>(METADATA);
-        metadata.put(PAIR, pair());
-        try (OutputDirectory directory = OutputDirectory.create(out)) {
-            new FolderWriter(model, form, metadata).write(directory.path(), progress, workers);
-            AtomicOutput.writeString(
-                    directory.path().resolve("quantize_config.json"), JsonOutput.text(form.settings()) + "\n");
-            if (corrected) {
-                Path adapterDirectory = directory.path().resolve("adapter");
-                try {
-                    Files.createDirectory(adapterDirectory);
-                } catch (IOException e) {
-                    throw new UncheckedIOException("cannot create " + adapterDirectory + ": " + e.getMessage(), e);
-                }
-                new PeftAdapter(model).write(adapterDirectory, "..", metadata, workers);
-            }
-            directory.publish();
-        }
-        return corrected ? OptionalInt.of(new PeftAdapter(model).size()) : OptionalInt.empty();
     }
 
     /** Names this model in this element type: the manifest covers every byte that either half is made of. */

@@ -1,11 +1,9 @@
-package dev.lowbit.matrix.affine;
+package dev.lowbit.int2lrec;
 
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.kernel.Workers;
-import dev.lowbit.matrix.packed.PackedCodes;
 import dev.lowbit.tensor.FloatMatrix;
 import java.lang.foreign.ValueLayout;
-import java.util.Arrays;
 
 /**
  * A matrix of codes on affine grids: the value at (i, j) is {@code scale (code - zero)} of its row and group, one product of floats. The
@@ -60,7 +58,7 @@ public record AffineCodes(
     }
 
     /** The number of codes as an array's length. */
-    public static int requireArray(FloatMatrix weights) {
+    static int requireArray(FloatMatrix weights) {
         if (weights.size() > Integer.MAX_VALUE - Long.BYTES) {
             throw InvalidRequestException.impossible(weights.rows() + " x " + weights.columns()
                     + " codes do not fit one array; quantize the matrix in parts of rows");
@@ -69,7 +67,7 @@ public record AffineCodes(
     }
 
     /** {@code groupSize} where 0 means one group per row. */
-    public static int resolve(int groupSize, int columns) {
+    static int resolve(int groupSize, int columns) {
         if (groupSize < 0) {
             throw InvalidRequestException.usage(
                     "groups have at least one column, or 0 for one group per row; got " + groupSize);
@@ -135,55 +133,5 @@ public record AffineCodes(
             throw new IllegalArgumentException(
                     matrix.rows() + " x " + matrix.columns() + " is not the shape " + rows + " x " + columns);
         }
-    }
-
-    /**
-     * The codes of a stored matrix.
-     *
-     * @throws InvalidRequestException when they do not fit one array
-     */
-    public static AffineCodes of(AffineMatrix matrix) {
-        AffineFormat format = matrix.affineFormat();
-        int size = Math.multiplyExact(matrix.rows(), matrix.columns());
-        byte[] zeros = matrix.zeros();
-        int[] wide = new int[zeros.length];
-        Arrays.setAll(wide, g -> zeros[g] & 0xff);
-        int[] index = new int[format.indexed() ? matrix.columns() : 0];
-        Arrays.setAll(index, matrix::group);
-        return new AffineCodes(
-                matrix.rows(),
-                matrix.columns(),
-                format.codeBits(),
-                format.groupColumns(matrix.columns()),
-                PackedCodes.unpack(matrix.parts().getFirst().bytes(), size, format.codeBits()),
-                matrix.scales().values(),
-                wide,
-                index);
-    }
-
-    /** The same values with z + 1 and codes + 1 in every group of z = 0 that does not use the largest code. */
-    public AffineCodes withoutZeroZeros() {
-        int groups = groups();
-        int last = (1 << bits) - 1;
-        boolean[] shifted = new boolean[zeros.length];
-        for (int g = 0; g < zeros.length; g++) {
-            shifted[g] = zeros[g] == 0;
-        }
-        for (int i = 0; i < rows; i++) {
-            for (int j = 0; j < columns; j++) {
-                shifted[i * groups + group(j)] &= code(i, j) < last;
-            }
-        }
-        byte[] newCodes = codes.clone();
-        int[] newZeros = zeros.clone();
-        for (int g = 0; g < zeros.length; g++) {
-            newZeros[g] += shifted[g] ? 1 : 0;
-        }
-        for (int i = 0; i < rows; i++) {
-            for (int j = 0; j < columns; j++) {
-                newCodes[i * columns + j] += (byte) (shifted[i * groups + group(j)] ? 1 : 0);
-            }
-        }
-        return new AffineCodes(rows, columns, bits, groupSize, newCodes, scales, newZeros, groupIndex);
     }
 }

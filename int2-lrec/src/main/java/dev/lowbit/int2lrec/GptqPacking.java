@@ -1,4 +1,4 @@
-package dev.lowbit.matrix.affine;
+package dev.lowbit.int2lrec;
 
 import dev.lowbit.error.InvalidRequestException;
 import java.util.Arrays;
@@ -36,9 +36,7 @@ public record GptqPacking(
         /** Names the group and writes nothing. */
         REFUSE,
         /** Stores 2^b - 1 in its own field; only {@link ZeroReading#WRAPPING} readers get it back. */
-        WRAP,
-        /** Stores every z itself instead of z - 1, as the second version of the layout does. */
-        AS_IS
+        WRAP
     }
 
     /** What a reader makes of a field. */
@@ -46,9 +44,7 @@ public record GptqPacking(
         /** (field + 1) mod 2^b. */
         WRAPPING,
         /** field + 1, which is 2^b for z = 0, as published readers have it; right for writers that clip. */
-        PLAIN,
-        /** The field itself: the second version of the layout. */
-        AS_IS
+        PLAIN
     }
 
     /** Checks sizes. */
@@ -65,11 +61,6 @@ public record GptqPacking(
                     + qzeros.length + " words of zeros, " + scales.length + " scales and " + groupIndex.length
                     + " group numbers");
         }
-    }
-
-    /** Whether the layout can hold a matrix. */
-    public static boolean holds(int outputs, int inputs, int bits) {
-        return (bits == 2 || bits == 3 || bits == 4 || bits == 8) && inputs % UNIT == 0 && outputs % UNIT == 0;
     }
 
     private static void requireShape(int outputs, int inputs, int bits) {
@@ -109,8 +100,7 @@ public record GptqPacking(
                             + " has no negative weight and so the zero 0, which readers of the exchange layout take for "
                             + (1 << bits) + "; allow wrapped zeros or keep our own format");
                 }
-                int field = zeroWriting == ZeroWriting.AS_IS ? zero : zero - 1;
-                put(qzeros, g * (m / UNIT * bits), 1, i, bits, field & (1 << bits) - 1);
+                put(qzeros, g * (m / UNIT * bits), 1, i, bits, zero - 1 & (1 << bits) - 1);
                 scales[g * m + i] = half(matrix.scales()[i * groups + g], i, g);
             }
         }
@@ -152,11 +142,8 @@ public record GptqPacking(
             }
             for (int g = 0; g < groups; g++) {
                 int field = get(qzeros, g * (outputs / UNIT * bits), 1, i, bits);
-                zeros[i * groups + g] = switch (zeroReading) {
-                    case WRAPPING -> field + 1 & (1 << bits) - 1;
-                    case PLAIN -> field + 1;
-                    case AS_IS -> field;
-                };
+                int zero = field + 1;
+                zeros[i * groups + g] = zeroReading == ZeroReading.WRAPPING ? zero & (1 << bits) - 1 : zero;
                 float scale = Float.float16ToFloat(scales[g * outputs + i]);
                 if (!(scale >= 0 && scale <= Float.MAX_VALUE)) {
                     throw InvalidRequestException.usage("the scale of row " + i + ", group " + g + " is " + scale

@@ -13,9 +13,11 @@ import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.Part;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.store.CompressedModel;
+import dev.lowbit.store.ConfigFile;
 import dev.lowbit.store.FileEntry;
 import dev.lowbit.store.MatrixEntry;
 import dev.lowbit.store.PartEntry;
+import dev.lowbit.tensor.DType;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
@@ -29,33 +31,38 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.UnaryOperator;
 
 /**
- * Writes a compressed model as a Hugging Face folder that others read: the source's order of files, every compressed matrix in some
- * {@link MatrixForm}, every other tensor and file as it is, config.json as the form wants it. One matrix is in memory at a time.
+ * Writes a compressed model as an ordinary one: the source's tensor names, orientation and order of files, every compressed
+ * matrix dequantized, every other tensor and file as it is, config.json without its {@code quantization_config}. One matrix
+ * is in memory at a time.
  */
-final class FolderWriter {
+final class DenseModelWriter {
     private static final String CONFIG = "config.json";
     private static final String INDEX = "model.safetensors.index.json";
 
     private final CompressedModel model;
     private final Checkpoint checkpoint;
-    private final MatrixForm form;
+    private final DType type;
+    private final UnaryOperator<QuantizedMatrix> view;
     private final Map<String, String> metadata;
     private final Map<String, MatrixEntry> matrixOfPart = new LinkedHashMap<>();
 
-    /** What stands for a tensor of the input in the output: the form of {@code matrix}, or its copy when that is null. */
-    private record Planned(List<SafetensorsWriter.Entry> entries, MatrixEntry matrix) {
-        long bytes() {
-            return entries.stream().mapToLong(SafetensorsWriter.Entry::bytes).sum();
-        }
-    }
+    /** A tensor of the output: dequantized from {@code matrix}, or copied when that is null. */
+    private record Planned(SafetensorsWriter.Entry entry, MatrixEntry matrix) {}
 
-    /** @param metadata of every weight file */
-    FolderWriter(CompressedModel model, MatrixForm form, Map<String, String> metadata) {
+    /**
+     * @param type element type of the dequantized matrices: F32, F16 or BF16
+     * @param view what of a compressed matrix is written, same shape
+     * @param metadata of every weight file
+     */
+    DenseModelWriter(
+            CompressedModel model, DType type, UnaryOperator<QuantizedMatrix> view, Map<String, String> metadata) {
         this.model = model;
         this.checkpoint = model.checkpointOfOthers();
-        this.form = form;
+        this.type = type;
+        this.view = view;
         this.metadata = metadata;
         for (MatrixEntry matrix : model.manifest().matrices()) {
             matrix.parts().forEach(part -> matrixOfPart.put(matrix.tensorName(part), matrix));
@@ -68,7 +75,7 @@ final class FolderWriter {
         checkpoint.files().forEach(file -> files.put(file, plan(file)));
         long bytes = files.values().stream()
                 .flatMap(List::stream)
-                .mapToLong(Planned::bytes)
+                .mapToLong(planned -> planned.entry().bytes())
                 .sum();
         Set<String> written = new HashSet<>(Set.of(INDEX));
         Map<String, String> weightMap = new LinkedHashMap<>();
@@ -76,7 +83,7 @@ final class FolderWriter {
             files.forEach((file, tensors) -> {
                 String name = file.getFileName().toString();
                 written.add(name);
-                tensors.forEach(tensor -> tensor.entries().forEach(entry -> weightMap.put(entry.name(), name)));
+                tensors.forEach(tensor -> weightMap.put(tensor.entry().name(), name));
                 writeFile(directory.resolve(name), tensors, stage, workers);
             });
         }
@@ -99,10 +106,12 @@ final class FolderWriter {
         for (TensorInfo tensor : checkpoint.tensors(file)) {
             MatrixEntry matrix = matrixOfPart.get(tensor.name());
             if (matrix == null) {
-                plan.add(new Planned(
-                        List.of(new SafetensorsWriter.Entry(tensor.name(), tensor.type(), tensor.shape())), null));
+                plan.add(new Planned(new SafetensorsWriter.Entry(tensor.name(), tensor.type(), tensor.shape()), null));
             } else if (seen.add(matrix)) {
-                plan.add(new Planned(form.entries(matrix), matrix));
+                long rows = matrix.rows();
+                long columns = matrix.columns();
+                List<Long> shape = matrix.transposed() ? List.of(columns, rows) : List.of(rows, columns);
+                plan.add(new Planned(new SafetensorsWriter.Entry(matrix.name(), type, shape), matrix));
             }
         }
         return plan;
@@ -110,15 +119,15 @@ final class FolderWriter {
 
     private void writeFile(Path file, List<Planned> tensors, ProgressListener.Stage stage, Workers workers) {
         List<SafetensorsWriter.Entry> entries =
-                tensors.stream().flatMap(tensor -> tensor.entries().stream()).toList();
+                tensors.stream().map(Planned::entry).toList();
         try (SafetensorsWriter writer = SafetensorsWriter.create(file, metadata, entries)) {
             for (Planned tensor : tensors) {
                 if (tensor.matrix() == null) {
-                    checkpoint.copyTo(tensor.entries().getFirst().name(), new Appending(writer));
+                    checkpoint.copyTo(tensor.entry().name(), new Appending(writer));
                 } else {
                     writeMatrix(tensor.matrix(), writer, workers);
                 }
-                stage.advance(tensor.bytes());
+                stage.advance(tensor.entry().bytes());
             }
             writer.finish();
         }
@@ -128,7 +137,7 @@ final class FolderWriter {
         try (Arena arena = Arena.ofShared()) {
             QuantizedMatrix matrix = model.matrix(entry.name(), arena);
             requireUndamaged(entry, matrix);
-            form.write(entry, matrix, writer, workers);
+            new DenseTensor(entry.name(), type, entry.transposed()).write(view.apply(matrix), writer, workers);
         }
     }
 
@@ -154,7 +163,7 @@ final class FolderWriter {
         try {
             Files.createDirectories(to.getParent());
             if (name.equals(CONFIG)) {
-                byte[] config = form.config(Files.readAllBytes(from));
+                byte[] config = ConfigFile.withoutQuantization(Files.readAllBytes(from));
                 AtomicOutput.write(to, stream -> stream.write(config));
             } else {
                 AtomicOutput.write(to, stream -> Files.copy(from, stream));
