@@ -1,6 +1,7 @@
 package dev.lowbit.int2lrec;
 
 import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.matrix.packed.WordFields;
 import java.util.Arrays;
 
 /**
@@ -29,7 +30,7 @@ public record GptqPacking(
         int[] qzeros,
         short[] scales,
         int[] groupIndex) {
-    private static final int UNIT = Integer.SIZE;
+    private static final int UNIT = WordFields.UNIT;
 
     /** What a writer does with z = 0. */
     public enum ZeroWriting {
@@ -91,7 +92,7 @@ public record GptqPacking(
         short[] scales = new short[groups * m];
         for (int i = 0; i < m; i++) {
             for (int j = 0; j < n; j++) {
-                put(qweight, i, m, j, bits, matrix.code(i, j));
+                WordFields.put(qweight, i, m, j, bits, matrix.code(i, j));
             }
             for (int g = 0; g < groups; g++) {
                 int zero = matrix.zeros()[i * groups + g];
@@ -100,7 +101,7 @@ public record GptqPacking(
                             + " has no negative weight and so the zero 0, which readers of the exchange layout take for "
                             + (1 << bits) + "; allow wrapped zeros or keep our own format");
                 }
-                put(qzeros, g * (m / UNIT * bits), 1, i, bits, zero - 1 & (1 << bits) - 1);
+                WordFields.put(qzeros, g * (m / UNIT * bits), 1, i, bits, zero - 1 & (1 << bits) - 1);
                 scales[g * m + i] = half(matrix.scales()[i * groups + g], i, g);
             }
         }
@@ -138,10 +139,10 @@ public record GptqPacking(
         }
         for (int i = 0; i < outputs; i++) {
             for (int j = 0; j < inputs; j++) {
-                codes[i * inputs + j] = (byte) get(qweight, i, outputs, j, bits);
+                codes[i * inputs + j] = (byte) WordFields.get(qweight, i, outputs, j, bits);
             }
             for (int g = 0; g < groups; g++) {
-                int field = get(qzeros, g * (outputs / UNIT * bits), 1, i, bits);
+                int field = WordFields.get(qzeros, g * (outputs / UNIT * bits), 1, i, bits);
                 int zero = field + 1;
                 zeros[i * groups + g] = zeroReading == ZeroReading.WRAPPING ? zero & (1 << bits) - 1 : zero;
                 float scale = Float.float16ToFloat(scales[g * outputs + i]);
@@ -154,27 +155,5 @@ public record GptqPacking(
         }
         return new AffineCodes(
                 outputs, inputs, bits, groupSize, codes, floats, zeros, contiguous ? new int[0] : groupIndex.clone());
-    }
-
-    /** Writes value number {@code index} of the words at first, first + stride ... */
-    private static void put(int[] words, int first, int stride, int index, int bits, int value) {
-        int bit = index * bits;
-        int word = first + bit / UNIT * stride;
-        int shift = bit % UNIT;
-        words[word] |= value << shift;
-        if (shift + bits > UNIT) {
-            words[word + stride] |= value >>> UNIT - shift;
-        }
-    }
-
-    private static int get(int[] words, int first, int stride, int index, int bits) {
-        int bit = index * bits;
-        int word = first + bit / UNIT * stride;
-        int shift = bit % UNIT;
-        int value = words[word] >>> shift;
-        if (shift + bits > UNIT) {
-            value |= words[word + stride] << UNIT - shift;
-        }
-        return value & (1 << bits) - 1;
     }
 }

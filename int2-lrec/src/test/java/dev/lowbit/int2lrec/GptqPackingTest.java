@@ -4,6 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.affine.AffineFormat;
+import dev.lowbit.matrix.affine.AffineMatrix;
+import dev.lowbit.matrix.gptq.GptqTensors;
+import dev.lowbit.matrix.gptq.GptqVersion;
+import dev.lowbit.matrix.packed.PackedCodes;
+import dev.lowbit.matrix.scale.EncodedScales;
+import dev.lowbit.matrix.scale.ScaleFormat;
+import dev.lowbit.tensor.DType;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -87,6 +96,32 @@ class GptqPackingTest {
         AffineCodes turned = new AffineCodes(32, 64, 4, 32, plain.codes(), plain.scales(), plain.zeros(), groupIndex);
         assertSame(
                 GptqPacking.pack(turned, GptqPacking.ZeroWriting.REFUSE).unpack(GptqPacking.ZeroReading.PLAIN), turned);
+    }
+
+    /** What the command exports are the words that the golden data check here. */
+    @ParameterizedTest
+    @CsvSource({"2, 64, 32, 32", "3, 64, 96, 40", "4, 32, 128, 64", "8, 96, 64, 48"})
+    void exportedTensorsAreTheSame(int bits, int rows, int columns, int groupSize) {
+        AffineCodes codes = random(rows, columns, bits, groupSize, 1, bits);
+        byte[] zeros = new byte[codes.zeros().length];
+        for (int k = 0; k < zeros.length; k++) {
+            zeros[k] = (byte) codes.zeros()[k];
+        }
+        AffineFormat format = new AffineFormat(bits, groupSize, new ScaleFormat.OneLevel(DType.F16));
+        AffineMatrix matrix = AffineMatrix.of(
+                rows,
+                columns,
+                format,
+                PackedCodes.pack(codes.codes(), bits),
+                EncodedScales.encode(codes.scales(), format.scales()).orElseThrow(),
+                zeros,
+                new int[0]);
+        GptqTensors tensors = GptqTensors.pack("layer", matrix, GptqVersion.V1, Workers.serial());
+        GptqPacking packed = GptqPacking.pack(codes, GptqPacking.ZeroWriting.REFUSE);
+        assertThat(tensors.qweight()).isEqualTo(packed.qweight());
+        assertThat(tensors.qzeros()).isEqualTo(packed.qzeros());
+        assertThat(tensors.scales()).isEqualTo(packed.scales());
+        assertThat(tensors.groupIndex()).isEqualTo(packed.groupIndex());
     }
 
     @Test

@@ -29,14 +29,28 @@ public final class SampleModels {
         return folder;
     }
 
+    /** A sharded Llama of 2 layers whose matrices have sides that are multiples of 32. */
+    public static Path evenLlama(Path folder) {
+        SyntheticCheckpoint.write(
+                folder, new SyntheticModel(2, 64, 96, 4, 2, 32, DType.F32, 1 << 16), 5, Workers.serial());
+        return folder;
+    }
+
     /** Input-major matrices under the names of GPT-2, in half precision beside float biases, without config.json. */
     public static Path gpt2(Path folder) {
+        return gpt2(folder, 20, 60);
+    }
+
+    /** The same with so many inputs, and outputs of the first matrix of a layer. */
+    public static Path gpt2(Path folder, long inputs, long outputs) {
         RandomGenerator random = RandomGenerator.of("L64X128MixRandom");
         List<SafetensorsWriter.Entry> entries = new ArrayList<>();
         for (int i = 0; i < 2; i++) {
-            entries.add(new SafetensorsWriter.Entry("h." + i + ".attn.c_attn.weight", DType.F32, List.of(20L, 60L)));
-            entries.add(new SafetensorsWriter.Entry("h." + i + ".attn.c_attn.bias", DType.F32, List.of(60L)));
-            entries.add(new SafetensorsWriter.Entry("h." + i + ".attn.c_proj.weight", DType.F32, List.of(20L, 20L)));
+            entries.add(
+                    new SafetensorsWriter.Entry("h." + i + ".attn.c_attn.weight", DType.F32, List.of(inputs, outputs)));
+            entries.add(new SafetensorsWriter.Entry("h." + i + ".attn.c_attn.bias", DType.F32, List.of(outputs)));
+            entries.add(
+                    new SafetensorsWriter.Entry("h." + i + ".attn.c_proj.weight", DType.F32, List.of(inputs, inputs)));
         }
         try {
             Files.createDirectories(folder);
@@ -66,6 +80,16 @@ public final class SampleModels {
             writer.finish();
         }
         return file;
+    }
+
+    /** Compresses every matrix in an affine format; fails the test when that fails. */
+    public static Path affine(Path model, Path out, String format, Object... options) {
+        List<Object> command = new ArrayList<>(
+                List.of("compress", model, "--out", out, "--method", "int2-lrec", "--format", format, "--quiet"));
+        command.addAll(List.of(options));
+        Lowbit run = Lowbit.run(command.toArray());
+        assertThat(run.code()).as(run.err()).isZero();
+        return out;
     }
 
     /** Compresses with at least the given rank everywhere; fails the test when that fails. */

@@ -23,10 +23,22 @@ public final class ConfigFile {
      * @param config a well-formed JSON object in UTF-8; not modified
      */
     public static byte[] withQuantization(byte[] config) {
+        return withQuantization(
+                config,
+                "{\n    \"quant_method\": \"lowbit\",\n    \"version\": " + Manifest.VERSION + ",\n    \"manifest\": \""
+                        + Manifest.FILE + "\"\n  }");
+    }
+
+    /**
+     * The configuration with a block as its last member, in place of any other block of that name.
+     *
+     * @param config a well-formed JSON object in UTF-8; not modified
+     * @param value the block, a JSON value
+     */
+    public static byte[] withQuantization(byte[] config, String value) {
         byte[] plain = withoutQuantization(config);
         List<Member> members = members(plain);
-        String block = "\n  \"" + KEY + "\": {\n    \"quant_method\": \"lowbit\",\n    \"version\": " + Manifest.VERSION
-                + ",\n    \"manifest\": \"" + Manifest.FILE + "\"\n  }";
+        String block = "\n  \"" + KEY + "\": " + value;
         if (members.isEmpty()) {
             int open = indexOf(plain, '{') + 1;
             return splice(plain, open, open, block + "\n");

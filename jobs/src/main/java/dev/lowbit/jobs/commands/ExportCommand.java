@@ -1,5 +1,6 @@
 package dev.lowbit.jobs.commands;
 
+import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.jobs.Console;
 import dev.lowbit.jobs.DirectorySize;
 import dev.lowbit.jobs.ExitCodes;
@@ -9,9 +10,11 @@ import dev.lowbit.jobs.Quantity;
 import dev.lowbit.jobs.ResourceOptions;
 import dev.lowbit.jobs.WorkerPool;
 import dev.lowbit.jobs.export.Exporter;
+import dev.lowbit.matrix.gptq.GptqVersion;
 import dev.lowbit.store.CompressedModel;
 import dev.lowbit.tensor.DType;
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.concurrent.Callable;
@@ -26,13 +29,21 @@ import picocli.CommandLine.Parameters;
         description = {
             "Write a compressed model in a format that others read.",
             "safetensors: every matrix dequantized, in the source's names and orientation.",
-            "peft: base/, the model without its low-rank parts, and adapter/, those parts as a LoRA adapter."
+            "peft: base/, the model without its low-rank parts, and adapter/, those parts as a LoRA adapter.",
+            "gptq, gptq-v2: matrices of one affine format in the layout of GPTQ, low-rank parts in adapter/."
         })
 public final class ExportCommand implements Callable<Integer> {
     /** Formats of {@code --to}. */
     enum Format {
         safetensors,
-        peft
+        peft,
+        gptq,
+        gptq_v2;
+
+        @Override
+        public String toString() {
+            return name().replace('_', '-');
+        }
     }
 
     /** Element types of {@code --dtype}. */
@@ -50,8 +61,8 @@ public final class ExportCommand implements Callable<Integer> {
 
     /** The document of {@code --json}. */
     record Result(
-            Format format,
-            ElementType dtype,
+            String format,
+            Optional<ElementType> dtype,
             int matrices,
             OptionalInt adapterMatrices,
             long outputBytes,
@@ -72,10 +83,9 @@ public final class ExportCommand implements Callable<Integer> {
     @Option(
             names = "--dtype",
             paramLabel = "TYPE",
-            defaultValue = "f32",
             description =
                     "Element type of dequantized matrices: ${COMPLETION-CANDIDATES} (default: f32, which rounds nothing).")
-    private ElementType type;
+    private Optional<ElementType> type;
 
     @Mixin
     private ResourceOptions options;
@@ -87,20 +97,28 @@ public final class ExportCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         long start = System.nanoTime();
+        boolean dequantizes = format == Format.safetensors || format == Format.peft;
+        if (!dequantizes && type.isPresent()) {
+            throw InvalidRequestException.usage(
+                    "--dtype is the type of dequantized matrices; --to " + format + " writes none, leave it out");
+        }
+        ElementType written = type.orElse(ElementType.f32);
         int matrices;
         OptionalInt adapter = OptionalInt.empty();
         try (CompressedModel model = CompressedModel.open(path);
                 WorkerPool pool = options.openWorkers()) {
-            Exporter exporter = new Exporter(model, type.type, console.progress(options), pool.workers());
+            Exporter exporter = new Exporter(model, written.type, console.progress(options), pool.workers());
             matrices = model.names().size();
             switch (format) {
                 case safetensors -> exporter.toSafetensors(out);
                 case peft -> adapter = OptionalInt.of(exporter.toPeft(out));
+                case gptq -> adapter = some(exporter.toGptq(out, GptqVersion.V1));
+                case gptq_v2 -> adapter = some(exporter.toGptq(out, GptqVersion.V2));
             }
         }
         Result result = new Result(
-                format,
-                type,
+                format.toString(),
+                dequantizes ? Optional.of(written) : Optional.empty(),
                 matrices,
                 adapter,
                 DirectorySize.bytes(out),
@@ -113,9 +131,14 @@ public final class ExportCommand implements Callable<Integer> {
                     .println("adapter for " + count + " of " + result.matrices()
                             + " matrices, alpha = rank, so base + B A is" + " the compressed weight"));
             console.out()
-                    .println("wrote " + out + ": " + result.matrices() + " matrices as " + type + ", "
-                            + Quantity.bytes(result.outputBytes()) + " in " + Quantity.duration(result.seconds()));
+                    .println("wrote " + out + ": " + result.matrices() + " matrices as "
+                            + (dequantizes ? written : format) + ", " + Quantity.bytes(result.outputBytes()) + " in "
+                            + Quantity.duration(result.seconds()));
         }
         return ExitCodes.OK;
+    }
+
+    private static OptionalInt some(int count) {
+        return count == 0 ? OptionalInt.empty() : OptionalInt.of(count);
     }
 }

@@ -50,8 +50,7 @@ public record TargetSelection(boolean embeddings, List<Pattern> skip, List<Patte
      */
     public List<Target> of(Checkpoint checkpoint) {
         List<String> names = checkpoint.names();
-        List<String> eligible =
-                names.stream().filter(name -> isLinear(checkpoint.info(name))).toList();
+        List<String> eligible = linear(checkpoint);
         List<Filter> skipped = filters("--skip", skip);
         List<Filter> wanted = filters("--only", only);
         skipped.forEach(pattern -> requireMatch(pattern, names, "no tensor of " + checkpoint.root()));
@@ -70,6 +69,13 @@ public record TargetSelection(boolean embeddings, List<Pattern> skip, List<Patte
                                     : "; --skip and --only exclude all " + eligible.size() + " matrices"));
         }
         return targets;
+    }
+
+    /** Every matrix that patterns could choose from, sorted. */
+    public List<String> linear(Checkpoint checkpoint) {
+        return checkpoint.names().stream()
+                .filter(name -> isLinear(checkpoint.info(name)))
+                .toList();
     }
 
     /** A user's expression with the option that it came from. */
@@ -105,7 +111,7 @@ public record TargetSelection(boolean embeddings, List<Pattern> skip, List<Patte
         if (tensor.shape().size() != 2
                 || tensor.shape().contains(0L)
                 || !tensor.type().isWeight()
-                || !tensor.name().endsWith(WEIGHT)) {
+                || !isWeight(tensor.name())) {
             return false;
         }
         String layer = layer(tensor.name());
@@ -122,8 +128,24 @@ public record TargetSelection(boolean embeddings, List<Pattern> skip, List<Patte
         return EMBEDDING.matcher(components[last]).matches() || last > 0 && components[last - 1].equals("embeddings");
     }
 
-    private static String layer(String name) {
-        return name.substring(0, name.length() - WEIGHT.length());
+    /** Whether a tensor is called {@code <layer>.weight}. */
+    public static boolean isWeight(String name) {
+        return name.endsWith(WEIGHT);
+    }
+
+    /** The layer of a weight: its name without {@code .weight}. */
+    public static String layer(String weight) {
+        return weight.substring(0, weight.length() - WEIGHT.length());
+    }
+
+    /** Whether the weight of that name is looked up in instead of multiplied with. */
+    public static boolean isEmbedding(String weight) {
+        return isEmbedding(layer(weight).split("\\."));
+    }
+
+    /** Whether the weight of that name is an output head. */
+    public static boolean isHead(String weight) {
+        return HEAD.matcher(layer(weight)).matches();
     }
 
     /** Whether the weight of that name is stored inputs x outputs. */

@@ -1,9 +1,12 @@
 package dev.lowbit.jobs.export;
 
+import dev.lowbit.checkpoint.AtomicOutput;
 import dev.lowbit.checkpoint.Digest;
+import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.jobs.OutputDirectory;
 import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.gptq.GptqVersion;
 import dev.lowbit.store.CompressedModel;
 import dev.lowbit.store.Manifest;
 import dev.lowbit.tensor.DType;
@@ -38,7 +41,7 @@ public final class Exporter {
     /** A Hugging Face directory with every matrix dequantized, in the source's names and orientation. */
     public void toSafetensors(Path out) {
         try (OutputDirectory directory = OutputDirectory.create(out)) {
-            new DenseModelWriter(model, type, UnaryOperator.identity(), METADATA)
+            new ExportWriter(model, new DenseMatrices(type, UnaryOperator.identity()), METADATA)
                     .write(directory.path(), progress, workers);
             directory.publish();
         }
@@ -52,26 +55,57 @@ public final class Exporter {
     public int toPeft(Path out) {
         PeftAdapter adapter = new PeftAdapter(model);
         Map<String, String> metadata = new TreeMap<>(METADATA);
-        metadata.put(PAIR, pair());
+        metadata.put(PAIR, pair(type.safetensorsName()));
         try (OutputDirectory directory = OutputDirectory.create(out)) {
-            Path base = directory.path().resolve("base");
-            Path adapterDirectory = directory.path().resolve("adapter");
-            try {
-                Files.createDirectory(base);
-                Files.createDirectory(adapterDirectory);
-            } catch (IOException e) {
-                throw new UncheckedIOException("cannot create " + base + ": " + e.getMessage(), e);
-            }
-            new DenseModelWriter(model, type, PeftAdapter::base, metadata).write(base, progress, workers);
+            Path base = created(directory.path().resolve("base"));
+            Path adapterDirectory = created(directory.path().resolve("adapter"));
+            new ExportWriter(model, new DenseMatrices(type, PeftAdapter::base), metadata)
+                    .write(base, progress, workers);
             adapter.write(adapterDirectory, "base", metadata, workers);
             directory.publish();
         }
         return adapter.size();
     }
 
-    /** Names this model in this element type: the manifest covers every byte that either half is made of. */
-    private String pair() {
+    /**
+     * A Hugging Face directory with every matrix in the exchange layout of GPTQ; where matrices have low-rank parts, those as a LoRA
+     * adapter in {@code adapter/}.
+     *
+     * @return how many matrices the adapter has; 0 for none
+     * @throws InvalidRequestException impossible, when the layout has no such model
+     */
+    public int toGptq(Path out, GptqVersion version) {
+        GptqMatrices matrices = new GptqMatrices(model, version);
+        boolean adapted = model.manifest().matrices().stream().anyMatch(matrix -> matrix.rank() > 0);
+        Map<String, String> metadata = new TreeMap<>(METADATA);
+        if (adapted) {
+            metadata.put(PAIR, pair(version.checkpointFormat()));
+        }
+        try (OutputDirectory directory = OutputDirectory.create(out)) {
+            new ExportWriter(model, matrices, metadata).write(directory.path(), progress, workers);
+            AtomicOutput.writeString(directory.path().resolve("quantize_config.json"), matrices.config());
+            int size = 0;
+            if (adapted) {
+                PeftAdapter adapter = new PeftAdapter(model);
+                adapter.write(created(directory.path().resolve("adapter")), "..", metadata, workers);
+                size = adapter.size();
+            }
+            directory.publish();
+            return size;
+        }
+    }
+
+    private static Path created(Path directory) {
+        try {
+            return Files.createDirectory(directory);
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot create " + directory + ": " + e.getMessage(), e);
+        }
+    }
+
+    /** Names this model in this form: the manifest covers every byte that either half is made of. */
+    private String pair(String form) {
         String manifest = Digest.sha256(model.directory().resolve(Manifest.FILE));
-        return Digest.sha256((manifest + " " + type.safetensorsName()).getBytes(StandardCharsets.US_ASCII));
+        return Digest.sha256((manifest + " " + form).getBytes(StandardCharsets.US_ASCII));
     }
 }

@@ -81,7 +81,7 @@ final class PeftAdapter {
      * The module that PEFT finds in the model: the tensor's name without {@code .weight}. GPT-2 is published without the
      * prefix that the loaded model has.
      */
-    private static String module(String tensor) {
+    static String module(String tensor) {
         String module = tensor.endsWith(WEIGHT) ? tensor.substring(0, tensor.length() - WEIGHT.length()) : tensor;
         return BARE_GPT2.matcher(module).matches() ? "transformer." + module : module;
     }

@@ -147,6 +147,13 @@ public final class AffineMatrix implements QuantizedMatrix {
         return PackedCodes.codeAt(codes, ((long) row * columns + column) * format.codeBits(), format.codeBits());
     }
 
+    /** The codes of one row, unsigned. */
+    public byte[] codes(int row) {
+        byte[] unpacked = new byte[columns + Packing.SLACK];
+        unpack(row, packedRow(), unpacked);
+        return Arrays.copyOf(unpacked, columns);
+    }
+
     /** The scales of its groups, rows after rows. */
     public StoredScales scales() {
         return scales;

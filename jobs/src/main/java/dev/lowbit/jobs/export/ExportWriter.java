@@ -13,11 +13,9 @@ import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.Part;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.store.CompressedModel;
-import dev.lowbit.store.ConfigFile;
 import dev.lowbit.store.FileEntry;
 import dev.lowbit.store.MatrixEntry;
 import dev.lowbit.store.PartEntry;
-import dev.lowbit.tensor.DType;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
@@ -31,38 +29,33 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.function.UnaryOperator;
 
 /**
- * Writes a compressed model as an ordinary one: the source's tensor names, orientation and order of files, every compressed
- * matrix dequantized, every other tensor and file as it is, config.json without its {@code quantization_config}. One matrix
- * is in memory at a time.
+ * Writes a compressed model for others: the source's files in their order, every compressed matrix as {@link ExportedMatrices} has it,
+ * every other tensor and file as it is. One matrix is in memory at a time.
  */
-final class DenseModelWriter {
+final class ExportWriter {
     private static final String CONFIG = "config.json";
     private static final String INDEX = "model.safetensors.index.json";
 
     private final CompressedModel model;
     private final Checkpoint checkpoint;
-    private final DType type;
-    private final UnaryOperator<QuantizedMatrix> view;
+    private final ExportedMatrices matrices;
     private final Map<String, String> metadata;
     private final Map<String, MatrixEntry> matrixOfPart = new LinkedHashMap<>();
 
-    /** A tensor of the output: dequantized from {@code matrix}, or copied when that is null. */
-    private record Planned(SafetensorsWriter.Entry entry, MatrixEntry matrix) {}
+    /** Tensors of the output: those of {@code matrix}, or a single one that is copied when that is null. */
+    private record Planned(List<SafetensorsWriter.Entry> entries, MatrixEntry matrix) {
+        long bytes() {
+            return entries.stream().mapToLong(SafetensorsWriter.Entry::bytes).sum();
+        }
+    }
 
-    /**
-     * @param type element type of the dequantized matrices: F32, F16 or BF16
-     * @param view what of a compressed matrix is written, same shape
-     * @param metadata of every weight file
-     */
-    DenseModelWriter(
-            CompressedModel model, DType type, UnaryOperator<QuantizedMatrix> view, Map<String, String> metadata) {
+    /** @param metadata of every weight file */
+    ExportWriter(CompressedModel model, ExportedMatrices matrices, Map<String, String> metadata) {
         this.model = model;
         this.checkpoint = model.checkpointOfOthers();
-        this.type = type;
-        this.view = view;
+        this.matrices = matrices;
         this.metadata = metadata;
         for (MatrixEntry matrix : model.manifest().matrices()) {
             matrix.parts().forEach(part -> matrixOfPart.put(matrix.tensorName(part), matrix));
@@ -75,7 +68,7 @@ final class DenseModelWriter {
         checkpoint.files().forEach(file -> files.put(file, plan(file)));
         long bytes = files.values().stream()
                 .flatMap(List::stream)
-                .mapToLong(planned -> planned.entry().bytes())
+                .mapToLong(Planned::bytes)
                 .sum();
         Set<String> written = new HashSet<>(Set.of(INDEX));
         Map<String, String> weightMap = new LinkedHashMap<>();
@@ -83,7 +76,7 @@ final class DenseModelWriter {
             files.forEach((file, tensors) -> {
                 String name = file.getFileName().toString();
                 written.add(name);
-                tensors.forEach(tensor -> weightMap.put(tensor.entry().name(), name));
+                tensors.forEach(planned -> planned.entries().forEach(entry -> weightMap.put(entry.name(), name)));
                 writeFile(directory.resolve(name), tensors, stage, workers);
             });
         }
@@ -106,28 +99,26 @@ final class DenseModelWriter {
         for (TensorInfo tensor : checkpoint.tensors(file)) {
             MatrixEntry matrix = matrixOfPart.get(tensor.name());
             if (matrix == null) {
-                plan.add(new Planned(new SafetensorsWriter.Entry(tensor.name(), tensor.type(), tensor.shape()), null));
+                plan.add(new Planned(
+                        List.of(new SafetensorsWriter.Entry(tensor.name(), tensor.type(), tensor.shape())), null));
             } else if (seen.add(matrix)) {
-                long rows = matrix.rows();
-                long columns = matrix.columns();
-                List<Long> shape = matrix.transposed() ? List.of(columns, rows) : List.of(rows, columns);
-                plan.add(new Planned(new SafetensorsWriter.Entry(matrix.name(), type, shape), matrix));
+                plan.add(new Planned(matrices.tensors(matrix), matrix));
             }
         }
         return plan;
     }
 
-    private void writeFile(Path file, List<Planned> tensors, ProgressListener.Stage stage, Workers workers) {
+    private void writeFile(Path file, List<Planned> plan, ProgressListener.Stage stage, Workers workers) {
         List<SafetensorsWriter.Entry> entries =
-                tensors.stream().map(Planned::entry).toList();
+                plan.stream().flatMap(planned -> planned.entries().stream()).toList();
         try (SafetensorsWriter writer = SafetensorsWriter.create(file, metadata, entries)) {
-            for (Planned tensor : tensors) {
-                if (tensor.matrix() == null) {
-                    checkpoint.copyTo(tensor.entry().name(), new Appending(writer));
+            for (Planned planned : plan) {
+                if (planned.matrix() == null) {
+                    checkpoint.copyTo(planned.entries().getFirst().name(), new Appending(writer));
                 } else {
-                    writeMatrix(tensor.matrix(), writer, workers);
+                    writeMatrix(planned.matrix(), writer, workers);
                 }
-                stage.advance(tensor.entry().bytes());
+                stage.advance(planned.bytes());
             }
             writer.finish();
         }
@@ -137,7 +128,7 @@ final class DenseModelWriter {
         try (Arena arena = Arena.ofShared()) {
             QuantizedMatrix matrix = model.matrix(entry.name(), arena);
             requireUndamaged(entry, matrix);
-            new DenseTensor(entry.name(), type, entry.transposed()).write(view.apply(matrix), writer, workers);
+            matrices.write(entry, matrix, writer, workers);
         }
     }
 
@@ -163,7 +154,7 @@ final class DenseModelWriter {
         try {
             Files.createDirectories(to.getParent());
             if (name.equals(CONFIG)) {
-                byte[] config = ConfigFile.withoutQuantization(Files.readAllBytes(from));
+                byte[] config = matrices.config(Files.readAllBytes(from));
                 AtomicOutput.write(to, stream -> stream.write(config));
             } else {
                 AtomicOutput.write(to, stream -> Files.copy(from, stream));
