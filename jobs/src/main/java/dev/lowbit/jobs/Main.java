@@ -7,6 +7,7 @@ import dev.lowbit.jobs.commands.DoctorCommand;
 import dev.lowbit.jobs.commands.EvaluateCommand;
 import dev.lowbit.jobs.commands.ExportCommand;
 import dev.lowbit.jobs.commands.GenerateCommand;
+import dev.lowbit.jobs.commands.ImportCommand;
 import dev.lowbit.jobs.commands.InspectCommand;
 import dev.lowbit.jobs.commands.PlanCommand;
 import dev.lowbit.jobs.commands.TuneCommand;
@@ -50,6 +51,7 @@ public final class Main implements Callable<Integer> {
             InspectCommand::new,
             VerifyCommand::new,
             ExportCommand::new,
+            ImportCommand::new,
             TuneCommand::new,
             DoctorCommand::new);
 

@@ -7,6 +7,7 @@ import dev.lowbit.checkpoint.TensorInfo;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.matrix.MatrixFormats;
 import dev.lowbit.matrix.PartSpec;
+import dev.lowbit.tensor.DType;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -65,7 +66,32 @@ public final class ModelLayout {
             }
         }
         layout.addMatrices(choices);
-        layout.addWeightFiles(chosen);
+        layout.addWeightFiles(chosen, Set.of());
+        layout.requireDistinctNames();
+        layout.addOtherFiles();
+        return layout;
+    }
+
+    /**
+     * Lays out a model whose matrices the source holds in another compressed form.
+     *
+     * @param source must stay open as long as the layout is used
+     * @param matrices of tensors that are there, each in one place; all other tensors are carried over
+     * @throws InvalidRequestException when two output tensors or files would have one name
+     */
+    public static ModelLayout ofForeign(Checkpoint source, CompressionJob job, List<ForeignMatrix> matrices) {
+        ModelLayout layout = new ModelLayout(source, Optional.empty(), job);
+        Map<Path, String> files = layout.fileNames();
+        Map<String, Integer> places = new HashMap<>();
+        Set<String> replaced = new HashSet<>();
+        for (ForeignMatrix matrix : matrices) {
+            String place = matrix.tensors().getFirst();
+            TensorInfo info = source.info(place);
+            places.put(place, layout.matrices.size());
+            replaced.addAll(matrix.tensors());
+            layout.addMatrix(matrix.choice(), files.get(info.file()), matrix.rows(), matrix.columns(), info.type());
+        }
+        layout.addWeightFiles(places, replaced);
         layout.requireDistinctNames();
         layout.addOtherFiles();
         return layout;
@@ -113,22 +139,26 @@ public final class ModelLayout {
             int second = dimension(info, 1);
             int rows = choice.transposed() ? second : first;
             int columns = choice.transposed() ? first : second;
-            List<PartEntry> parts = MatrixFormats.layout(choice.format(), rows, columns).stream()
-                    .map(ModelLayout::unmeasured)
-                    .toList();
-            matrices.add(new MatrixEntry(
-                    choice.name(),
-                    files.get(info.file()),
-                    rows,
-                    columns,
-                    choice.transposed(),
-                    info.type(),
-                    choice.method(),
-                    choice.format(),
-                    choice.rank(),
-                    Optional.of(UNKNOWN),
-                    parts));
+            addMatrix(choice, files.get(info.file()), rows, columns, info.type());
         }
+    }
+
+    private void addMatrix(MatrixChoice choice, String file, int rows, int columns, DType sourceType) {
+        List<PartEntry> parts = MatrixFormats.layout(choice.format(), rows, columns).stream()
+                .map(ModelLayout::unmeasured)
+                .toList();
+        matrices.add(new MatrixEntry(
+                choice.name(),
+                file,
+                rows,
+                columns,
+                choice.transposed(),
+                sourceType,
+                choice.method(),
+                choice.format(),
+                choice.rank(),
+                Optional.of(UNKNOWN),
+                parts));
     }
 
     private static int dimension(TensorInfo info, int index) {
@@ -163,13 +193,19 @@ public final class ModelLayout {
                 .replace('\\', '/');
     }
 
-    private void addWeightFiles(Map<String, Integer> chosen) {
+    /**
+     * @param chosen in whose place the parts of which matrix stand
+     * @param replaced tensors that are not carried over
+     */
+    private void addWeightFiles(Map<String, Integer> chosen, Set<String> replaced) {
         fileNames().forEach((path, name) -> {
             List<StoredTensor> tensors = new ArrayList<>();
             for (TensorInfo tensor : source.tensors(path)) {
                 Integer index = chosen.get(tensor.name());
                 if (index == null) {
-                    tensors.add(new StoredTensor(tensor.name(), tensor.type(), tensor.shape(), -1, null));
+                    if (!replaced.contains(tensor.name())) {
+                        tensors.add(new StoredTensor(tensor.name(), tensor.type(), tensor.shape(), -1, null));
+                    }
                     continue;
                 }
                 MatrixEntry matrix = matrices.get(index);

@@ -3,7 +3,7 @@ package dev.lowbit.jobs.compress;
 import java.util.Comparator;
 
 /** Orders names as people count: {@code layers.2} before {@code layers.10}; otherwise by UTF-16 code unit. */
-enum NaturalOrder implements Comparator<String> {
+public enum NaturalOrder implements Comparator<String> {
     INSTANCE;
 
     @Override

@@ -9,6 +9,7 @@ import dev.lowbit.jobs.Lowbit;
 import dev.lowbit.jobs.SampleModels;
 import dev.lowbit.jobs.compress.TargetSelection;
 import dev.lowbit.store.CompressedModel;
+import dev.lowbit.store.Verifier;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -17,7 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Every matrix of every shared model that the exchange layout can hold; a model with none is refused. */
+/** Every matrix of every shared model that the exchange layout can hold; a model with none is refused. And back again. */
 class GptqGoldenTest {
     @TempDir
     private Path folder;
@@ -56,6 +57,17 @@ class GptqGoldenTest {
         try (CompressedModel ours = CompressedModel.open(compressed);
                 Checkpoint exported = Checkpoint.open(out)) {
             assertThat(PlainGptq.requireSame(ours, exported, 4, false)).isEqualTo(names.size());
+        }
+        Path back = folder.resolve("back");
+        Lowbit imported = Lowbit.run("import", out, "--out", back, "--quiet");
+        assertThat(imported.code()).as(imported.err()).isZero();
+        assertThat(Verifier.verify(back)).isEmpty();
+        try (CompressedModel ours = CompressedModel.open(compressed);
+                CompressedModel theirs = CompressedModel.open(back)) {
+            assertThat(theirs.names()).isEqualTo(ours.names());
+            for (String name : names) {
+                assertThat(PlainGptq.bits(theirs.matrix(name))).isEqualTo(PlainGptq.bits(ours.matrix(name)));
+            }
         }
     }
 }

@@ -59,15 +59,20 @@ public final class PlainGptq {
     }
 
     /** Compares every compressed matrix, without its low-rank part, with an export, bit for bit; returns how many there are. */
-    static int requireSame(CompressedModel model, Checkpoint exported, int bits, boolean v2) {
+    public static int requireSame(CompressedModel model, Checkpoint exported, int bits, boolean v2) {
         for (MatrixEntry entry : model.manifest().matrices()) {
             String layer = entry.name().substring(0, entry.name().length() - ".weight".length());
             assertThat(decode(exported, layer, bits, v2))
                     .as(entry.name())
-                    .isEqualTo(bits(PeftAdapter.base(model.matrix(entry.name()))));
+                    .isEqualTo(bits(base(model.matrix(entry.name()))));
             assertThat(exported.names()).doesNotContain(entry.name());
         }
         return model.manifest().matrices().size();
+    }
+
+    /** What of a matrix is exchanged. */
+    public static QuantizedMatrix base(QuantizedMatrix matrix) {
+        return PeftAdapter.base(matrix);
     }
 
     /** The float bits of a matrix, outputs x inputs. */

@@ -93,6 +93,11 @@ public final class GptqUnpacker {
         return Arrays.stream(zeros).allMatch(zero -> zero == 1 << layout.bits() - 1);
     }
 
+    /** Whether a zero point is 2^b, so that {@link #unpack} may refuse. */
+    public boolean hasZeroBeyondOurs() {
+        return Arrays.stream(zeros).anyMatch(zero -> zero == 1 << layout.bits());
+    }
+
     /** Whether the groups are other than runs of neighbouring columns. */
     public boolean isIndexed() {
         for (int j = 0; j < groupIndex.length; j++) {
