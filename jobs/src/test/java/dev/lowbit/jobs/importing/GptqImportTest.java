@@ -1,13 +1,16 @@
 package dev.lowbit.jobs.importing;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.checkpoint.SafetensorsWriter;
 import dev.lowbit.checkpoint.TensorInfo;
 import dev.lowbit.jobs.Lowbit;
+import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.jobs.SampleModels;
 import dev.lowbit.jobs.export.PlainGptq;
+import dev.lowbit.kernel.Workers;
 import dev.lowbit.store.CompressedModel;
 import dev.lowbit.tensor.DType;
 import java.io.IOException;
@@ -21,6 +24,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CancellationException;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -231,6 +235,87 @@ class GptqImportTest {
         assertThat(second.err()).contains("exists");
         Lowbit inside = lowbit("import", folder.resolve("model"), "--out", folder.resolve("model/in"));
         assertThat(inside.code()).isEqualTo(5);
+    }
+
+    /** A layer's tensors may lie in several files, one of which has nothing else. */
+    @Test
+    void shards() throws IOException {
+        Model model = new Model();
+        short[] halves = new short[64];
+        java.util.Arrays.fill(halves, Float.floatToFloat16(0.5f));
+        model.put("a.scales", DType.F16, MemorySegment.ofArray(halves), 2, 32);
+        Path whole = imported(model.write(), "whole");
+        Path folded = Files.createDirectory(folder.resolve("shards"));
+        StringBuilder index = new StringBuilder("{\"weight_map\": {");
+        for (String name : List.of("a.scales", "a.qweight")) {
+            String file = name + ".safetensors";
+            List<SafetensorsWriter.Entry> entries = model.entries.values().stream()
+                    .filter(entry -> entry.name().equals("a.scales") == name.equals("a.scales"))
+                    .toList();
+            try (SafetensorsWriter writer = SafetensorsWriter.create(folded.resolve(file), Map.of(), entries)) {
+                entries.forEach(entry -> writer.write(model.data.get(entry.name())));
+                writer.finish();
+            }
+            entries.forEach(entry -> index.append("\"%s\": \"%s\",".formatted(entry.name(), file)));
+        }
+        index.setCharAt(index.length() - 1, '}');
+        Files.writeString(folded.resolve("model.safetensors.index.json"), index.append('}'));
+        Files.writeString(folded.resolve("quantize_config.json"), model.config);
+        Path out = imported(folded, "out");
+        assertThat(lowbit("verify", out).out()).contains("good");
+        try (CompressedModel one = CompressedModel.open(whole);
+                CompressedModel other = CompressedModel.open(out)) {
+            assertThat(PlainGptq.bits(other.matrix("a.weight"))).isEqualTo(PlainGptq.bits(one.matrix("a.weight")));
+        }
+        requireSameTensors(exported(whole, "gptq", "one"), exported(out, "gptq", "other"));
+    }
+
+    /** What was finished stays, and the bytes are those of a run in one go. */
+    @Test
+    void aStoppedImportGoesOn() throws IOException {
+        Path source = SampleModels.evenLlama(folder.resolve("source"));
+        Path model = SampleModels.affine(source, folder.resolve("compressed"), "affine4-g32-f16-sym");
+        Path gptq = exported(model, "gptq", "gptq");
+        Path out = folder.resolve("out");
+        assertThatThrownBy(() -> GptqImport.run(gptq, out, Workers.serial(), new Stopping(3)))
+                .isInstanceOf(CancellationException.class);
+        assertThat(out).doesNotExist();
+        assertThat(folder.resolve("out.partial")).exists();
+        GptqImport.run(gptq, out, Workers.serial(), new Stopping(Integer.MAX_VALUE));
+        assertThat(folder.resolve("out.partial")).doesNotExist();
+        Path once = imported(gptq, "once");
+        try (Stream<Path> files = Files.list(once)) {
+            for (Path file : files.toList()) {
+                assertThat(out.resolve(file.getFileName())).hasSameBinaryContentAs(file);
+            }
+        }
+    }
+
+    /** Stops a job after so many steps. */
+    private static final class Stopping implements ProgressListener {
+        private int left;
+
+        Stopping(int steps) {
+            this.left = steps;
+        }
+
+        @Override
+        public Stage stage(String name, long total, String unit) {
+            return new Stage() {
+                @Override
+                public void advance(long done) {
+                    if (left-- == 0) {
+                        throw new CancellationException("stopped");
+                    }
+                }
+
+                @Override
+                public void close() {}
+            };
+        }
+
+        @Override
+        public void note(String line) {}
     }
 
     @ParameterizedTest
