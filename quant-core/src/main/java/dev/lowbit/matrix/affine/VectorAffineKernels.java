@@ -118,30 +118,6 @@ final class VectorAffineKernels implements AffineKernels {
             int zero,
             int last,
             float[] costs) {
-        float[] inverses = AffineKernels.inverses(scales);
-        float[] sums = new float[length * WIDTH];
-        for (int lane = 0; lane < LANES; lane += WIDTH) {
-            for (int k = 0; k < length; k++) {
-                FloatVector.broadcast(F, carried[k]).intoArray(sums, k * WIDTH);
-            }
-            FloatVector negated = FloatVector.fromArray(F, scales, lane).neg();
-            FloatVector inverse = FloatVector.fromArray(F, inverses, lane);
-            FloatVector cost = FloatVector.zero(F);
-            for (int k = 0; k < length; k++) {
-                float pivot = triangle[k * length + k];
-                FloatVector weight = FloatVector.broadcast(F, weights[offset + k]);
-                FloatVector sum = FloatVector.fromArray(F, sums, k * WIDTH);
-                FloatVector t =
-                        sum.fma(FloatVector.broadcast(F, 1 / pivot), weight).mul(inverse);
-                FloatVector d = negated.fma(level(t, zero, last), weight);
-                FloatVector term = d.fma(FloatVector.broadcast(F, pivot), sum);
-                cost = term.fma(term, cost);
-                for (int j = k + 1; j < length; j++) {
-                    FloatVector factor = FloatVector.broadcast(F, triangle[k * length + j]);
-                    d.fma(factor, FloatVector.fromArray(F, sums, j * WIDTH)).intoArray(sums, j * WIDTH);
-                }
-            }
-            cost.intoArray(costs, lane);
-        }
+        AffineFeedbackCosts.of(weights, offset, length, carried, triangle, scales, zero, last, costs);
     }
 }
