@@ -70,6 +70,11 @@ public final class AffineMatrix implements QuantizedMatrix {
             EncodedScales scales,
             byte[] zeros,
             int[] groupIndex) {
+        int groups = format.groups(rows, columns);
+        requireSize("bytes of codes", codes.byteSize(), PackedCodes.bytes((long) rows * columns, format.codeBits()));
+        requireSize("scales", scales.values().length, groups);
+        requireSize("zero points", zeros.length, format.symmetric() ? 0 : groups);
+        requireSize("group numbers", groupIndex.length, format.indexed() ? columns : 0);
         List<Part> parts = new ArrayList<>();
         parts.add(Part.of(AffineFormat.CODES, DType.U8, codes));
         parts.addAll(scales.parts(format.scales()));
@@ -93,9 +98,15 @@ public final class AffineMatrix implements QuantizedMatrix {
                 groupIndex.clone());
     }
 
+    private static void requireSize(String what, long size, long needed) {
+        if (size != needed) {
+            throw new IllegalArgumentException(size + " " + what + ", the format needs " + needed);
+        }
+    }
+
     /** The same codes and zero points with other scales. */
     AffineMatrix withScales(EncodedScales others) {
-        return of(rows, columns, format, codes, others, zeros, groupIndex);
+        return of(rows, columns, format, codes, others, format.symmetric() ? new byte[0] : zeros, groupIndex);
     }
 
     /** The zero points of a symmetric format. */

@@ -149,7 +149,7 @@ public final class GptqUnpacker {
                 format,
                 packed,
                 EncodedScales.encode(scales, format.scales()).orElseThrow(),
-                stored,
+                symmetric ? new byte[0] : stored,
                 format.indexed() ? groupIndex : new int[0]);
     }
 

@@ -8,18 +8,26 @@ import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.MalformedPartException;
 import dev.lowbit.matrix.MatrixFormats;
 import dev.lowbit.matrix.Part;
+import dev.lowbit.matrix.PartSpec;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.matrix.QuantizedMatrixContract;
 import dev.lowbit.matrix.packed.PackedCodes;
 import dev.lowbit.matrix.scale.EncodedScales;
+import dev.lowbit.tensor.DType;
 import dev.lowbit.tensor.FloatMatrix;
+import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -119,6 +127,73 @@ class AffineMatrixTest extends QuantizedMatrixContract {
                 .isInstanceOf(MalformedPartException.class)
                 .hasMessageContaining(name)
                 .hasMessageContaining(reason);
+    }
+
+    @Test
+    void partsAreExact() {
+        assertThat(MatrixFormats.layout("affine3-g8-f16-gidx", 3, 17))
+                .containsExactly(
+                        PartSpec.of("codes", DType.U8, 20), // 51 codes of 3 bits
+                        PartSpec.of("scales", DType.F16, 9),
+                        PartSpec.of("zeros", DType.U8, 4), // 9 zero points of 3 bits
+                        PartSpec.of("group_index", DType.I32, 17));
+        assertThat(MatrixFormats.layout("affine2-row-s4x2-bf16-sym", 3, 17))
+                .containsExactly(
+                        PartSpec.of("codes", DType.U8, 13),
+                        PartSpec.of("scale_codes", DType.U8, 2),
+                        PartSpec.of("super_scales", DType.BF16, 2),
+                        PartSpec.of("offset", DType.F32, 1));
+        assertThat(MatrixFormats.bytes("affine2-g128-f16", 1 << 17, 1 << 17))
+                .isEqualTo((1L << 32) + (1L << 28) + (1L << 25));
+    }
+
+    @Test
+    void bytesAreThoseOfTheDocument() {
+        AffineMatrix matrix = AffineMatrix.of(
+                1,
+                3,
+                (AffineFormat) MatrixFormats.parse("affine2-g2-f16-gidx"),
+                PackedCodes.pack(new byte[] {3, 0, 2}, 2),
+                new EncodedScales(new float[] {0.5f, 2}, new byte[0], new float[0], 0),
+                new byte[] {1, 2},
+                new int[] {0, 1, 0});
+        FloatMatrix decoded = FloatMatrix.wrap(1, 3, new float[3]);
+        matrix.dequantize(0, decoded, Workers.serial());
+        assertThat(decoded.toArray()).containsExactly(1f, -4f, 0.5f);
+        byte[][] expected = {{0b10_00_11}, {0, 0x38, 0, 0x40}, {0b10_01}, {0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0}};
+        for (int i = 0; i < expected.length; i++) {
+            assertThat(matrix.parts().get(i).bytes().toArray(ValueLayout.JAVA_BYTE))
+                    .isEqualTo(expected[i]);
+        }
+    }
+
+    /** 70000 x 40000 one-bit codes in a file that is nearly all hole. */
+    @Test
+    void moreThanTwoToTheThirtyOneWeightsAreReadAtTheirPlace(@TempDir Path temp) throws IOException {
+        int rows = 70_000;
+        int columns = 40_000;
+        AffineFormat format = (AffineFormat) MatrixFormats.parse("affine1-row-f32");
+        long bytes = PackedCodes.bytes((long) rows * columns, 1);
+        float[] scales = new float[rows];
+        scales[rows - 1] = 3;
+        try (FileChannel file = FileChannel.open(
+                        temp.resolve("codes"),
+                        StandardOpenOption.CREATE_NEW,
+                        StandardOpenOption.READ,
+                        StandardOpenOption.WRITE);
+                Arena arena = Arena.ofConfined()) {
+            MemorySegment codes = file.map(FileChannel.MapMode.READ_WRITE, 0, bytes, arena);
+            codes.set(ValueLayout.JAVA_BYTE, bytes - 1, (byte) 0x80);
+            EncodedScales stored = EncodedScales.encode(scales, format.scales()).orElseThrow();
+            AffineMatrix matrix = AffineMatrix.of(rows, columns, format, codes, stored, new byte[rows], new int[0]);
+            assertThat(matrix.code(rows - 1, columns - 1)).isOne();
+            assertThat(matrix.code(rows - 1, columns - 2)).isZero();
+            FloatMatrix last = FloatMatrix.wrap(2, columns, new float[2 * columns]);
+            matrix.dequantize(rows - 2, last, Workers.serial());
+            assertThat(last.get(1, columns - 1)).isEqualTo(3f);
+            assertThat(last.get(1, columns - 2)).isZero();
+            assertThat(last.get(0, columns - 1)).isZero();
+        }
     }
 
     @Test
