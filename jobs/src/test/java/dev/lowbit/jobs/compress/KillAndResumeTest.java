@@ -24,8 +24,8 @@ class KillAndResumeTest {
     private Path folder;
 
     @ParameterizedTest
-    @CsvSource({"lq-lora, 20", "int2-lrec, 6"})
-    void killsAtRandomMoments(String method, int kills) throws Exception {
+    @CsvSource({"lq-lora, 0, 20", "int2-lrec, 32, 4"})
+    void killsAtRandomMoments(String method, int group, int kills) throws Exception {
         long seed = System.nanoTime();
         System.out.println("KillAndResumeTest seed " + seed);
         Random random = new Random(seed);
@@ -33,7 +33,7 @@ class KillAndResumeTest {
         long start = System.nanoTime();
         Path whole = folder.resolve("whole");
         Path log = folder.resolve("log");
-        assertThat(ChildJvm.run(log, FLAGS, arguments(method, model, whole)))
+        assertThat(ChildJvm.run(log, FLAGS, arguments(method, group, model, whole)))
                 .as(Files.readString(log))
                 .isZero();
         long wholeMillis = (System.nanoTime() - start) / 1_000_000;
@@ -46,7 +46,7 @@ class KillAndResumeTest {
             int inARow = 1 + random.nextInt(4);
             boolean finished = false;
             for (int kill = 0; kill < inARow && !finished; kill++) {
-                List<String> args = arguments(method, model, output);
+                List<String> args = arguments(method, group, model, output);
                 if (kill > 0) {
                     args.add("--resume");
                 }
@@ -64,7 +64,7 @@ class KillAndResumeTest {
                 }
             }
             if (!finished) {
-                List<String> args = arguments(method, model, output);
+                List<String> args = arguments(method, group, model, output);
                 args.add("--resume");
                 assertThat(ChildJvm.run(log, FLAGS, args))
                         .as(Files.readString(log))
@@ -76,9 +76,12 @@ class KillAndResumeTest {
         }
     }
 
-    private static List<String> arguments(String method, Path model, Path output) {
+    private static List<String> arguments(String method, int group, Path model, Path output) {
         List<String> args = new ArrayList<>(Jobs.arguments(model, BITS, output));
         args.addAll(List.of("--method", method));
+        if (group > 0) {
+            args.addAll(List.of("--group", Integer.toString(group)));
+        }
         return args;
     }
 }
