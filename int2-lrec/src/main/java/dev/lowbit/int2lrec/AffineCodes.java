@@ -2,6 +2,13 @@ package dev.lowbit.int2lrec;
 
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.affine.AffineFormat;
+import dev.lowbit.matrix.affine.AffineMatrix;
+import dev.lowbit.matrix.packed.PackedCodes;
+import dev.lowbit.matrix.scale.EncodedScales;
+import dev.lowbit.matrix.scale.ScaleFormat;
+import dev.lowbit.matrix.scale.ScaleType;
+import dev.lowbit.tensor.DType;
 import dev.lowbit.tensor.FloatMatrix;
 import java.lang.foreign.ValueLayout;
 
@@ -15,7 +22,7 @@ import java.lang.foreign.ValueLayout;
  * @param groupSize columns that share a grid in every row; the last group may have fewer
  * @param codes m x n, row-major, unsigned
  * @param scales m x groups, row-major, finite, not negative
- * @param zeros m x groups, row-major, 0 to 2^bits
+ * @param zeros m x groups, row-major, 0 to 2^bits - 1
  * @param groupIndex the group of every column, n values; empty when it is column / groupSize
  */
 public record AffineCodes(
@@ -36,7 +43,7 @@ public record AffineCodes(
             throw new IllegalArgumentException(groupIndex.length + " group numbers for " + columns + " columns");
         }
         requireBelow(groupIndex, Math.ceilDiv(columns, groupSize), "group number");
-        requireBelow(zeros, (1 << bits) + 1, "zero");
+        requireBelow(zeros, 1 << bits, "zero");
         for (byte code : codes) {
             if (Byte.toUnsignedInt(code) >> bits != 0) {
                 throw new IllegalArgumentException(Byte.toUnsignedInt(code) + " is no code of " + bits + " bits");
@@ -97,17 +104,34 @@ public record AffineCodes(
     }
 
     /**
-     * All values.
+     * The same values as a matrix that multiplies and is stored.
      *
-     * @param out rows x columns; modified (overwritten)
+     * @param scaleType of the stored scales; must hold them exactly, as it does when they were rounded to it ({@link AffineGrid#scales})
      */
-    public void dequantize(FloatMatrix out, Workers workers) {
-        requireShape(out);
-        workers.forEach(rows, i -> {
-            for (int j = 0; j < columns; j++) {
-                out.segment().setAtIndex(ValueLayout.JAVA_FLOAT, (long) i * columns + j, value(i, j));
+    public AffineMatrix matrix(DType scaleType) {
+        AffineFormat format = new AffineFormat(
+                bits,
+                groupSize >= columns ? 0 : groupSize,
+                new ScaleFormat.OneLevel(scaleType),
+                false,
+                groupIndex.length > 0);
+        for (float scale : scales) {
+            if (ScaleType.round(scaleType, scale) != scale) {
+                throw new IllegalArgumentException("the scale " + scale + " is no " + scaleType);
             }
-        });
+        }
+        byte[] narrow = new byte[zeros.length];
+        for (int g = 0; g < narrow.length; g++) {
+            narrow[g] = (byte) zeros[g];
+        }
+        return AffineMatrix.of(
+                rows,
+                columns,
+                format,
+                PackedCodes.pack(codes, bits),
+                EncodedScales.encode(scales, format.scales()).orElseThrow(),
+                narrow,
+                groupIndex);
     }
 
     /**

@@ -1,6 +1,8 @@
 package dev.lowbit.int2lrec;
 
 import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.matrix.scale.ScaleType;
+import dev.lowbit.tensor.DType;
 import java.util.Objects;
 
 /**
@@ -18,9 +20,9 @@ import java.util.Objects;
  * @param bits b, 1 to 8
  * @param range where the grid lies around zero
  * @param search whether smaller ranges are tried
- * @param rounding what stored scales are rounded to
+ * @param scales type that stored scales are rounded to before codes are taken: F32, F16 or BF16
  */
-public record AffineGrid(int bits, Range range, boolean search, ScaleRounding rounding) {
+public record AffineGrid(int bits, Range range, boolean search, DType scales) {
     /** A multiple of every number of SIMD lanes. */
     private static final int SHRINKS = 80;
 
@@ -70,26 +72,26 @@ public record AffineGrid(int bits, Range range, boolean search, ScaleRounding ro
             throw InvalidRequestException.usage("codes have 1 to 8 bits, got " + bits);
         }
         Objects.requireNonNull(range);
-        Objects.requireNonNull(rounding);
+        ScaleType.check(scales);
     }
 
     /** Asymmetric, without search, scales as floats. */
     public static AffineGrid of(int bits) {
-        return new AffineGrid(bits, Range.ASYMMETRIC, false, ScaleRounding.F32);
+        return new AffineGrid(bits, Range.ASYMMETRIC, false, DType.F32);
     }
 
     /** This grid with the search for a smaller range. */
     public AffineGrid searching() {
-        return new AffineGrid(bits, range, true, rounding);
+        return new AffineGrid(bits, range, true, scales);
     }
 
     /** This grid in another range. */
     public AffineGrid in(Range other) {
-        return new AffineGrid(bits, other, search, rounding);
+        return new AffineGrid(bits, other, search, scales);
     }
 
     /** This grid with scales of another type. */
-    public AffineGrid rounding(ScaleRounding other) {
+    public AffineGrid scales(DType other) {
         return new AffineGrid(bits, range, search, other);
     }
 
@@ -158,7 +160,7 @@ public record AffineGrid(int bits, Range range, boolean search, ScaleRounding ro
 
     private Group group(float lo, float hi) {
         int largest = largestCode();
-        float scale = rounding.round((hi - lo) / largest);
+        float scale = ScaleType.round(scales, (hi - lo) / largest);
         if (range != Range.ASYMMETRIC) {
             return new Group(scale, (largest + 1) / 2);
         }

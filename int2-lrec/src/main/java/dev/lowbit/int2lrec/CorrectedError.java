@@ -32,11 +32,11 @@ public final class CorrectedError {
         int n = residual.columns();
         int r = factors.rank();
         double[] turned =
-                DoubleProduct.of(DoubleGemm.of(factors.right()), r, DoubleGemm.of(moment.values(), n), n, n, workers);
-        double[] inner =
-                DoubleProduct.of(DoubleGemm.of(turned, n), r, DoubleGemm.ofTransposed(factors.right()), r, n, workers);
+                DoubleGemm.product(DoubleGemm.of(factors.right()), r, DoubleGemm.of(moment.values(), n), n, n, workers);
+        double[] inner = DoubleGemm.product(
+                DoubleGemm.of(turned, n), r, DoubleGemm.ofTransposed(factors.right()), r, n, workers);
         double[] cross =
-                DoubleProduct.of(DoubleGemm.of(residual), m, DoubleGemm.ofTransposed(turned, n), r, n, workers);
+                DoubleGemm.product(DoubleGemm.of(residual), m, DoubleGemm.ofTransposed(turned, n), r, n, workers);
         double sum = 0;
         for (int i = 0; i < m; i++) {
             double row = base[i];

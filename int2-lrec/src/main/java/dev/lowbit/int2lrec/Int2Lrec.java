@@ -28,12 +28,6 @@ public final class Int2Lrec implements Compressor {
     /** The steps whose best error {@link #confirm} reports; compress runs the same ones and then goes on. */
     private static final int CONFIRMED_STEPS = 2;
 
-    /**
-     * What a confirmed error norm is raised by, as a fraction of the norm of W: the search measures (W - L) - Q, a file is measured as W - (Q +
-     * L), and each of these operations rounds a value of about W once.
-     */
-    private static final double ROUNDING = 4 * 0x1p-24;
-
     /** For ServiceLoader; {@link #builder()} compresses a single matrix to a budget. */
     public Int2Lrec() {}
 
@@ -63,8 +57,7 @@ public final class Int2Lrec implements Compressor {
             Workers workers) {
         double error = run(name, weights, importance, candidate, CONFIRMED_STEPS, limits, workers)
                 .error();
-        double norm = Math.sqrt(error) + ROUNDING * Math.sqrt(importance.of(weights, workers));
-        return new Candidate(candidate.format(), candidate.rank(), candidate.bytes(), norm * norm, true);
+        return Compressor.confirmed(candidate, error, weights, importance, workers);
     }
 
     @Override

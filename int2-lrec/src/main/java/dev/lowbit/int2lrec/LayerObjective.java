@@ -62,7 +62,8 @@ public final class LayerObjective {
         this.loss = loss;
         this.moment = moment;
         this.workers = workers;
-        this.turned = DoubleProduct.of(DoubleGemm.of(residual, n), m, DoubleGemm.of(moment.values(), n), n, n, workers);
+        this.turned =
+                DoubleGemm.product(DoubleGemm.of(residual, n), m, DoubleGemm.of(moment.values(), n), n, n, workers);
         double sum = 0;
         for (int i = 0; i < residual.length; i++) {
             sum += residual[i] * turned[i];
@@ -115,10 +116,10 @@ public final class LayerObjective {
         DoubleGemm.Source a = DoubleGemm.of(right, n);
         DoubleGemm.Source transposedA = DoubleGemm.ofTransposed(right, n);
         DoubleGemm.Source transposedB = DoubleGemm.ofTransposed(left, r);
-        double[] turnedA = DoubleProduct.of(a, r, DoubleGemm.of(moment.values(), n), n, n, workers);
-        double[] cross = DoubleProduct.of(DoubleGemm.of(turned, n), m, transposedA, r, n, workers);
-        double[] inner = DoubleProduct.of(DoubleGemm.of(turnedA, n), r, transposedA, r, n, workers);
-        double[] fitted = DoubleProduct.of(DoubleGemm.of(left, r), m, DoubleGemm.of(inner, r), r, r, workers);
+        double[] turnedA = DoubleGemm.product(a, r, DoubleGemm.of(moment.values(), n), n, n, workers);
+        double[] cross = DoubleGemm.product(DoubleGemm.of(turned, n), m, transposedA, r, n, workers);
+        double[] inner = DoubleGemm.product(DoubleGemm.of(turnedA, n), r, transposedA, r, n, workers);
+        double[] fitted = DoubleGemm.product(DoubleGemm.of(left, r), m, DoubleGemm.of(inner, r), r, r, workers);
         double error = base;
         for (int i = 0; i < left.length; i++) {
             error += scaling * left[i] * (scaling * fitted[i] - 2 * cross[i]);
@@ -129,9 +130,9 @@ public final class LayerObjective {
         for (int i = 0; i < left.length; i++) {
             leftGradient[i] = slope * (cross[i] - scaling * fitted[i]);
         }
-        double[] gram = DoubleProduct.of(transposedB, r, DoubleGemm.of(left, r), r, m, workers);
-        double[] rightGradient = DoubleProduct.of(transposedB, r, DoubleGemm.of(turned, n), n, m, workers);
-        double[] fittedA = DoubleProduct.of(DoubleGemm.of(gram, r), r, DoubleGemm.of(turnedA, n), n, r, workers);
+        double[] gram = DoubleGemm.product(transposedB, r, DoubleGemm.of(left, r), r, m, workers);
+        double[] rightGradient = DoubleGemm.product(transposedB, r, DoubleGemm.of(turned, n), n, m, workers);
+        double[] fittedA = DoubleGemm.product(DoubleGemm.of(gram, r), r, DoubleGemm.of(turnedA, n), n, r, workers);
         for (int i = 0; i < right.length; i++) {
             rightGradient[i] = slope * (rightGradient[i] - scaling * fittedA[i]);
         }

@@ -99,7 +99,7 @@ final class ResidualSubspace implements AutoCloseable {
         int q = basis.columns();
         try (FloatMatrix transposed = FloatMatrix.allocate(q, basis.rows())) {
             Transpose.copy(basis, transposed);
-            return DoubleProduct.of(
+            return DoubleGemm.product(
                     DoubleGemm.of(eigen.vectorRows(), q),
                     rank,
                     DoubleGemm.of(transposed),
@@ -112,7 +112,7 @@ final class ResidualSubspace implements AutoCloseable {
     /** Pᵀ Ẽ, rank x n. */
     double[] projections(int rank, Workers workers) {
         int q = projected.rows();
-        return DoubleProduct.of(
+        return DoubleGemm.product(
                 DoubleGemm.of(eigen.vectorRows(), q), rank, DoubleGemm.of(projected), projected.columns(), q, workers);
     }
 

@@ -117,15 +117,15 @@ final class WeightedResidual implements AutoCloseable {
         int n = f.columns();
         int q = f.rows();
         if (!weighted) {
-            return DoubleProduct.of(DoubleGemm.of(f), q, DoubleGemm.ofTransposed(f), q, n, workers);
+            return DoubleGemm.product(DoubleGemm.of(f), q, DoubleGemm.ofTransposed(f), q, n, workers);
         }
-        double[] turned = DoubleProduct.of(DoubleGemm.of(f), q, DoubleGemm.of(moment.values(), n), n, n, workers);
+        double[] turned = DoubleGemm.product(DoubleGemm.of(f), q, DoubleGemm.of(moment.values(), n), n, n, workers);
         for (int i = 0; i < q; i++) {
             for (int j = 0; j < n; j++) {
                 turned[i * n + j] += mu * f.get(i, j);
             }
         }
-        return DoubleProduct.of(DoubleGemm.of(turned, n), q, DoubleGemm.ofTransposed(f), q, n, workers);
+        return DoubleGemm.product(DoubleGemm.of(turned, n), q, DoubleGemm.ofTransposed(f), q, n, workers);
     }
 
     /**

@@ -51,7 +51,7 @@ record Weighting(SecondMoment moment, float[] outputs, boolean plain) {
     /** H = R Rᵀ. */
     private static SecondMoment ofFactor(FloatMatrix factor, Workers workers) {
         int n = factor.columns();
-        double[] product = DoubleProduct.of(DoubleGemm.of(factor), n, DoubleGemm.ofTransposed(factor), n, n, workers);
+        double[] product = DoubleGemm.product(DoubleGemm.of(factor), n, DoubleGemm.ofTransposed(factor), n, n, workers);
         return new SecondMoment(n, product, 1, 1);
     }
 

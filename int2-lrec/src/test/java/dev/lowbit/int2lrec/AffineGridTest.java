@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.error.NonFiniteWeightException;
 import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.scale.ScaleType;
+import dev.lowbit.tensor.DType;
 import dev.lowbit.tensor.FloatMatrix;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -80,12 +82,12 @@ class AffineGridTest {
     @Test
     void scalesAreRoundedToTheirTypeBeforeCodesAreTaken() {
         FloatMatrix weights = Layers.gaussian(16, 40, 3);
-        for (ScaleRounding rounding : new ScaleRounding[] {ScaleRounding.F16, ScaleRounding.BF16}) {
+        for (DType type : new DType[] {DType.F16, DType.BF16}) {
             AffineCodes codes =
-                    RoundToNearest.quantize(weights, 16, AffineGrid.of(4).rounding(rounding), Workers.serial());
+                    RoundToNearest.quantize(weights, 16, AffineGrid.of(4).scales(type), Workers.serial());
             assertThat(codes.groups()).isEqualTo(3);
             for (float scale : codes.scales()) {
-                assertThat(rounding.round(scale)).isEqualTo(scale);
+                assertThat(ScaleType.round(type, scale)).isEqualTo(scale);
             }
             FloatMatrix residual = Layers.residual(weights, codes);
             for (int i = 0; i < 16; i++) {
@@ -101,7 +103,7 @@ class AffineGridTest {
     @Test
     void whatAScaleTypeCannotHold() {
         FloatMatrix weights = FloatMatrix.wrap(1, 4, new float[] {0, 1e6f, -1e6f, 3});
-        AffineGrid half = AffineGrid.of(2).rounding(ScaleRounding.F16);
+        AffineGrid half = AffineGrid.of(2).scales(DType.F16);
         assertThatThrownBy(() -> RoundToNearest.quantize(weights, 0, half, Workers.serial()))
                 .isInstanceOf(InvalidRequestException.class)
                 .hasMessageContaining("row 0, group 0");
@@ -142,7 +144,7 @@ class AffineGridTest {
         FloatMatrix weights = Layers.gaussian(33, 50, 8);
         AffineCodes codes = RoundToNearest.quantize(weights, 7, AffineGrid.of(3).searching(), Workers.serial());
         FloatMatrix values = FloatMatrix.allocate(33, 50);
-        codes.dequantize(values, Workers.serial());
+        codes.matrix(DType.F32).dequantize(0, values, Workers.serial());
         FloatMatrix residual = Layers.residual(weights, codes);
         for (int i = 0; i < 33; i++) {
             for (int j = 0; j < 50; j++) {

@@ -2,6 +2,7 @@ package dev.lowbit.int2lrec;
 
 import dev.lowbit.GoldenFile;
 import dev.lowbit.SharedData;
+import dev.lowbit.tensor.DType;
 import dev.lowbit.tensor.FloatMatrix;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -59,7 +60,7 @@ final class Golden {
                     Integer.parseInt(matcher.group(2)),
                     symmetric ? AffineGrid.Range.SYMMETRIC_AS_PUBLISHED : AffineGrid.Range.ASYMMETRIC,
                     matcher.group(7) != null,
-                    ScaleRounding.F32);
+                    DType.F32);
             int groupSize = matcher.group(3).equals("row") ? 0 : Integer.parseInt(matcher.group(3));
             return new Case(
                     grid,

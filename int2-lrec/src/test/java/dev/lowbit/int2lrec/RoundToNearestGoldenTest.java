@@ -42,4 +42,28 @@ class RoundToNearestGoldenTest {
             }
         }
     }
+
+    static List<Path> packed() {
+        return Golden.files("pack_");
+    }
+
+    /** Groups of one sign, whose zero points are the ends of the codes. */
+    @ParameterizedTest
+    @MethodSource("packed")
+    void zeroPointsAtBothEnds(Path path) {
+        try (GoldenFile file = new GoldenFile(path)) {
+            FloatMatrix weights = file.matrix("W");
+            List<String> cases = Golden.cases(file, "b", "codes");
+            assertThat(cases).isNotEmpty();
+            for (String name : cases) {
+                int bits = Integer.parseInt(name.substring(1));
+                int groups = file.matrix(name + "/scale").columns();
+                int groupSize = Math.ceilDiv(weights.columns(), groups);
+                AffineCodes theirs = Golden.codes(file, name + "/", weights, bits, groupSize);
+                AffineCodes ours = RoundToNearest.quantize(weights, groupSize, AffineGrid.of(bits), Workers.serial());
+                assertThat(ours.codes()).isEqualTo(theirs.codes());
+                assertThat(ours.zeros()).isEqualTo(theirs.zeros());
+            }
+        }
+    }
 }

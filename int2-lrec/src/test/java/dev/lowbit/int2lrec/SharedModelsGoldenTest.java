@@ -9,6 +9,7 @@ import dev.lowbit.importance.Importance;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.linalg.Norms;
 import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.tensor.DType;
 import dev.lowbit.tensor.FloatMatrix;
 import java.nio.file.Path;
 import java.util.List;
@@ -49,8 +50,9 @@ class SharedModelsGoldenTest {
                 assertThat(q.bitsPerWeight()).isLessThanOrEqualTo(BITS);
                 q.dequantize(0, left, Workers.serial());
                 double ours = Norms.squaredDifference(w, left, Workers.serial());
-                RoundToNearest.quantize(w, GROUP, AffineGrid.of(2).rounding(ScaleRounding.F16), Workers.serial())
-                        .dequantize(left, Workers.serial());
+                RoundToNearest.quantize(w, GROUP, AffineGrid.of(2).scales(DType.F16), Workers.serial())
+                        .matrix(DType.F16)
+                        .dequantize(0, left, Workers.serial());
                 double rounded = Norms.squaredDifference(w, left, Workers.serial());
                 System.out.printf(
                         "%s %s at %s bits: %s, squared error %.3f of that of ranges%n",

@@ -1,6 +1,5 @@
 package dev.lowbit.lqlora;
 
-import dev.lowbit.error.NonFiniteWeightException;
 import dev.lowbit.importance.Importance;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.linalg.LowRank;
@@ -78,24 +77,11 @@ public final class LqDecomposer {
         if (rank == 0) {
             return decomposer.withoutLowRank();
         }
-        requireFinite(w);
+        // the quantizer would see it too, but only after the singular value decomposition
+        Norms.requireFinite(w);
         RandomStream stream = RandomStream.of(seed, PURPOSE, name);
         try (LowRankSolver solver = LowRankSolver.of(settings.method(), w.rows(), w.columns(), rank, stream)) {
             return decomposer.alternate(solver, rank);
-        }
-    }
-
-    /** The quantizer would see it too, but only after the singular value decomposition. */
-    private static void requireFinite(FloatMatrix w) {
-        if (Float.isFinite(Norms.absMax(w))) {
-            return;
-        }
-        for (int i = 0; i < w.rows(); i++) {
-            for (int j = 0; j < w.columns(); j++) {
-                if (!Float.isFinite(w.get(i, j))) {
-                    throw new NonFiniteWeightException(i, j, w.get(i, j));
-                }
-            }
         }
     }
 

@@ -34,12 +34,6 @@ public final class LqLora implements Compressor {
 
     private static final int LEARNED_CONFIRMED_ALTERNATIONS = 3;
 
-    /**
-     * What a confirmed error norm is raised by, as a fraction of the norm of W: the alternation measures (W - L) - Q, a file
-     * is measured as W - (Q + L), and each of these operations rounds a value of about W once.
-     */
-    private static final double ROUNDING = 4 * 0x1p-24;
-
     /** For ServiceLoader; {@link #builder()} compresses a single matrix to a budget. */
     public LqLora() {}
 
@@ -69,25 +63,18 @@ public final class LqLora implements Compressor {
             Limits limits,
             Workers workers) {
         MatrixFormat format = MatrixFormats.parse(candidate.format());
-        double error;
         if (format instanceof BlockFormat base) {
             FisherWeights.check(name, importance, weights.rows(), weights.columns());
-            error = BlockQuantizer.squaredError(weights, importance, base, workers);
+            double error = BlockQuantizer.squaredError(weights, importance, base, workers);
             // The sweep adds up its own costs in float, a file is measured by a product with the factor.
-            if (importance instanceof Hessian) {
-                error = raised(Math.sqrt(error), weights, importance, workers);
-            }
-        } else {
-            LqSettings settings = settings(format, CONFIRMED_ALTERNATIONS, LEARNED_CONFIRMED_ALTERNATIONS);
-            Decomposition found = LqDecomposer.decompose(name, weights, importance, settings, limits.seed(), workers);
-            error = raised(found.bestError(), weights, importance, workers);
+            return importance instanceof Hessian
+                    ? Compressor.confirmed(candidate, error, weights, importance, workers)
+                    : new Candidate(candidate.format(), candidate.rank(), candidate.bytes(), error, true);
         }
-        return new Candidate(candidate.format(), candidate.rank(), candidate.bytes(), error, true);
-    }
-
-    private static double raised(double errorNorm, FloatMatrix w, Importance importance, Workers workers) {
-        double norm = errorNorm + ROUNDING * Math.sqrt(importance.of(w, workers));
-        return norm * norm;
+        LqSettings settings = settings(format, CONFIRMED_ALTERNATIONS, LEARNED_CONFIRMED_ALTERNATIONS);
+        Decomposition found = LqDecomposer.decompose(name, weights, importance, settings, limits.seed(), workers);
+        double error = found.bestError() * found.bestError();
+        return Compressor.confirmed(candidate, error, weights, importance, workers);
     }
 
     @Override

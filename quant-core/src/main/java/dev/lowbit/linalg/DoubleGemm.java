@@ -38,6 +38,25 @@ public final class DoubleGemm {
         LOWER
     }
 
+    /** A B with A m x k and B k x n as a new row-major array: m x n. */
+    public static double[] product(Source a, int m, Source b, int n, int k, Workers workers) {
+        double[] product = new double[Math.multiplyExact(m, n)];
+        multiply(
+                a,
+                m,
+                b,
+                n,
+                k,
+                Part.ALL,
+                (row, column, rows, columns, block, stride) -> {
+                    for (int i = 0; i < rows; i++) {
+                        System.arraycopy(block, i * stride, product, (row + i) * n + column, columns);
+                    }
+                },
+                workers);
+        return product;
+    }
+
     /**
      * Hands every block of the wanted part of A B to {@code c}.
      *

@@ -1,5 +1,6 @@
 package dev.lowbit.linalg;
 
+import dev.lowbit.error.NonFiniteWeightException;
 import dev.lowbit.kernel.Kernels;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.tensor.FloatMatrix;
@@ -77,6 +78,24 @@ public final class Norms {
         if (a.rows() != b.rows() || a.columns() != b.columns()) {
             throw new IllegalArgumentException(
                     "shapes differ: " + a.rows() + " x " + a.columns() + " and " + b.rows() + " x " + b.columns());
+        }
+    }
+
+    /**
+     * Refuses a matrix with a value that is no number.
+     *
+     * @throws NonFiniteWeightException naming the first NaN or infinity in row-major order
+     */
+    public static void requireFinite(FloatMatrix a) {
+        if (Float.isFinite(absMax(a))) {
+            return;
+        }
+        for (int i = 0; i < a.rows(); i++) {
+            for (int j = 0; j < a.columns(); j++) {
+                if (!Float.isFinite(a.get(i, j))) {
+                    throw new NonFiniteWeightException(i, j, a.get(i, j));
+                }
+            }
         }
     }
 }

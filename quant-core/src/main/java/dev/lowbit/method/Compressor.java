@@ -39,6 +39,20 @@ public interface Compressor {
             Workers workers);
 
     /**
+     * A candidate whose error was measured inside a method, as {@link #confirm} is to give it: raised by what the rounding of floats may add
+     * before a file is measured. A method measures (W - L) - Q, a file is measured as W - (Q + L), and each of these operations rounds a
+     * value of about W once.
+     *
+     * @param error the objective as the method adds it up
+     * @param weights W, rows x columns; not modified
+     */
+    static Candidate confirmed(
+            Candidate candidate, double error, FloatMatrix weights, Importance importance, Workers workers) {
+        double norm = Math.sqrt(error) + 4 * 0x1p-24 * Math.sqrt(importance.of(weights, workers));
+        return new Candidate(candidate.format(), candidate.rank(), candidate.bytes(), norm * norm, true);
+    }
+
+    /**
      * Compresses one matrix into the candidate's format. The result has exactly the candidate's bytes.
      *
      * @param weights rows x columns, finite; not modified

@@ -1,22 +1,19 @@
 package dev.lowbit.store;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.lowbit.NumpyScript;
 import dev.lowbit.checkpoint.SafetensorsWriter;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.dense.DenseMatrix;
 import dev.lowbit.tensor.DType;
 import dev.lowbit.tensor.FloatMatrix;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -24,38 +21,6 @@ import org.junit.jupiter.api.io.TempDir;
 class DecodeScriptTest {
     @TempDir
     Path temp;
-
-    private record Run(int exitCode, String output) {}
-
-    private static Run python(String... arguments) throws IOException, InterruptedException {
-        List<String> command = new ArrayList<>(List.of("python3"));
-        command.addAll(Arrays.asList(arguments));
-        Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-        process.getOutputStream().close();
-        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
-        return new Run(process.exitValue(), output);
-    }
-
-    private static void assumePython() {
-        boolean found;
-        try {
-            found = python("-c", "import numpy").exitCode() == 0;
-        } catch (IOException | InterruptedException e) {
-            found = false;
-        }
-        if (!found) {
-            System.out.println("skipped: python3 with numpy is not here, docs/formats/decode.py was not run");
-        }
-        assumeTrue(found, "python3 with numpy");
-    }
-
-    private static String script() {
-        return Path.of(System.getProperty("lowbit.root", "."))
-                .toAbsolutePath()
-                .resolve("docs/formats/decode.py")
-                .toString();
-    }
 
     /** All dequantized matrices in the source's orientation, as an export has them. */
     private static void export(CompressedModel model, DType type, Path file) {
@@ -87,7 +52,6 @@ class DecodeScriptTest {
 
     @Test
     void readsEveryFormatAndAgreesWithTheEngine() throws IOException, InterruptedException {
-        assumePython();
         String[] formats = {
             "nf2-g16-s2x4-fp16",
             "nf3-g64-s8x256-bf16",
@@ -127,7 +91,7 @@ class DecodeScriptTest {
             try (CompressedModel model = CompressedModel.open(output)) {
                 export(model, type, exported);
             }
-            Run run = python(script(), output.toString(), "--compare", exported.toString());
+            NumpyScript.Run run = NumpyScript.run("decode.py", output.toString(), "--compare", exported.toString());
             assertThat(run.output()).contains(formats.length + " matrices, 0 bad");
             assertThat(run.exitCode()).isZero();
         }
@@ -135,15 +99,14 @@ class DecodeScriptTest {
 
     @Test
     void findsAnAlteredFile() throws IOException, InterruptedException {
-        assumePython();
         Path model = TinyModels.create(temp.resolve("model"), 2);
         Path output = TinyModels.compressModel(model, temp.resolve("out"), TinyModels.choices());
-        assertThat(python(script(), output.toString()).exitCode()).isZero();
+        assertThat(NumpyScript.run("decode.py", output.toString()).exitCode()).isZero();
         Path file = output.resolve("model-00001-of-00002.safetensors");
         byte[] bytes = Files.readAllBytes(file);
         bytes[bytes.length - 1] ^= 1;
         Files.write(file, bytes);
-        Run run = python(script(), output.toString());
+        NumpyScript.Run run = NumpyScript.run("decode.py", output.toString());
         assertThat(run.exitCode()).isEqualTo(1);
         assertThat(run.output()).contains("BAD model-00001-of-00002.safetensors");
     }

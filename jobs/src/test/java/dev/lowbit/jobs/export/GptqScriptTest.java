@@ -1,18 +1,14 @@
 package dev.lowbit.jobs.export;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.lowbit.NumpyScript;
 import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.jobs.Lowbit;
 import dev.lowbit.jobs.SampleModels;
 import java.io.IOException;
 import java.io.RandomAccessFile;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -21,31 +17,6 @@ import org.junit.jupiter.params.provider.CsvSource;
 class GptqScriptTest {
     @TempDir
     private Path folder;
-
-    private record Run(int exitCode, String output) {}
-
-    private static Run python(String... arguments) throws IOException, InterruptedException {
-        List<String> command = new ArrayList<>(List.of("python3"));
-        command.addAll(List.of(arguments));
-        Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-        process.getOutputStream().close();
-        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
-        return new Run(process.exitValue(), output);
-    }
-
-    private static void assumePython() {
-        boolean found;
-        try {
-            found = python("-c", "import numpy").exitCode() == 0;
-        } catch (IOException | InterruptedException e) {
-            found = false;
-        }
-        if (!found) {
-            System.out.println("skipped: python3 with numpy is not here, docs/formats/gptq_decode.py was not run");
-        }
-        assumeTrue(found, "python3 with numpy");
-    }
 
     @ParameterizedTest
     @CsvSource({
@@ -58,7 +29,6 @@ class GptqScriptTest {
         "gpt2, affine8-row-f16, gptq"
     })
     void itReadsTheSameNumbers(String kind, String format, String to) throws IOException, InterruptedException {
-        assumePython();
         Path source = folder.resolve("source");
         Path model = SampleModels.affine(
                 kind.equals("llama") ? SampleModels.evenLlama(source) : SampleModels.gpt2(source, 64, 192),
@@ -74,9 +44,8 @@ class GptqScriptTest {
                         .code())
                 .isZero();
         Path dense = plain.equals("peft") ? folder.resolve("plain").resolve("base") : folder.resolve("plain");
-        Path script = Path.of(System.getProperty("lowbit.root", "..")).resolve("docs/formats/gptq_decode.py");
         int layers = kind.equals("llama") ? 14 : 4;
-        Run good = python(script.toString(), out.toString(), "--compare", dense.toString());
+        NumpyScript.Run good = NumpyScript.run("gptq_decode.py", out.toString(), "--compare", dense.toString());
         assertThat(good.output()).contains(layers + " layers, 0 bad");
         assertThat(good.exitCode()).isZero();
 
@@ -94,7 +63,7 @@ class GptqScriptTest {
                 bytes.write(first ^ 1);
             }
         }
-        Run bad = python(script.toString(), out.toString(), "--compare", dense.toString());
+        NumpyScript.Run bad = NumpyScript.run("gptq_decode.py", out.toString(), "--compare", dense.toString());
         assertThat(bad.exitCode()).isEqualTo(1);
         assertThat(bad.output()).contains(layers + " layers, 1 bad");
     }

@@ -139,8 +139,7 @@ final class AffineFeedback implements FeedbackSweep.Decider {
     private int candidates(int group, float[] candidates) {
         return switch (format.scales()) {
             case ScaleFormat.TwoLevel two ->
-                AffineFit.nearestScales(
-                        two,
+                two.around(
                         Byte.toUnsignedInt(scaleCodes[group]),
                         scales.superScales()[group / two.superGroup()],
                         scales.offset(),

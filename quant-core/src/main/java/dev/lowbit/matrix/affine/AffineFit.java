@@ -47,17 +47,6 @@ record AffineFit(EncodedScales scales, byte[] zeros) {
         return format.symmetric() ? zero : Math.min(format.largestCode(), zero + REACH[format.codeBits()]);
     }
 
-    /** The 16 scale codes around one, as the scales that they stand for. */
-    static int nearestScales(ScaleFormat.TwoLevel two, int code, float superScale, float offset, float[] candidates) {
-        int last = (1 << two.codeBits()) - 1;
-        int lowest = Math.clamp(code - LANES / 2, 0, Math.max(0, last - LANES + 1));
-        float perCode = last / superScale;
-        for (int lane = 0; lane < LANES; lane++) {
-            candidates[lane] = Math.min(Math.min(lowest + lane, last) / perCode + offset, Float.MAX_VALUE);
-        }
-        return lowest;
-    }
-
     private static final class Search {
         private final FloatMatrix weights;
         private final Optional<FloatMatrix> importance;
@@ -126,7 +115,7 @@ record AffineFit(EncodedScales scales, byte[] zeros) {
             forEachGroup((row, factors, start, count, group, best) -> {
                 float superScale = stored.superScales()[group / two.superGroup()];
                 int present = Byte.toUnsignedInt(codes[group]);
-                int lowest = nearestScales(two, present, superScale, stored.offset(), best.candidates);
+                int lowest = two.around(present, superScale, stored.offset(), best.candidates);
                 best.search(row, factors, start, count, zeros[group] & 0xff);
                 codes[group] = (byte) Math.min(lowest + best.lane, last);
                 zeros[group] = (byte) best.zero;

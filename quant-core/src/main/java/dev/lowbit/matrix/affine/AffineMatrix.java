@@ -77,7 +77,8 @@ public final class AffineMatrix implements QuantizedMatrix {
         requireSize("group numbers", groupIndex.length, format.indexed() ? columns : 0);
         List<Part> parts = new ArrayList<>();
         parts.add(Part.of(AffineFormat.CODES, DType.U8, codes));
-        parts.addAll(scales.parts(format.scales()));
+        StoredScales stored = StoredScales.of(format.scales(), scales);
+        parts.addAll(stored.parts());
         if (!format.symmetric()) {
             parts.add(Part.of(AffineFormat.ZEROS, DType.U8, PackedCodes.pack(zeros, format.codeBits())));
         }
@@ -93,7 +94,7 @@ public final class AffineMatrix implements QuantizedMatrix {
                 columns,
                 format,
                 parts,
-                StoredScales.of(format.scales(), scales),
+                stored,
                 format.symmetric() ? middles(format, rows, columns) : zeros.clone(),
                 groupIndex.clone());
     }

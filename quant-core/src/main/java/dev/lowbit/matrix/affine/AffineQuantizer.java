@@ -5,6 +5,7 @@ import dev.lowbit.error.NonFiniteWeightException;
 import dev.lowbit.importance.Hessian;
 import dev.lowbit.importance.Importance;
 import dev.lowbit.kernel.Workers;
+import dev.lowbit.linalg.Norms;
 import dev.lowbit.matrix.FeedbackSweep;
 import dev.lowbit.matrix.packed.PackedCodes;
 import dev.lowbit.matrix.packed.Packing;
@@ -74,21 +75,11 @@ public final class AffineQuantizer {
             throw InvalidRequestException.usage(
                     format.id() + " is only read, not written: leave out -gidx, its groups are no better");
         }
-        requireFinite(weights);
+        Norms.requireFinite(weights);
         return AffineFit.of(weights, importance, format, workers)
                 .map(fit -> importance instanceof Hessian hessian
                         ? AffineFeedback.sweep(weights, hessian, format, fit, residual, workers)
                         : nearest(weights, importance.diagonal(), format, fit, residual, workers));
-    }
-
-    private static void requireFinite(FloatMatrix weights) {
-        for (int i = 0; i < weights.rows(); i++) {
-            for (int j = 0; j < weights.columns(); j++) {
-                if (!Float.isFinite(weights.get(i, j))) {
-                    throw new NonFiniteWeightException(i, j, weights.get(i, j));
-                }
-            }
-        }
     }
 
     private static Result nearest(

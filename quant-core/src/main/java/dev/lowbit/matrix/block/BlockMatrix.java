@@ -51,11 +51,12 @@ public final class BlockMatrix implements QuantizedMatrix {
             int rows, int columns, BlockFormat format, MemorySegment codes, EncodedScales scales, Codebook codebook) {
         List<Part> parts = new ArrayList<>();
         parts.add(Part.of(BlockFormat.CODES, DType.U8, codes));
-        parts.addAll(scales.parts(format.scales()));
+        StoredScales stored = StoredScales.of(format.scales(), scales);
+        parts.addAll(stored.parts());
         if (format.codebook().isStored()) {
             parts.add(ScaleType.part(BlockFormat.CODEBOOK, DType.F16, codebook.values()));
         }
-        return new BlockMatrix(rows, columns, format, codebook, parts, StoredScales.of(format.scales(), scales));
+        return new BlockMatrix(rows, columns, format, codebook, parts, stored);
     }
 
     @Override

@@ -118,14 +118,9 @@ final class ErrorFeedback implements FeedbackSweep.Decider {
         ScaleFormat.TwoLevel two = (ScaleFormat.TwoLevel) format.scales();
         int last = (1 << two.codeBits()) - 1;
         int present = Byte.toUnsignedInt(scaleCodes[block]);
-        int lowest = Math.clamp(present - BlockKernels.LANES / 2, 0, Math.max(0, last - BlockKernels.LANES + 1));
-        float perCode = last / scales.superScales()[block / two.superGroup()];
         float[] candidates = new float[BlockKernels.LANES];
         float[] costs = new float[BlockKernels.LANES];
-        for (int lane = 0; lane < BlockKernels.LANES; lane++) {
-            float scale = Math.min(lowest + lane, last) / perCode + scales.offset();
-            candidates[lane] = Math.min(scale, Float.MAX_VALUE);
-        }
+        int lowest = two.around(present, scales.superScales()[block / two.superGroup()], scales.offset(), candidates);
         BlockKernels.get().feedbackCosts(weights, offset, width, carried, triangle, candidates, table, costs);
         int best = present - lowest;
         for (int lane = 0; lane < BlockKernels.LANES; lane++) {

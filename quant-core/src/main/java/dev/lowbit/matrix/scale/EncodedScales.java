@@ -1,9 +1,6 @@
 package dev.lowbit.matrix.scale;
 
-import dev.lowbit.matrix.Part;
-import dev.lowbit.matrix.packed.PackedCodes;
 import dev.lowbit.tensor.DType;
-import java.util.List;
 import java.util.Optional;
 
 /**
@@ -99,17 +96,5 @@ public record EncodedScales(float[] values, byte[] codes, float[] superScales, f
             }
         }
         return finite ? values : null;
-    }
-
-    /** The stored parts, in the order of {@link ScaleFormat#layout}. */
-    public List<Part> parts(ScaleFormat format) {
-        return switch (format) {
-            case ScaleFormat.OneLevel one -> List.of(ScaleType.part(ScaleFormat.SCALES, one.type(), values));
-            case ScaleFormat.TwoLevel two ->
-                List.of(
-                        Part.of(ScaleFormat.SCALE_CODES, DType.U8, PackedCodes.pack(codes, two.codeBits())),
-                        ScaleType.part(ScaleFormat.SUPER_SCALES, two.superType(), superScales),
-                        ScaleType.part(ScaleFormat.OFFSET, DType.F32, new float[] {offset}));
-        };
     }
 }

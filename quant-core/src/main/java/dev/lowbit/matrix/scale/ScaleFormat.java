@@ -1,5 +1,6 @@
 package dev.lowbit.matrix.scale;
 
+import dev.lowbit.kernel.Lanes;
 import dev.lowbit.matrix.PartSpec;
 import dev.lowbit.matrix.packed.PackedCodes;
 import dev.lowbit.tensor.DType;
@@ -72,6 +73,23 @@ public sealed interface ScaleFormat {
                 throw new IllegalArgumentException(
                         "a super-block has 1 to " + MAX_SUPER_GROUP + " blocks, got " + superGroup);
             }
+        }
+
+        /**
+         * The scales of as many codes around one as there are lanes, the last repeated where there are fewer.
+         *
+         * @param code the middle
+         * @param candidates {@link Lanes#COUNT} scales; modified (overwritten)
+         * @return the code of the first
+         */
+        public int around(int code, float superScale, float offset, float[] candidates) {
+            int last = (1 << codeBits) - 1;
+            int lowest = Math.clamp(code - Lanes.COUNT / 2, 0, Math.max(0, last - Lanes.COUNT + 1));
+            float perCode = last / superScale;
+            for (int lane = 0; lane < Lanes.COUNT; lane++) {
+                candidates[lane] = Math.min(Math.min(lowest + lane, last) / perCode + offset, Float.MAX_VALUE);
+            }
+            return lowest;
         }
 
         @Override

@@ -15,7 +15,8 @@ public final class ScaleType {
 
     private ScaleType() {}
 
-    static void check(DType type) {
+    /** Refuses a type that scales are not stored in. */
+    public static void check(DType type) {
         if (type != DType.F16 && type != DType.BF16 && type != DType.F32) {
             throw new IllegalArgumentException("scales are F16, BF16 or F32, got " + type);
         }

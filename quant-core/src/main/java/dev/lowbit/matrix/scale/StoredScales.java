@@ -4,7 +4,7 @@ import dev.lowbit.matrix.MalformedPartException;
 import dev.lowbit.matrix.Part;
 import dev.lowbit.matrix.packed.PackedCodes;
 import dev.lowbit.tensor.DType;
-import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -14,21 +14,16 @@ import java.util.Map;
 public final class StoredScales {
     private final ScaleFormat format;
     private final int blocks;
-    private final MemorySegment scaleCodes;
+    private final List<Part> parts;
     private final float[] superScales;
     private final float offset;
     private volatile float[] values;
 
     private StoredScales(
-            ScaleFormat format,
-            int blocks,
-            MemorySegment scaleCodes,
-            float[] superScales,
-            float offset,
-            float[] values) {
+            ScaleFormat format, int blocks, List<Part> parts, float[] superScales, float offset, float[] values) {
         this.format = format;
         this.blocks = blocks;
-        this.scaleCodes = scaleCodes;
+        this.parts = parts;
         this.superScales = superScales;
         this.offset = offset;
         this.values = values;
@@ -36,11 +31,16 @@ public final class StoredScales {
 
     /** What a quantizer decided. */
     public static StoredScales of(ScaleFormat format, EncodedScales scales) {
-        MemorySegment codes = format instanceof ScaleFormat.TwoLevel two
-                ? PackedCodes.pack(scales.codes(), two.codeBits())
-                : MemorySegment.NULL;
+        List<Part> parts = switch (format) {
+            case ScaleFormat.OneLevel one -> List.of(ScaleType.part(ScaleFormat.SCALES, one.type(), scales.values()));
+            case ScaleFormat.TwoLevel two ->
+                List.of(
+                        Part.of(ScaleFormat.SCALE_CODES, DType.U8, PackedCodes.pack(scales.codes(), two.codeBits())),
+                        ScaleType.part(ScaleFormat.SUPER_SCALES, two.superType(), scales.superScales()),
+                        ScaleType.part(ScaleFormat.OFFSET, DType.F32, new float[] {scales.offset()}));
+        };
         return new StoredScales(
-                format, scales.values().length, codes, scales.superScales(), scales.offset(), scales.values());
+                format, scales.values().length, parts, scales.superScales(), scales.offset(), scales.values());
     }
 
     /**
@@ -50,22 +50,20 @@ public final class StoredScales {
      * @throws MalformedPartException when a value cannot be
      */
     public static StoredScales read(ScaleFormat format, int blocks, Map<String, Part> parts) {
+        List<Part> own = format.layout(blocks).stream()
+                .map(spec -> parts.get(spec.name()))
+                .toList();
         return switch (format) {
             case ScaleFormat.OneLevel one ->
                 new StoredScales(
-                        format,
-                        blocks,
-                        MemorySegment.NULL,
-                        new float[0],
-                        0f,
-                        readScales(parts.get(ScaleFormat.SCALES), one.type()));
+                        format, blocks, own, new float[0], 0f, readScales(parts.get(ScaleFormat.SCALES), one.type()));
             case ScaleFormat.TwoLevel two -> {
                 Part codes = parts.get(ScaleFormat.SCALE_CODES);
                 PackedCodes.requirePadding(codes, blocks, two.codeBits());
                 float[] superScales = readScales(parts.get(ScaleFormat.SUPER_SCALES), two.superType());
                 float offset = readScales(parts.get(ScaleFormat.OFFSET), DType.F32)[0];
                 checkRange(two, superScales, offset);
-                yield new StoredScales(format, blocks, codes.bytes(), superScales, offset, null);
+                yield new StoredScales(format, blocks, own, superScales, offset, null);
             }
         };
     }
@@ -94,6 +92,11 @@ public final class StoredScales {
         }
     }
 
+    /** The stored parts, in the order of {@link ScaleFormat#layout}. */
+    public List<Part> parts() {
+        return parts;
+    }
+
     /** How they are stored. */
     public ScaleFormat format() {
         return format;
@@ -112,7 +115,7 @@ public final class StoredScales {
     /** The scale code of every block, unsigned; empty with one level of scales. */
     public byte[] codes() {
         return format instanceof ScaleFormat.TwoLevel two
-                ? PackedCodes.unpack(scaleCodes, blocks, two.codeBits())
+                ? PackedCodes.unpack(parts.getFirst().bytes(), blocks, two.codeBits())
                 : new byte[0];
     }
 
