@@ -46,20 +46,24 @@ public interface QuantizedMatrix {
     void dequantize(int fromRow, FloatMatrix out, Workers workers);
 
     /**
-     * Y = X Ŵᵀ.
+     * Y = X Ŵᵀ: by panels of decoded rows, unless a representation multiplies its packed form.
      *
      * @param x tokens x columns; not modified
      * @param y tokens x rows; modified (overwritten); must not share memory with x
      */
-    void multiply(FloatMatrix x, FloatMatrix y, Workers workers);
+    default void multiply(FloatMatrix x, FloatMatrix y, Workers workers) {
+        DecodedProducts.multiply(this, x, y, workers);
+    }
 
     /**
-     * X = Y Ŵ, the product of the backward pass.
+     * X = Y Ŵ, the product of the backward pass: by panels of decoded rows too.
      *
      * @param y tokens x rows; not modified
      * @param x tokens x columns; modified (overwritten); must not share memory with y
      */
-    void multiplyTransposed(FloatMatrix y, FloatMatrix x, Workers workers);
+    default void multiplyTransposed(FloatMatrix y, FloatMatrix x, Workers workers) {
+        DecodedProducts.multiplyTransposed(this, y, x, workers);
+    }
 
     /**
      * y = Ŵ x on the calling thread.

@@ -265,10 +265,4 @@ public final class AffineMatrix implements QuantizedMatrix {
                     unpacked, start, count, scaleOf[group], zeros[group] & 0xff, inputs, inputsOffset + start, lanes);
         }
     }
-
-    @Override
-    public void multiplyTransposed(FloatMatrix y, FloatMatrix x, Workers workers) {
-        DecodedProducts.checkMultiplyTransposed(this, y, x);
-        DecodedProducts.multiplyTransposed(this, y, x, workers);
-    }
 }

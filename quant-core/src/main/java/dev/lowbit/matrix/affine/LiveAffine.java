@@ -85,16 +85,6 @@ public final class LiveAffine implements QuantizedMatrix, AutoCloseable {
         });
     }
 
-    @Override
-    public void multiply(FloatMatrix x, FloatMatrix y, Workers workers) {
-        DecodedProducts.multiply(this, x, y, workers);
-    }
-
-    @Override
-    public void multiplyTransposed(FloatMatrix y, FloatMatrix x, Workers workers) {
-        DecodedProducts.multiplyTransposed(this, y, x, workers);
-    }
-
     /**
      * Adds the gradients of the parts for y = Ŵ x, from the dense gradient G = dyᵀ x: of a group's scale the sum of G (q - z) over its weights.
      *

@@ -176,10 +176,4 @@ public final class BlockMatrix implements QuantizedMatrix {
         }
         return Lanes.sum(lanes);
     }
-
-    @Override
-    public void multiplyTransposed(FloatMatrix y, FloatMatrix x, Workers workers) {
-        DecodedProducts.checkMultiplyTransposed(this, y, x);
-        DecodedProducts.multiplyTransposed(this, y, x, workers);
-    }
 }

@@ -105,16 +105,6 @@ public final class LiveBlocks implements QuantizedMatrix, AutoCloseable {
         });
     }
 
-    @Override
-    public void multiply(FloatMatrix x, FloatMatrix y, Workers workers) {
-        DecodedProducts.multiply(this, x, y, workers);
-    }
-
-    @Override
-    public void multiplyTransposed(FloatMatrix y, FloatMatrix x, Workers workers) {
-        DecodedProducts.multiplyTransposed(this, y, x, workers);
-    }
-
     /**
      * Adds the gradients of the parts for y = Ŵ x, from the dense gradient G = dyᵀ x: of code value k the sum of G s over the weights with
      * that code, of a block's scale the sum of G v over its weights.

@@ -128,14 +128,4 @@ public final class DenseMatrix implements QuantizedMatrix {
             }
         });
     }
-
-    @Override
-    public void multiply(FloatMatrix x, FloatMatrix y, Workers workers) {
-        DecodedProducts.multiply(this, x, y, workers);
-    }
-
-    @Override
-    public void multiplyTransposed(FloatMatrix y, FloatMatrix x, Workers workers) {
-        DecodedProducts.multiplyTransposed(this, y, x, workers);
-    }
 }
