@@ -51,6 +51,7 @@ class GptqGoldenTest {
                         Golden.codes(file, name + "/", weights, setting.grid().bits(), setting.groupSize());
                 double share = setting.symmetric() ? 0.01 : 0.002;
                 double agreement = Golden.agreement(ours.codes().codes(), theirs.codes());
+                System.out.printf("%s %s: %.3f %% of codes equal%n", path.getFileName(), name, 100 * agreement);
                 assertThat(agreement).as(name).isGreaterThanOrEqualTo(0.99);
                 assertThat(ours.codes().groupIndex()).as(name).isEqualTo(theirs.groupIndex());
                 compareGrids(name, setting, ours.codes(), theirs);

@@ -5,10 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.lowbit.budget.Candidate;
 import dev.lowbit.error.InvalidRequestException;
-import dev.lowbit.importance.Hessian;
+import dev.lowbit.importance.CorrelatedInputs;
 import dev.lowbit.importance.Importance;
 import dev.lowbit.kernel.Workers;
-import dev.lowbit.linalg.RandomStream;
 import dev.lowbit.matrix.MatrixFormats;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.method.Compressor.Limits;
@@ -38,44 +37,10 @@ class Int2LrecTest {
         Importance importance() {
             return switch (this) {
                 case UNIFORM -> Importance.uniform();
-                case DIAGONAL -> {
-                    FloatMatrix fisher = gaussian(ROWS, COLUMNS, "fisher");
-                    for (int i = 0; i < ROWS; i++) {
-                        for (int j = 0; j < COLUMNS; j++) {
-                            fisher.set(i, j, fisher.get(i, j) * fisher.get(i, j));
-                        }
-                    }
-                    yield Importance.diagonal(fisher);
-                }
-                case HESSIAN -> hessian();
+                case DIAGONAL -> CorrelatedInputs.diagonal(ROWS, COLUMNS);
+                case HESSIAN -> CorrelatedInputs.hessian(ROWS, COLUMNS);
             };
         }
-    }
-
-    private static FloatMatrix gaussian(int rows, int columns, String name) {
-        FloatMatrix m = FloatMatrix.wrap(rows, columns, new float[rows * columns]);
-        RandomStream.of(7, "test", name).fillGaussian(m);
-        return m;
-    }
-
-    /** Inputs of a few directions and some noise. */
-    private static Hessian hessian() {
-        FloatMatrix mix = gaussian(6, COLUMNS, "inputs");
-        FloatMatrix moment = FloatMatrix.wrap(COLUMNS, COLUMNS, new float[COLUMNS * COLUMNS]);
-        for (int i = 0; i < COLUMNS; i++) {
-            for (int j = 0; j < COLUMNS; j++) {
-                float sum = i == j ? 0.5f : 0;
-                for (int k = 0; k < 6; k++) {
-                    sum += mix.get(k, i) * mix.get(k, j);
-                }
-                moment.set(i, j, sum);
-            }
-        }
-        float[] outputs = new float[ROWS];
-        for (int i = 0; i < ROWS; i++) {
-            outputs[i] = 0.25f + i % 4;
-        }
-        return new Hessian(Hessian.factor(moment, 0.01), outputs);
     }
 
     private static double error(FloatMatrix w, QuantizedMatrix matrix, Importance importance) {
@@ -86,7 +51,7 @@ class Int2LrecTest {
     @ParameterizedTest
     @EnumSource(Kind.class)
     void pricesHold(Kind kind) {
-        FloatMatrix w = gaussian(ROWS, COLUMNS, "w");
+        FloatMatrix w = CorrelatedInputs.gaussian(ROWS, COLUMNS, "w");
         Importance importance = kind.importance();
         Limits limits = new Limits(0, 4, 0, 3);
         List<Candidate> candidates = method.price("w", w, importance, limits, SERIAL);
@@ -111,7 +76,7 @@ class Int2LrecTest {
     @ParameterizedTest
     @EnumSource(Kind.class)
     void correctionsPay(Kind kind) {
-        FloatMatrix w = gaussian(ROWS, COLUMNS, "w");
+        FloatMatrix w = CorrelatedInputs.gaussian(ROWS, COLUMNS, "w");
         Importance importance = kind.importance();
         double before = compressed(w, importance, "affine2-g24-f16");
         for (int rank : new int[] {1, 3, 8}) {
@@ -130,8 +95,8 @@ class Int2LrecTest {
     @ParameterizedTest
     @ValueSource(strings = {"affine2-g16-f16+r2-nf8", "affine3-g32-s4x64-bf16"})
     void workersChangeNothing(String format) {
-        FloatMatrix w = gaussian(ROWS, COLUMNS, "w");
-        Hessian importance = hessian();
+        FloatMatrix w = CorrelatedInputs.gaussian(ROWS, COLUMNS, "w");
+        Importance importance = CorrelatedInputs.hessian(ROWS, COLUMNS);
         Candidate candidate = new Candidate(format, MatrixFormats.parse(format).rank(), 0, 0, false);
         Limits limits = new Limits(0, 8, 0, 0);
         QuantizedMatrix one = method.compress("w", w, importance, candidate, limits, SERIAL);
@@ -149,7 +114,7 @@ class Int2LrecTest {
 
     @Test
     void minimumRankAndGroupSize() {
-        FloatMatrix w = gaussian(ROWS, COLUMNS, "w");
+        FloatMatrix w = CorrelatedInputs.gaussian(ROWS, COLUMNS, "w");
         List<Candidate> candidates = method.price("w", w, Importance.uniform(), new Limits(2, 6, 32, 0), SERIAL);
         assertThat(candidates).isNotEmpty().allMatch(candidate -> candidate.rank() >= 2 && candidate.rank() <= 6);
         assertThat(candidates).allMatch(candidate -> candidate.format().contains("-g32-"));
@@ -170,7 +135,7 @@ class Int2LrecTest {
         for (String format : List.of("nf3-g64-f16", "affine2-g32-f16-gidx", "affine2-g32-f16+r2-nf4-g64-f16", "bf16")) {
             assertThat(method.writes(MatrixFormats.parse(format))).as(format).isFalse();
         }
-        FloatMatrix w = gaussian(ROWS, COLUMNS, "w");
+        FloatMatrix w = CorrelatedInputs.gaussian(ROWS, COLUMNS, "w");
         assertThatThrownBy(() -> compressed(w, Importance.uniform(), "nf3-g64-f16"))
                 .isInstanceOf(InvalidRequestException.class)
                 .hasMessageContaining("nf3-g64-f16");
@@ -178,7 +143,7 @@ class Int2LrecTest {
 
     @Test
     void aSingleMatrixToABudget() {
-        FloatMatrix w = gaussian(ROWS, COLUMNS, "w");
+        FloatMatrix w = CorrelatedInputs.gaussian(ROWS, COLUMNS, "w");
         QuantizedMatrix q =
                 Int2Lrec.builder().maxRank(4).bitsPerWeight(3.1).build().compress(w);
         assertThat(q.bitsPerWeight()).isBetween(2.9, 3.1);

@@ -5,7 +5,6 @@ import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.scale.EncodedScales;
 import dev.lowbit.matrix.scale.ScaleFormat;
 import dev.lowbit.tensor.FloatMatrix;
-import java.util.Arrays;
 import java.util.Optional;
 
 /**
@@ -144,7 +143,6 @@ record AffineFit(EncodedScales scales, byte[] zeros) {
             zero = around;
             float smallest = Float.POSITIVE_INFINITY;
             for (int z = lowestZero(format, around); z <= highestZero(format, around); z++) {
-                Arrays.fill(costs, 0);
                 AffineKernels.get().costs(row, factors, start, count, candidates, z, format.largestCode(), costs);
                 for (int l = 0; l < LANES; l++) {
                     if (costs[l] < smallest) {

@@ -5,13 +5,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.error.NonFiniteWeightException;
+import dev.lowbit.importance.CorrelatedInputs;
 import dev.lowbit.importance.Hessian;
 import dev.lowbit.importance.Importance;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.MatrixFormats;
 import dev.lowbit.tensor.FloatMatrix;
 import java.util.List;
-import java.util.Random;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import org.junit.jupiter.api.Test;
@@ -22,34 +22,7 @@ class AffineQuantizerTest {
     private static final int ROWS = 75;
     private static final int COLUMNS = 104;
 
-    private static FloatMatrix gaussian(int rows, int columns, long seed) {
-        Random random = new Random(seed);
-        float[] values = new float[rows * columns];
-        for (int i = 0; i < values.length; i++) {
-            values[i] = (float) random.nextGaussian();
-        }
-        return FloatMatrix.wrap(rows, columns, values);
-    }
-
-    /** Inputs that hang together, so that there is something to feed back. */
-    private static Hessian hessian() {
-        FloatMatrix mix = gaussian(8, COLUMNS, 7);
-        FloatMatrix moment = FloatMatrix.wrap(COLUMNS, COLUMNS, new float[COLUMNS * COLUMNS]);
-        for (int i = 0; i < COLUMNS; i++) {
-            for (int j = 0; j < COLUMNS; j++) {
-                float sum = i == j ? 0.3f : 0;
-                for (int k = 0; k < 8; k++) {
-                    sum += mix.get(k, i) * mix.get(k, j);
-                }
-                moment.set(i, j, sum);
-            }
-        }
-        float[] outputs = new float[ROWS];
-        for (int i = 0; i < ROWS; i++) {
-            outputs[i] = 0.5f + i % 3;
-        }
-        return new Hessian(Hessian.factor(moment, 0.01), outputs);
-    }
+    private final Hessian hessian = CorrelatedInputs.hessian(ROWS, COLUMNS);
 
     private static AffineFormat format(String id) {
         return (AffineFormat) MatrixFormats.parse(id);
@@ -59,14 +32,9 @@ class AffineQuantizerTest {
     @ParameterizedTest
     @ValueSource(strings = {"affine2-g32-f16", "affine3-g16-s4x64-bf16", "affine2-row-f16", "affine4-g40-f32-sym"})
     void errorsAreThoseOfTheMatrix(String id) {
-        FloatMatrix w = gaussian(ROWS, COLUMNS, 1);
-        FloatMatrix fisher = gaussian(ROWS, COLUMNS, 2);
-        for (int i = 0; i < ROWS; i++) {
-            for (int j = 0; j < COLUMNS; j++) {
-                fisher.set(i, j, fisher.get(i, j) * fisher.get(i, j));
-            }
-        }
-        for (Importance importance : List.of(Importance.uniform(), Importance.diagonal(fisher), hessian())) {
+        FloatMatrix w = CorrelatedInputs.gaussian(ROWS, COLUMNS, "w");
+        Importance.Diagonal weighted = (Importance.Diagonal) CorrelatedInputs.diagonal(ROWS, COLUMNS);
+        for (Importance importance : List.of(Importance.uniform(), weighted, hessian)) {
             FloatMatrix residual = FloatMatrix.wrap(ROWS, COLUMNS, new float[ROWS * COLUMNS]);
             AffineQuantizer.Result result =
                     AffineQuantizer.quantize(w, importance, format(id), residual, Workers.serial());
@@ -78,10 +46,12 @@ class AffineQuantizerTest {
                     double d = (double) w.get(i, j) - decoded.get(i, j);
                     // one rounding of the difference, a value of about 1
                     assertThat((double) residual.get(i, j)).isCloseTo(d, org.assertj.core.data.Offset.offset(1e-6));
-                    sum += importance instanceof Importance.Diagonal ? fisher.get(i, j) * d * d : d * d;
+                    sum += importance instanceof Importance.Diagonal
+                            ? weighted.fisher().get(i, j) * d * d
+                            : d * d;
                 }
             }
-            if (importance instanceof Hessian hessian) {
+            if (importance == hessian) {
                 sum = hessian.of(residual, 0, Workers.serial());
             }
             assertThat(result.error()).isCloseTo(sum, org.assertj.core.data.Percentage.withPercentage(0.01));
@@ -90,8 +60,7 @@ class AffineQuantizerTest {
 
     @Test
     void searchAndFeedbackPay() {
-        FloatMatrix w = gaussian(ROWS, COLUMNS, 1);
-        Hessian hessian = hessian();
+        FloatMatrix w = CorrelatedInputs.gaussian(ROWS, COLUMNS, "w");
         AffineFormat format = format("affine2-g32-f16");
         FloatMatrix residual = FloatMatrix.wrap(ROWS, COLUMNS, new float[ROWS * COLUMNS]);
         double searched = AffineQuantizer.quantize(w, Importance.uniform(), format, residual, Workers.serial())
@@ -127,9 +96,9 @@ class AffineQuantizerTest {
 
     @Test
     void workersChangeNothing() {
-        FloatMatrix w = gaussian(ROWS, COLUMNS, 1);
+        FloatMatrix w = CorrelatedInputs.gaussian(ROWS, COLUMNS, "w");
         try (ExecutorService pool = Executors.newFixedThreadPool(3)) {
-            for (Importance importance : List.of(Importance.uniform(), hessian())) {
+            for (Importance importance : List.of(Importance.uniform(), hessian)) {
                 for (String id : List.of("affine2-g32-f16", "affine3-row-s4x64-bf16")) {
                     AffineMatrix one = AffineQuantizer.quantize(w, importance, format(id), Workers.serial())
                             .matrix();
