@@ -19,36 +19,43 @@ record Norm(String name, FloatMatrix weight, String biasName, FloatMatrix bias, 
     /** y (overwritten) from x, both tokens x hidden. */
     void forward(FloatMatrix x, FloatMatrix y, Workers workers) {
         int n = x.columns();
+        float[] scale = weight.toArray();
+        float[] shift = bias == null ? new float[0] : bias.toArray();
         Tokens.forEach(x.rows(), workers, (from, to) -> {
+            float[] row = new float[n];
             for (int t = from; t < to; t++) {
-                float mean = mean(x, t);
-                float inverse = inverse(x, t, mean);
+                Tokens.read(x, t, row);
+                float mean = mean(row);
+                float inverse = inverse(x, t, row, mean);
                 for (int i = 0; i < n; i++) {
-                    float value = (Tokens.at(x, t, i) - mean) * inverse * Tokens.at(weight, 0, i);
-                    Tokens.set(y, t, i, bias == null ? value : value + Tokens.at(bias, 0, i));
+                    row[i] = (row[i] - mean) * inverse * scale[i];
                 }
+                for (int i = 0; i < shift.length; i++) {
+                    row[i] += shift[i];
+                }
+                Tokens.write(row, y, t);
             }
         });
     }
 
-    private float mean(FloatMatrix x, int t) {
+    private float mean(float[] row) {
         if (!centred) {
             return 0;
         }
         double sum = 0;
-        for (int i = 0; i < x.columns(); i++) {
-            sum += Tokens.at(x, t, i);
+        for (float value : row) {
+            sum += value;
         }
-        return (float) (sum / x.columns());
+        return (float) (sum / row.length);
     }
 
-    private float inverse(FloatMatrix x, int t, float mean) {
-        int n = x.columns();
+    private float inverse(FloatMatrix x, int t, float[] row, float mean) {
+        int n = row.length;
         double squares = Kernels.get().sumOfSquares(x.segment(), (long) t * n, n) / n;
         if (centred) {
             squares = 0;
-            for (int i = 0; i < n; i++) {
-                double difference = (double) Tokens.at(x, t, i) - mean;
+            for (float value : row) {
+                double difference = (double) value - mean;
                 squares += difference * difference;
             }
             squares /= n;
@@ -62,29 +69,37 @@ record Norm(String name, FloatMatrix weight, String biasName, FloatMatrix bias, 
      */
     void backward(FloatMatrix x, FloatMatrix dy, FloatMatrix dx, GradientSink sink, Workers workers) {
         int n = x.columns();
+        float[] scale = weight.toArray();
         float[] means = new float[x.rows()];
         float[] inverses = new float[x.rows()];
         Tokens.forEach(x.rows(), workers, (from, to) -> {
+            float[] row = new float[n];
+            float[] gradient = new float[n];
+            float[] sum = new float[n];
             for (int t = from; t < to; t++) {
-                float mean = mean(x, t);
-                float inverse = inverse(x, t, mean);
+                Tokens.read(x, t, row);
+                Tokens.read(dy, t, gradient);
+                Tokens.read(dx, t, sum);
+                float mean = mean(row);
+                float inverse = inverse(x, t, row, mean);
                 means[t] = mean;
                 inverses[t] = inverse;
-                double sum = 0;
+                for (int i = 0; i < n; i++) {
+                    row[i] = (row[i] - mean) * inverse;
+                }
+                double total = 0;
                 double product = 0;
                 for (int i = 0; i < n; i++) {
-                    double g = (double) Tokens.at(dy, t, i) * Tokens.at(weight, 0, i);
-                    sum += g;
-                    product += g * ((Tokens.at(x, t, i) - mean) * inverse);
+                    double g = (double) gradient[i] * scale[i];
+                    total += g;
+                    product += g * row[i];
                 }
-                float meanGradient = centred ? (float) (sum / n) : 0;
+                float meanGradient = centred ? (float) (total / n) : 0;
                 float meanProduct = (float) (product / n);
                 for (int i = 0; i < n; i++) {
-                    float g = Tokens.at(dy, t, i) * Tokens.at(weight, 0, i);
-                    float unit = (Tokens.at(x, t, i) - mean) * inverse;
-                    float value = inverse * (g - meanGradient - unit * meanProduct);
-                    Tokens.set(dx, t, i, Tokens.at(dx, t, i) + value);
+                    sum[i] += inverse * (gradient[i] * scale[i] - meanGradient - row[i] * meanProduct);
                 }
+                Tokens.write(sum, dx, t);
             }
         });
         if (sink.wants(name)) {

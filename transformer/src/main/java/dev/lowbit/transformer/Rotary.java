@@ -8,8 +8,10 @@ import dev.lowbit.tensor.FloatMatrix;
  */
 final class Rotary {
     private final int headDim;
-    private final FloatMatrix cos;
-    private final FloatMatrix sin;
+    /** Row p: the values of position p. */
+    private final float[] cos;
+
+    private final float[] sin;
 
     /**
      * The tables of a model.
@@ -19,16 +21,14 @@ final class Rotary {
     Rotary(int context, double[] frequencies) {
         int half = frequencies.length;
         headDim = 2 * half;
-        float[] cosines = new float[Math.multiplyExact(context, half)];
-        float[] sines = new float[cosines.length];
+        cos = new float[Math.multiplyExact(context, half)];
+        sin = new float[cos.length];
         for (int p = 0; p < context; p++) {
             for (int i = 0; i < half; i++) {
-                cosines[p * half + i] = (float) StrictMath.cos(p * frequencies[i]);
-                sines[p * half + i] = (float) StrictMath.sin(p * frequencies[i]);
+                cos[p * half + i] = (float) StrictMath.cos(p * frequencies[i]);
+                sin[p * half + i] = (float) StrictMath.sin(p * frequencies[i]);
             }
         }
-        cos = FloatMatrix.wrap(context, half, cosines);
-        sin = FloatMatrix.wrap(context, half, sines);
     }
 
     /**
@@ -39,15 +39,19 @@ final class Rotary {
      */
     void turn(FloatMatrix x, int row, int position, float sign) {
         int half = headDim / 2;
-        for (int head = 0; head < x.columns(); head += headDim) {
-            for (int i = 0; i < half; i++) {
-                float c = Tokens.at(cos, position, i);
-                float s = sign * Tokens.at(sin, position, i);
-                float a = Tokens.at(x, row, head + i);
-                float b = Tokens.at(x, row, head + half + i);
-                Tokens.set(x, row, head + i, a * c - b * s);
-                Tokens.set(x, row, head + half + i, b * c + a * s);
+        int at = position * half;
+        float[] values = new float[x.columns()];
+        Tokens.read(x, row, values);
+        for (int head = 0; head < values.length; head += headDim) {
+            for (int i = head; i < head + half; i++) {
+                float c = cos[at + i - head];
+                float s = sign * sin[at + i - head];
+                float a = values[i];
+                float b = values[i + half];
+                values[i] = a * c - b * s;
+                values[i + half] = b * c + a * s;
             }
         }
+        Tokens.write(values, x, row);
     }
 }

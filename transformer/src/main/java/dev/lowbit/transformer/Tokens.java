@@ -3,12 +3,15 @@ package dev.lowbit.transformer;
 import dev.lowbit.kernel.Kernels;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.tensor.FloatMatrix;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /** Work that is independent from token to token, in blocks of a fixed size. */
 final class Tokens {
     /** Tokens of a block; part of the definition of every sum over tokens. */
     static final int BLOCK = 32;
+
+    private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
 
     private Tokens() {}
 
@@ -69,11 +72,21 @@ final class Tokens {
     }
 
     static float at(FloatMatrix m, int row, int column) {
-        return m.segment().getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, (long) row * m.columns() + column);
+        return m.segment().getAtIndex(FLOAT, (long) row * m.columns() + column);
     }
 
     static void set(FloatMatrix m, int row, int column, float value) {
-        m.segment().setAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, (long) row * m.columns() + column, value);
+        m.segment().setAtIndex(FLOAT, (long) row * m.columns() + column, value);
+    }
+
+    /** Copies a row of {@code m} into {@code out} (overwritten): loops over an array become SIMD code, loops over a segment seldom do. */
+    static void read(FloatMatrix m, int row, float[] out) {
+        MemorySegment.copy(m.segment(), FLOAT, (long) row * m.columns() * Float.BYTES, out, 0, m.columns());
+    }
+
+    /** The way back: {@code in} becomes a row of {@code m} (modified). */
+    static void write(float[] in, FloatMatrix m, int row) {
+        MemorySegment.copy(in, 0, m.segment(), FLOAT, (long) row * m.columns() * Float.BYTES, m.columns());
     }
 
     /** sum += term, row by row. */
