@@ -28,7 +28,7 @@ import dev.lowbit.tensor.FloatMatrix;
  * for the sweep and the check together. All sums are in double and have a fixed order: the result does not depend on the workers.
  */
 public final class Gptq {
-    static final int ROWS_PER_TILE = 48;
+    static final int ROWS_PER_TILE = 96;
 
     private static final double TOLERANCE = 1e-9;
 

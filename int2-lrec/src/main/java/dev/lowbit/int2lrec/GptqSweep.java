@@ -5,14 +5,16 @@ import dev.lowbit.linalg.DoubleGemm;
 import dev.lowbit.tensor.FloatMatrix;
 
 /**
- * The sweep of {@link Gptq} over tiles of rows. Inside a block of columns the feedback goes column by column, from a block to all columns behind
- * it in one product.
+ * The sweep of {@link Gptq} over tiles of rows. Inside a strip of {@value #STRIP} columns the feedback goes column by column, from a strip to the
+ * rest of its block and from a block to all columns behind it in one product each.
  *
  * <p>Grids of groups that start in a block are fitted at its start. They so miss the feedback of the block's own columns, which is
  * what the published code does; for fresh groups a block ends where the next group starts. The grid of a whole row is fitted to the original
  * weights, those of dead columns included, as published.
  */
 final class GptqSweep {
+    private static final int STRIP = 8;
+
     private final FloatMatrix weights;
     private final SecondMoment moment;
     private final GptqSettings settings;
@@ -80,8 +82,12 @@ final class GptqSweep {
             if (settings.groupSize() != 0 && !settings.staticGroups()) {
                 tile.fitGroupsOf(start, end);
             }
-            tile.sweepBlock(start, end);
-            tile.feedForward(start, end);
+            for (int strip = start; strip < end; strip += STRIP) {
+                int stripEnd = Math.min(end, strip + STRIP);
+                tile.sweepStrip(strip, stripEnd, start);
+                tile.feedForward(strip, stripEnd, start, end);
+            }
+            tile.feedForward(start, end, start, n);
             start = end;
         }
         LayerError.addRows(tile.differences, count, moment, layerErrors, from);
@@ -158,7 +164,8 @@ final class GptqSweep {
             zeros[(from + i) * groups + g] = group.zero();
         }
 
-        void sweepBlock(int start, int end) {
+        /** Decides the columns from {@code start} to {@code end - 1} of the block that begins at {@code block}. */
+        void sweepStrip(int start, int end, int block) {
             for (int place = start; place < end; place++) {
                 int column = order[place];
                 int g = (settings.staticGroups() ? column : place) / groupSize;
@@ -174,7 +181,7 @@ final class GptqSweep {
                     distances[from + i] += difference * difference;
                     double error = (present - value) / pivot;
                     errorSquares[from + i] += error * error;
-                    errors[i * settings.blockWidth() + place - start] = error;
+                    errors[i * settings.blockWidth() + place - block] = error;
                     subtract(error, place, end, i);
                 }
             }
@@ -188,25 +195,27 @@ final class GptqSweep {
             }
         }
 
-        /** Subtracts E U from the columns behind the block. */
-        void feedForward(int start, int end) {
-            if (end == n) {
+        /** Subtracts E U of the columns from {@code start} to {@code end - 1}, in the block that begins at {@code block}, from those up to {@code last - 1}. */
+        void feedForward(int start, int end, int block, int last) {
+            if (end == last) {
                 return;
             }
+            DoubleGemm.Source fed = DoubleGemm.of(errors, settings.blockWidth());
             DoubleGemm.Source factors = DoubleGemm.of(upper, n);
             DoubleGemm.multiply(
-                    DoubleGemm.of(errors, settings.blockWidth()),
+                    (row, column, rows, columns, out, stride) ->
+                            fed.load(row, start - block + column, rows, columns, out, stride),
                     count,
                     (row, column, rows, columns, out, stride) ->
                             factors.load(start + row, end + column, rows, columns, out, stride),
-                    n - end,
+                    last - end,
                     end - start,
                     DoubleGemm.Part.ALL,
-                    (row, column, rows, columns, block, stride) -> {
+                    (row, column, rows, columns, product, stride) -> {
                         for (int i = 0; i < rows; i++) {
                             int to = (row + i) * n + end + column;
                             for (int j = 0; j < columns; j++) {
-                                w[to + j] -= block[i * stride + j];
+                                w[to + j] -= product[i * stride + j];
                             }
                         }
                     },
