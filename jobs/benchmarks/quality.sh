@@ -6,6 +6,7 @@
 #   OBJECTIVES  environment: objectives beside the default one, "none" for compression without calibration (default: none)
 #   TUNE        environment: budgets at which the model is also compressed with --min-rank 1 and its factors are tuned, and at which all
 #               parts of the default result are tuned (default: none)
+#   PARTS       environment: what TUNE tunes of the results with --min-rank 1, low-rank or all (default: low-rank)
 #   FORMATS     environment: single formats, each with what is done: none:F without calibration, data:F with it, tune:F its factors tuned
 #               after that, all:F all its parts tuned (default: none)
 # Calibrations, cost tables and results stay in the work directory and are used again.
@@ -14,6 +15,8 @@ home=$(cd "$(dirname "$0")/../.." && pwd -P)
 models=$1 calibration=$2 evaluation=$3 work=$4
 shift 4
 tokens=32768
+parts=${PARTS:-low-rank}
+case $parts in low-rank) label=factors with=tuned ;; all) label='all parts' with=ranked-all ;; *) echo "PARTS: low-rank or all, not $parts" >&2; exit 2 ;; esac
 field() { sed -n "s/^ *\"$2\" : \([^,]*\),*\$/\1/p" "$1" | head -n 1; }
 
 row() { # name, label, folder of the model to evaluate, further options of evaluate
@@ -87,8 +90,8 @@ for model in "${folders[@]}"; do
   for bits in ${TUNE:-}; do
     if compressed "$model" "ranked-$bits" --bits "$bits" --calibration "$statistics" --min-rank 1 --costs "$place/ranked.costs" "$@"; then
       row "$name" 'rank 1 or more' "$place/ranked-$bits" --reference "$model"
-      tuned "$place/ranked-$bits" "$model" "$place/tuned-$bits"
-      row "$name" 'the same, factors tuned' "$place/tuned-$bits" --reference "$model"
+      tuned "$place/ranked-$bits" "$model" "$place/$with-$bits" --parts $parts
+      row "$name" "the same, $label tuned" "$place/$with-$bits" --reference "$model"
     else
       echo "| $name | rank 1 or more | no trainable part: $bits bits are too few | | | |"
     fi

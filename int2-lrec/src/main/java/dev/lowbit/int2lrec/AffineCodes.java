@@ -109,15 +109,16 @@ public record AffineCodes(
      * @param scaleType of the stored scales; must hold them exactly, as it does when they were rounded to it ({@link AffineGrid#scales})
      */
     public AffineMatrix matrix(DType scaleType) {
-        AffineFormat format = new AffineFormat(
-                bits,
-                groupSize >= columns ? 0 : groupSize,
-                new ScaleFormat.OneLevel(scaleType),
-                false,
-                groupIndex.length > 0);
+        int group = groupSize >= columns ? 0 : groupSize;
+        return matrix(new AffineFormat(bits, group, new ScaleFormat.OneLevel(scaleType), false, groupIndex.length > 0));
+    }
+
+    /** The same in a format of these bits and groups. */
+    AffineMatrix matrix(AffineFormat format) {
+        ScaleFormat.OneLevel stored = (ScaleFormat.OneLevel) format.scales();
         for (float scale : scales) {
-            if (ScaleType.round(scaleType, scale) != scale) {
-                throw new IllegalArgumentException("the scale " + scale + " is no " + scaleType);
+            if (ScaleType.round(stored.type(), scale) != scale) {
+                throw new IllegalArgumentException("the scale " + scale + " is no " + stored.type());
             }
         }
         byte[] narrow = new byte[zeros.length];

@@ -15,8 +15,8 @@ import dev.lowbit.tensor.FloatMatrix;
  * @param plain whether H is the identity
  */
 record Weighting(SecondMoment moment, float[] outputs, boolean plain) {
-    /** A Hessian is damped already; this keeps the closed form from looking for directions that the inputs do not have. */
-    private static final double NO_DAMPING = 1e-12;
+    /** A Hessian is damped already; this only keeps methods from looking for directions that the inputs do not have. */
+    static final double NO_DAMPING = 1e-12;
 
     static Weighting of(Importance importance, int rows, int columns, Workers workers) {
         return switch (importance) {

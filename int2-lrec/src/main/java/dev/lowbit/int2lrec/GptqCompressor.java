@@ -1,0 +1,135 @@
+package dev.lowbit.int2lrec;
+
+import dev.lowbit.budget.Candidate;
+import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.importance.Hessian;
+import dev.lowbit.importance.Importance;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.MatrixFormat;
+import dev.lowbit.matrix.MatrixFormats;
+import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.matrix.affine.AffineFormat;
+import dev.lowbit.matrix.scale.ScaleFormat;
+import dev.lowbit.method.Compressor;
+import dev.lowbit.tensor.DType;
+import dev.lowbit.tensor.FloatMatrix;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * {@link Gptq} with its published settings on whole models, and {@link RoundToNearest} where nothing is known of the inputs together: the
+ * baseline that other methods are held against under the same calibration, budget and evaluation. Ranges of groups from their smallest to
+ * their largest value, no search, no correction.
+ */
+public final class GptqCompressor implements Compressor {
+    private static final int[] BITS = {2, 3, 4, 8};
+    private static final int[] GROUPS = {32, 64, 128, 0};
+
+    /** For ServiceLoader. */
+    public GptqCompressor() {}
+
+    @Override
+    public String name() {
+        return "gptq";
+    }
+
+    @Override
+    public List<Candidate> price(
+            String name, FloatMatrix weights, Importance importance, Limits limits, Workers workers) {
+        if (limits.minRank() > 0) {
+            throw InvalidRequestException.usage("gptq has no low-rank part, but --min-rank is " + limits.minRank()
+                    + "; take 0, or the method int2-lrec");
+        }
+        List<Candidate> candidates = new ArrayList<>();
+        try (FloatMatrix residual = FloatMatrix.allocate(weights.rows(), weights.columns())) {
+            for (AffineFormat format : formats(limits.groupSize(), weights.columns())) {
+                codes(weights, importance, format, workers).residual(weights, residual, workers);
+                long bytes = format.bytes(weights.rows(), weights.columns());
+                candidates.add(new Candidate(format.id(), 0, bytes, importance.of(residual, workers), true));
+            }
+        }
+        return Candidate.useful(candidates);
+    }
+
+    private static List<AffineFormat> formats(int groupSize, int columns) {
+        List<AffineFormat> formats = new ArrayList<>();
+        for (int group : groupSize == 0 ? GROUPS : new int[] {groupSize}) {
+            if (groupSize == 0 && group >= columns) {
+                continue; // the same as one group a row
+            }
+            for (int bits : BITS) {
+                formats.add(new AffineFormat(bits, group, new ScaleFormat.OneLevel(DType.F16), false, false));
+            }
+        }
+        return formats;
+    }
+
+    @Override
+    public Candidate confirm(
+            String name,
+            FloatMatrix weights,
+            Importance importance,
+            Candidate candidate,
+            Limits limits,
+            Workers workers) {
+        try (FloatMatrix residual = FloatMatrix.allocate(weights.rows(), weights.columns())) {
+            codes(weights, importance, parse(candidate), workers).residual(weights, residual, workers);
+            return Compressor.confirmed(candidate, importance.of(residual, workers), weights, importance, workers);
+        }
+    }
+
+    @Override
+    public QuantizedMatrix compress(
+            String name,
+            FloatMatrix weights,
+            Importance importance,
+            Candidate candidate,
+            Limits limits,
+            Workers workers) {
+        AffineFormat format = parse(candidate);
+        return codes(weights, importance, format, workers).matrix(format);
+    }
+
+    private AffineFormat parse(Candidate candidate) {
+        MatrixFormat format = MatrixFormats.parse(candidate.format());
+        if (!writes(format)) {
+            throw InvalidRequestException.usage(
+                    "gptq does not write the format " + format.id() + "; take one like affine4-g128-f16");
+        }
+        return (AffineFormat) format;
+    }
+
+    private static AffineCodes codes(FloatMatrix weights, Importance importance, AffineFormat format, Workers workers) {
+        DType scaleType = ((ScaleFormat.OneLevel) format.scales()).type();
+        AffineGrid grid = AffineGrid.of(format.codeBits()).scales(scaleType);
+        if (importance instanceof Hessian hessian) {
+            SecondMoment moment = Weighting.of(hessian, weights.rows(), weights.columns(), workers)
+                    .moment();
+            GptqSettings settings =
+                    GptqSettings.published(grid, format.groupSize()).damping(Weighting.NO_DAMPING);
+            return Gptq.quantize(weights, moment, settings, workers).codes();
+        }
+        // Without anything off the diagonal there is nothing to feed an error to.
+        return RoundToNearest.quantize(weights, format.groupSize(), grid, workers);
+    }
+
+    @Override
+    public boolean writes(MatrixFormat format) {
+        return format instanceof AffineFormat affine
+                && !affine.indexed()
+                && !affine.symmetric()
+                && affine.scales() instanceof ScaleFormat.OneLevel;
+    }
+
+    /** Codes twice, a matrix of floats, and four matrices of the inputs in double: second moment, Hessian, factor, its inverse. */
+    @Override
+    public long scratchBytes(int rows, int columns, Limits limits) {
+        return 8L * rows * columns + 4L * Double.BYTES * columns * columns + (8 << 20);
+    }
+
+    /** GPTQ's paper counts codes alone. */
+    @Override
+    public double paperBitsPerWeight(String format, int rows, int columns) {
+        return parse(new Candidate(format, 0, 0, 0, false)).codeBits();
+    }
+}
