@@ -73,7 +73,10 @@ class ExitCodesTest {
                 arguments(2, "compress @model --out @new --bits 3 --skip [", "--skip"),
                 arguments(
                         2, "compress @model --out @new --bits 3 --skip nothing_has_this_name", "nothing_has_this_name"),
-                arguments(2, "compress @model --out @new --bits 3 --method magic", "choose one of gptq, int2-lrec, lq-lora"),
+                arguments(
+                        2,
+                        "compress @model --out @new --bits 3 --method magic",
+                        "choose one of gptq, int2-lrec, lq-lora"),
                 arguments(2, "compress @model --out @new --bits 3 --rank 2 --min-rank 4", "--min-rank 4"),
                 arguments(2, "compress @model --out @new --bits 3 --device tpu", "choose cpu or cuda"),
                 arguments(2, "compress @model --out @new --bits 3 --report @no/such/r.html", "existing directory"),

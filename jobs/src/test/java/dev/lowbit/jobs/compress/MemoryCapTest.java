@@ -16,10 +16,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A checkpoint larger than the cap is compressed with a peak below the cap; jobs/benchmarks/memory-4gb.sh is its big brother. */
 class MemoryCapTest {
@@ -32,9 +33,10 @@ class MemoryCapTest {
     @TempDir
     private Path folder;
 
-    @Test
+    @ParameterizedTest
+    @ValueSource(strings = {"lq-lora", "int2-lrec"})
     @EnabledOnOs(OS.LINUX)
-    void aCheckpointLargerThanTheCap() throws IOException {
+    void aCheckpointLargerThanTheCap(String method) throws IOException {
         Path model = folder.resolve("model");
         write(Files.createDirectory(model));
         assertThat(Jobs.bytes(model)).isGreaterThan(CAP + (CAP >> 2));
@@ -45,6 +47,8 @@ class MemoryCapTest {
                 model.toString(),
                 "--out",
                 output.toString(),
+                "--method",
+                method,
                 "--bits",
                 "3",
                 "--rank",
@@ -62,7 +66,7 @@ class MemoryCapTest {
         assertThat(code).as(text).isZero();
         // the JVM warns on stderr about its incubator module
         Map<String, Object> result = StrictJson.parseObject(log, text.substring(text.indexOf('{')), Limits.defaults());
-        System.out.println("peak " + result.get("peakMemoryBytes") + " of " + CAP);
+        System.out.println(method + ": peak " + result.get("peakMemoryBytes") + " of " + CAP);
         assertThat((Long) result.get("peakMemoryBytes")).isPositive().isLessThan(CAP);
         assertThat(Verifier.verify(output)).isEmpty();
     }
