@@ -79,6 +79,7 @@ record Figure(
             of(GptqBenchmark.class, "quantize", "gptq-1024-g128-2-threads", "false", "2")
                     .timesS(1024.0 * 1024, 9),
             of(CorrectionBenchmark.class, "correct", "correction-4096-r32", "2").timesS(LARGE),
+            of(SvdBenchmark.class, "decompose", "svd-4096", "4096").timesS(LARGE),
             of(TransformerBenchmark.class, "product", "transformer-512-product")
                     .operations(TransformerBenchmark.PRODUCT_OPERATIONS),
             of(TransformerBenchmark.class, "forward", "transformer-512-forward")
