@@ -127,9 +127,9 @@ public final class GptqCompressor implements Compressor {
         return 8L * rows * columns + 4L * Double.BYTES * columns * columns + (8 << 20);
     }
 
-    /** GPTQ's paper counts codes alone. */
+    /** GPTQ's paper counts codes alone; INT2.1 adds the factors that tuning may have given a matrix. */
     @Override
     public double paperBitsPerWeight(String format, int rows, int columns) {
-        return parse(new Candidate(format, 0, 0, 0, false)).codeBits();
+        return Int2Lrec.paperBits(format, rows, columns);
     }
 }

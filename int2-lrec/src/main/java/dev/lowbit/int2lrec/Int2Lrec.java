@@ -119,6 +119,10 @@ public final class Int2Lrec implements Compressor {
     /** The paper's 2.1 bits count codes and adapters, but neither scales nor zero points. */
     @Override
     public double paperBitsPerWeight(String format, int rows, int columns) {
+        return paperBits(format, rows, columns);
+    }
+
+    static double paperBits(String format, int rows, int columns) {
         MatrixFormat parsed = MatrixFormats.parse(format);
         MatrixFormat base = parsed instanceof SumFormat sum ? sum.base() : parsed;
         if (base instanceof AffineFormat affine) {

@@ -102,5 +102,7 @@ class GptqCompressorTest {
     @Test
     void paperCountsCodes() {
         assertThat(method.paperBitsPerWeight("affine3-g128-f16", 4096, 4096)).isEqualTo(3);
+        assertThat(method.paperBitsPerWeight("affine3-g128-f16+r32-f16", 4096, 4096))
+                .isEqualTo(3.25);
     }
 }

@@ -98,31 +98,25 @@ public final class ModelLayout {
     }
 
     /**
-     * Lays out a compressed model once more, for other content of its parts: same files, tensors and formats.
+     * Lays out a compressed model once more, for other content of its parts: same files and tensors, same formats but for those given.
      *
      * @param model must stay open as long as the layout is used
+     * @param formats new format identifiers of some of its matrices, by name
      */
-    public static ModelLayout of(CompressedModel model, CompressionJob job) {
+    public static ModelLayout of(CompressedModel model, CompressionJob job, Map<String, String> formats) {
         ModelLayout layout = new ModelLayout(model.checkpointOfOthers(), Optional.of(model), job);
-        Map<String, StoredTensor> parts = new HashMap<>();
+        Map<String, Integer> places = new HashMap<>();
+        Set<String> replaced = new HashSet<>();
         for (MatrixEntry matrix : model.manifest().matrices()) {
-            int index = layout.matrices.size();
-            List<PartEntry> unmeasured = matrix.parts().stream()
-                    .map(part -> new PartEntry(part.name(), part.type(), part.shape(), part.bytes(), ZERO_DIGEST))
-                    .toList();
-            unmeasured.forEach(part -> parts.put(
-                    matrix.tensorName(part),
-                    new StoredTensor(matrix.tensorName(part), part.type(), part.shape(), index, part.name())));
-            layout.matrices.add(matrix.with(Optional.of(UNKNOWN), unmeasured));
+            places.put(matrix.tensorName(matrix.parts().getFirst()), layout.matrices.size());
+            matrix.parts().forEach(part -> replaced.add(matrix.tensorName(part)));
+            String format = formats.getOrDefault(matrix.name(), matrix.format());
+            int rank = MatrixFormats.parse(format).rank();
+            MatrixChoice choice = new MatrixChoice(matrix.name(), matrix.transposed(), matrix.method(), format, rank);
+            layout.addMatrix(choice, matrix.file(), matrix.rows(), matrix.columns(), matrix.sourceType());
         }
-        layout.fileNames()
-                .forEach((path, name) -> layout.weightFiles.add(new WeightFile(
-                        name,
-                        layout.source.metadata(path),
-                        layout.source.tensors(path).stream()
-                                .map(t -> parts.getOrDefault(
-                                        t.name(), new StoredTensor(t.name(), t.type(), t.shape(), -1, null)))
-                                .toList())));
+        layout.addWeightFiles(places, replaced);
+        layout.requireDistinctNames();
         layout.addOtherFiles();
         return layout;
     }

@@ -94,7 +94,7 @@ class ModelWriterTest {
         String unknown = choices.getFirst().name();
         try (CompressedModel compressed = CompressedModel.open(output);
                 WorkDirectory work = WorkDirectory.open(again, false);
-                ModelWriter writer = ModelWriter.open(ModelLayout.of(compressed, TinyModels.JOB), work)) {
+                ModelWriter writer = ModelWriter.open(ModelLayout.of(compressed, TinyModels.JOB, Map.of()), work)) {
             for (String name : compressed.names()) {
                 writer.keep(
                         name,

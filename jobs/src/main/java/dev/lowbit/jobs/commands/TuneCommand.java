@@ -77,6 +77,16 @@ public final class TuneCommand implements Callable<Integer> {
                         new ParameterException(command.commandLine(), "--parts " + name + ": choose low-rank or all"));
     }
 
+    private int rank;
+
+    @Option(
+            names = "--rank",
+            paramLabel = "R",
+            description = "Give matrices without a low-rank term one of rank R first, in 16 bits (default: 0, none).")
+    private void rank(int value) {
+        rank = (int) OptionValues.atLeast(command, "--rank", value, 0);
+    }
+
     @Option(
             names = "--max-tokens",
             paramLabel = "N",
@@ -150,6 +160,7 @@ public final class TuneCommand implements Callable<Integer> {
                 Optional.ofNullable(reference),
                 "lowbit " + Version.lowbit(),
                 extent,
+                rank,
                 maxTokens,
                 context,
                 epochs,

@@ -10,7 +10,9 @@ import dev.lowbit.jobs.PeakMemory;
 import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.jobs.compress.Cancellation;
 import dev.lowbit.kernel.Workers;
+import dev.lowbit.linalg.RandomStream;
 import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.matrix.sum.FreshFactors;
 import dev.lowbit.store.CompressedModel;
 import dev.lowbit.store.CompressionJob;
 import dev.lowbit.store.Manifest;
@@ -20,6 +22,7 @@ import dev.lowbit.store.ModelLayout;
 import dev.lowbit.store.ModelWriter;
 import dev.lowbit.store.WorkDirectory;
 import dev.lowbit.tensor.FloatMatrix;
+import dev.lowbit.transformer.Linear;
 import dev.lowbit.transformer.Transformer;
 import dev.lowbit.transformer.Transformers;
 import dev.lowbit.transformer.text.Corpus;
@@ -30,9 +33,12 @@ import dev.lowbit.transformer.tuning.TuningSettings;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
@@ -42,6 +48,7 @@ import java.util.TreeMap;
  */
 public final class TuneJob implements AutoCloseable {
     private static final String STATE = "tuning.safetensors";
+    private static final String PURPOSE = "tune.factors";
 
     private final TuneRequest request;
     private final Workers workers;
@@ -83,9 +90,10 @@ public final class TuneJob implements AutoCloseable {
     private TuneResult run(
             Transformer model, Checkpoint checkpoint, Transformer reference, Path output, boolean resume) {
         TuningSettings settings = request.settings(model.shape().context());
+        ModelLayout layout = ModelLayout.of(input, job(settings, checkpoint), addFactors(model));
         TuneMemory.require(
                 new MemoryCap(request.memoryBytes()),
-                input.manifest(),
+                layout.matrices(),
                 model.shape(),
                 settings,
                 reference == null ? 1 : 2);
@@ -100,7 +108,7 @@ public final class TuneJob implements AutoCloseable {
                         settings,
                         work.path().resolve(STATE),
                         workers);
-                ModelWriter writer = ModelWriter.open(ModelLayout.of(input, job(settings, checkpoint)), work)) {
+                ModelWriter writer = ModelWriter.open(layout, work)) {
             if (writer.isPublished() && !tuner.isStarted()) {
                 throw InvalidRequestException.impossible(
                         "output " + output + " is complete, there is nothing to resume; choose another, or remove it");
@@ -111,6 +119,24 @@ public final class TuneJob implements AutoCloseable {
             }
             return result(tuned, settings, writer.finish());
         }
+    }
+
+    /** Gives layers without a low-rank term a fresh one when that is asked for; their new formats by name. */
+    private Map<String, String> addFactors(Transformer model) {
+        Map<String, String> formats = new HashMap<>();
+        if (request.rank() == 0) {
+            return formats;
+        }
+        Set<String> compressed = new HashSet<>(input.names());
+        for (Linear layer : model.linears()) {
+            QuantizedMatrix weight = layer.weight();
+            if (weight.rank() == 0 && compressed.contains(layer.name())) {
+                int rank = Math.min(request.rank(), Math.min(weight.rows(), weight.columns()));
+                layer.replace(FreshFactors.add(weight, rank, RandomStream.of(request.seed(), PURPOSE, layer.name())));
+                formats.put(layer.name(), layer.weight().format());
+            }
+        }
+        return formats;
     }
 
     private int[] tokens(Tokenizer tokenizer, int vocabulary) {
@@ -126,6 +152,7 @@ public final class TuneJob implements AutoCloseable {
         options.put("tune.text", Digest.sha256(request.text()));
         options.put("tune.reference", reference == null ? "none" : reference.digest());
         options.put("tune.parts", settings.extent().id());
+        options.put("tune.rank", Integer.toString(request.rank()));
         options.put("tune.maxTokens", Integer.toString(request.maxTokens()));
         options.put("tune.context", Integer.toString(settings.context()));
         options.put("tune.epochs", Integer.toString(settings.epochs()));

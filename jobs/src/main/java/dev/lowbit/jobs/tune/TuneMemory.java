@@ -3,12 +3,12 @@ package dev.lowbit.jobs.tune;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.jobs.MemoryCap;
 import dev.lowbit.method.Tunable;
-import dev.lowbit.store.Manifest;
 import dev.lowbit.store.MatrixEntry;
 import dev.lowbit.transformer.Evaluation;
 import dev.lowbit.transformer.ModelShape;
 import dev.lowbit.transformer.Transformer;
 import dev.lowbit.transformer.tuning.TuningSettings;
+import java.util.List;
 
 /** What tuning needs beside what the process has when both models are loaded: an estimate from above. */
 final class TuneMemory {
@@ -18,10 +18,10 @@ final class TuneMemory {
     private TuneMemory() {}
 
     /** With codebooks and scales, of which there are few: a byte for each code, and the gradient of the largest matrix. */
-    private static long unpacked(Manifest manifest) {
+    private static long unpacked(List<MatrixEntry> matrices) {
         long codes = 0;
         long largest = 0;
-        for (MatrixEntry matrix : manifest.matrices()) {
+        for (MatrixEntry matrix : matrices) {
             long weights = (long) matrix.rows() * matrix.columns();
             codes += weights;
             largest = Math.max(largest, weights);
@@ -34,11 +34,12 @@ final class TuneMemory {
      *
      * @throws InvalidRequestException impossible, naming the need
      */
-    static void require(MemoryCap cap, Manifest manifest, ModelShape shape, TuningSettings settings, int models) {
-        long trained = manifest.matrices().stream()
+    static void require(
+            MemoryCap cap, List<MatrixEntry> matrices, ModelShape shape, TuningSettings settings, int models) {
+        long trained = matrices.stream()
                 .mapToLong(matrix -> (long) matrix.rank() * (matrix.rows() + matrix.columns()))
                 .sum();
-        long unpacked = settings.extent() == Tunable.Extent.ALL ? unpacked(manifest) : 0;
+        long unpacked = settings.extent() == Tunable.Extent.ALL ? unpacked(matrices) : 0;
         long tokens =
                 Math.max(Evaluation.BATCH_TOKENS, Math.multiplyExact((long) settings.windows(), settings.context()));
         long perToken = (shape.layers() + 8L) * shape.hidden()

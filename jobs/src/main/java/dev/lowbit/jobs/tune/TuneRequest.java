@@ -15,6 +15,7 @@ import java.util.OptionalLong;
  * @param reference float model whose predictions are the aim; empty to train on the text alone
  * @param software name and version of the program
  * @param extent what of each representation is trained
+ * @param rank of the low-rank terms that matrices without one are given first; 0 for none
  * @param maxTokens tokens of the text that are used
  * @param context tokens of a window; empty for the longest that fits the model, at most {@value #USUAL_CONTEXT}
  * @param epochs times that the text is read
@@ -30,6 +31,7 @@ public record TuneRequest(
         Optional<Path> reference,
         String software,
         Tunable.Extent extent,
+        int rank,
         int maxTokens,
         OptionalInt context,
         int epochs,

@@ -166,6 +166,39 @@ class TuneTest {
         assertThat(tune(plain, "none", "--parts", "some").code()).isEqualTo(2);
     }
 
+    /** The paper's way, which starts from no correction; a base whose scales could not be told from others stays byte for byte. */
+    @Test
+    void rankGivesMatricesACorrectionFirst() {
+        Path plain = compress("bare", 0);
+        assertThat(tune(plain, "refused").err()).contains("--rank");
+        JsonNode result = succeeded(tune(plain, "ranked", "--reference", model, "--rank", 2, "--threads", 1));
+        assertThat(result.get("lossAfter").doubleValue())
+                .isLessThan(result.get("lossBefore").doubleValue());
+        assertThat(Verifier.verify(folder.resolve("ranked"))).isEmpty();
+        Manifest before = Manifest.read(plain);
+        Manifest tuned = Manifest.read(folder.resolve("ranked"));
+        assertThat(tuned.tensors()).isEqualTo(before.tensors());
+        assertThat(tuned.job().options()).containsEntry("tune.rank", "2");
+        for (int i = 0; i < before.matrices().size(); i++) {
+            MatrixEntry old = before.matrices().get(i);
+            MatrixEntry now = tuned.matrices().get(i);
+            if (old.rank() > 0) {
+                assertThat(now.format()).isEqualTo(old.format());
+                continue;
+            }
+            assertThat(now.format()).isEqualTo(old.format() + "+r2-f16");
+            assertThat(now.rank()).isEqualTo(2);
+            assertThat(now.bytes()).isEqualTo(old.bytes() + 4L * (old.rows() + old.columns()));
+            assertThat(now.parts()).startsWith(old.parts().toArray(PartEntry[]::new));
+        }
+        assertThat(succeeded(Lowbit.run("inspect", folder.resolve("ranked"), "--json"))
+                        .get("paperBitsPerWeight")
+                        .isNumber())
+                .isTrue();
+        succeeded(tune(plain, "threads", "--reference", model, "--rank", 2, "--threads", 3));
+        assertThat(digest("threads")).isEqualTo(digest("ranked"));
+    }
+
     /** A rate that destroys every factor it touches. */
     @Test
     void whenNothingIsBetterThePartsStayAsTheyWere() {
@@ -184,6 +217,7 @@ class TuneTest {
                 Optional.of(model),
                 "test",
                 Tunable.Extent.LOW_RANK,
+                0,
                 3000,
                 OptionalInt.empty(),
                 2,

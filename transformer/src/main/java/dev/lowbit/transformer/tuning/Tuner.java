@@ -100,7 +100,7 @@ public final class Tuner implements AutoCloseable {
         }
         if (tunables.isEmpty()) {
             throw InvalidRequestException.impossible("no trainable part: every compressed matrix has rank 0;"
-                    + " compress with --min-rank 1 to have one, or tune --parts all");
+                    + " compress with --min-rank 1 to have one, or tune with --rank or --parts all");
         }
         try {
             this.before = heldOutLoss();
