@@ -21,6 +21,6 @@ for prompt in "${prompts[@]}"; do
   printf '\n**%s**\n\n' "$prompt"
   for model in "$@"; do
     text=$("$home/lowbit" generate "${model#*=}" --prompt "$prompt" --max-tokens "$tokens" --quiet)
-    printf -- '- %s: %s\n' "${model%%=*}" "$(printf '%s' "${text#"$prompt"}" | tr '\n' ' ' | sed 's/^ *//; s/ *$//')"
+    printf -- '- %s: %s\n' "${model%%=*}" "$(printf '%s' "$text" | tr '\n' ' ' | sed 's/^ *//; s/ *$//')"
   done
 done

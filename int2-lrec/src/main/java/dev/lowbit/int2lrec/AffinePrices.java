@@ -16,6 +16,7 @@ import dev.lowbit.method.RankLadder;
 import dev.lowbit.tensor.DType;
 import dev.lowbit.tensor.FloatMatrix;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -111,13 +112,17 @@ final class AffinePrices {
                 .toArray();
     }
 
+    /** The group size asked for, or when that is 0 those known that are not the same as one group a row. */
+    static int[] groups(int groupSize, int[] known, int columns) {
+        return groupSize != 0
+                ? new int[] {groupSize}
+                : Arrays.stream(known).filter(group -> group < columns).toArray();
+    }
+
     /** @param groupSize columns of a group, or 0 for all that the method knows */
     private static List<AffineFormat> formats(int groupSize, int columns) {
         List<AffineFormat> formats = new ArrayList<>();
-        for (int group : groupSize == 0 ? GROUPS : new int[] {groupSize}) {
-            if (groupSize == 0 && group >= columns) {
-                continue; // the same as one group a row
-            }
+        for (int group : groups(groupSize, GROUPS, columns)) {
             for (int bits : BITS) {
                 for (ScaleFormat scales : SCALES) {
                     formats.add(new AffineFormat(bits, group, scales, false, false));

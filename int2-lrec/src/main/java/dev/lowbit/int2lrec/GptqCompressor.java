@@ -11,13 +11,15 @@ import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.matrix.affine.AffineFormat;
 import dev.lowbit.matrix.scale.ScaleFormat;
 import dev.lowbit.method.Compressor;
+import dev.lowbit.method.FormatPrices;
+import dev.lowbit.method.FormatPrices.Priced;
 import dev.lowbit.tensor.DType;
 import dev.lowbit.tensor.FloatMatrix;
 import java.util.ArrayList;
 import java.util.List;
 
 /**
- * {@link Gptq} with its published settings on whole models, and {@link RoundToNearest} where nothing is known of the inputs together: the
+ * {@link Gptq} with its published settings on whole models (its damping is that of the {@link Hessian}), and {@link RoundToNearest} where nothing is known of the inputs together: the
  * baseline that other methods are held against under the same calibration, budget and evaluation. Ranges of groups from their smallest to
  * their largest value, no search, no correction.
  */
@@ -40,23 +42,29 @@ public final class GptqCompressor implements Compressor {
             throw InvalidRequestException.usage("gptq has no low-rank part, but --min-rank is " + limits.minRank()
                     + "; take 0, or the method int2-lrec");
         }
-        List<Candidate> candidates = new ArrayList<>();
+        List<AffineFormat> formats = formats(limits.groupSize(), weights.columns());
+        return FormatPrices.of(weights, importance, formats, GptqCompressor::errors, workers).stream()
+                .map(Priced::candidate)
+                .toList();
+    }
+
+    private static double[] errors(
+            FloatMatrix weights, Importance importance, List<AffineFormat> formats, Workers workers) {
+        return formats.stream()
+                .mapToDouble(format -> error(weights, importance, format, workers))
+                .toArray();
+    }
+
+    private static double error(FloatMatrix weights, Importance importance, AffineFormat format, Workers workers) {
         try (FloatMatrix residual = FloatMatrix.allocate(weights.rows(), weights.columns())) {
-            for (AffineFormat format : formats(limits.groupSize(), weights.columns())) {
-                codes(weights, importance, format, workers).residual(weights, residual, workers);
-                long bytes = format.bytes(weights.rows(), weights.columns());
-                candidates.add(new Candidate(format.id(), 0, bytes, importance.of(residual, workers), true));
-            }
+            codes(weights, importance, format, workers).residual(weights, residual, workers);
+            return importance.of(residual, workers);
         }
-        return Candidate.useful(candidates);
     }
 
     private static List<AffineFormat> formats(int groupSize, int columns) {
         List<AffineFormat> formats = new ArrayList<>();
-        for (int group : groupSize == 0 ? GROUPS : new int[] {groupSize}) {
-            if (groupSize == 0 && group >= columns) {
-                continue; // the same as one group a row
-            }
+        for (int group : AffinePrices.groups(groupSize, GROUPS, columns)) {
             for (int bits : BITS) {
                 formats.add(new AffineFormat(bits, group, new ScaleFormat.OneLevel(DType.F16), false, false));
             }
@@ -72,10 +80,8 @@ public final class GptqCompressor implements Compressor {
             Candidate candidate,
             Limits limits,
             Workers workers) {
-        try (FloatMatrix residual = FloatMatrix.allocate(weights.rows(), weights.columns())) {
-            codes(weights, importance, parse(candidate), workers).residual(weights, residual, workers);
-            return Compressor.confirmed(candidate, importance.of(residual, workers), weights, importance, workers);
-        }
+        double error = error(weights, importance, parse(candidate), workers);
+        return Compressor.confirmed(candidate, error, weights, importance, workers);
     }
 
     @Override

@@ -66,10 +66,7 @@ public final class ModelLayout {
             }
         }
         layout.addMatrices(choices);
-        layout.addWeightFiles(chosen, Set.of());
-        layout.requireDistinctNames();
-        layout.addOtherFiles();
-        return layout;
+        return layout.withFiles(chosen, Set.of());
     }
 
     /**
@@ -91,10 +88,7 @@ public final class ModelLayout {
             replaced.addAll(matrix.tensors());
             layout.addMatrix(matrix.choice(), files.get(info.file()), matrix.rows(), matrix.columns(), info.type());
         }
-        layout.addWeightFiles(places, replaced);
-        layout.requireDistinctNames();
-        layout.addOtherFiles();
-        return layout;
+        return layout.withFiles(places, replaced);
     }
 
     /**
@@ -115,10 +109,7 @@ public final class ModelLayout {
             MatrixChoice choice = new MatrixChoice(matrix.name(), matrix.transposed(), matrix.method(), format, rank);
             layout.addMatrix(choice, matrix.file(), matrix.rows(), matrix.columns(), matrix.sourceType());
         }
-        layout.addWeightFiles(places, replaced);
-        layout.requireDistinctNames();
-        layout.addOtherFiles();
-        return layout;
+        return layout.withFiles(places, replaced);
     }
 
     private void addMatrices(List<MatrixChoice> choices) {
@@ -185,6 +176,14 @@ public final class ModelLayout {
                 .relativize(file.toAbsolutePath().normalize())
                 .toString()
                 .replace('\\', '/');
+    }
+
+    /** This layout, its matrices known, with its files. */
+    private ModelLayout withFiles(Map<String, Integer> chosen, Set<String> replaced) {
+        addWeightFiles(chosen, replaced);
+        requireDistinctNames();
+        addOtherFiles();
+        return this;
     }
 
     /**

@@ -51,16 +51,16 @@ record Norm(String name, FloatMatrix weight, String biasName, FloatMatrix bias, 
 
     private float inverse(FloatMatrix x, int t, float[] row, float mean) {
         int n = row.length;
-        double squares = Kernels.get().sumOfSquares(x.segment(), (long) t * n, n) / n;
+        double squares = 0;
         if (centred) {
-            squares = 0;
             for (float value : row) {
                 double difference = (double) value - mean;
                 squares += difference * difference;
             }
-            squares /= n;
+        } else {
+            squares = Kernels.get().sumOfSquares(x.segment(), (long) t * n, n);
         }
-        return (float) (1 / Math.sqrt(squares + eps));
+        return (float) (1 / Math.sqrt(squares / n + eps));
     }
 
     /**

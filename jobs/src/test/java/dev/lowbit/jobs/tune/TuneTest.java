@@ -166,7 +166,7 @@ class TuneTest {
         assertThat(tune(plain, "none", "--parts", "some").code()).isEqualTo(2);
     }
 
-    /** The paper's way, which starts from no correction; a base whose scales could not be told from others stays byte for byte. */
+    /** The paper's way, which starts from no correction; what is quantized stays byte for byte. */
     @Test
     void rankGivesMatricesACorrectionFirst() {
         Path plain = compress("bare", 0);
