@@ -1,7 +1,5 @@
 package dev.lowbit.method;
 
-import dev.lowbit.kernel.Workers;
-import dev.lowbit.linalg.Norms;
 import dev.lowbit.matrix.scale.LiveScales;
 import dev.lowbit.method.Tunable.TrainablePart;
 import dev.lowbit.tensor.FloatMatrix;
@@ -16,14 +14,8 @@ final class TrainableScales implements AutoCloseable {
 
     TrainableScales(LiveScales live) {
         hasOffset = live.hasOffset();
-        scales = part("scales", live.scales(), live.scales());
-        offset = part("offset", live.offset(), live.scales());
-    }
-
-    /** A part whose unit is the root mean square of {@code like}. */
-    static TrainablePart part(String name, FloatMatrix values, FloatMatrix like) {
-        double unit = Math.sqrt(Norms.sumOfSquares(like, Workers.serial()) / like.size());
-        return new TrainablePart(name, values, FloatMatrix.allocate(1, values.columns()), unit);
+        scales = TrainablePart.sizedLike("scales", live.scales(), live.scales());
+        offset = TrainablePart.sizedLike("offset", live.offset(), live.scales());
     }
 
     List<TrainablePart> parts() {

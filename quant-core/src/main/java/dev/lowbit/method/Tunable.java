@@ -2,6 +2,7 @@ package dev.lowbit.method;
 
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.kernel.Workers;
+import dev.lowbit.linalg.Norms;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.matrix.affine.AffineMatrix;
 import dev.lowbit.matrix.block.BlockMatrix;
@@ -24,9 +25,16 @@ public interface Tunable extends AutoCloseable {
      * @param name name within the matrix, for example {@code left}
      * @param values live: changing them changes {@link Tunable#matrix()}
      * @param gradient same shape; {@link Tunable#accumulate} adds to it, whoever steps sets it to zero
-     * @param unit what a learning rate is a fraction of: 1, or the size of values that have a scale of their own
+     * @param unit what a learning rate is a fraction of: the size of the values, 1 for dense weights
      */
-    record TrainablePart(String name, FloatMatrix values, FloatMatrix gradient, double unit) {}
+    record TrainablePart(String name, FloatMatrix values, FloatMatrix gradient, double unit) {
+        /** A part whose unit is the root mean square of {@code like}. */
+        static TrainablePart sizedLike(String name, FloatMatrix values, FloatMatrix like) {
+            double unit = Math.sqrt(Norms.sumOfSquares(like, Workers.serial()) / like.size());
+            FloatMatrix gradient = FloatMatrix.allocate(values.rows(), values.columns());
+            return new TrainablePart(name, values, gradient, unit);
+        }
+    }
 
     /** How much of a representation is trained. */
     enum Extent {

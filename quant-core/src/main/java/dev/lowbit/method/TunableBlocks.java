@@ -16,7 +16,7 @@ final class TunableBlocks implements Tunable {
 
     TunableBlocks(BlockMatrix matrix) {
         live = new LiveBlocks(matrix);
-        codebook = TrainableScales.part("codebook", live.codebook(), live.codebook());
+        codebook = TrainablePart.sizedLike("codebook", live.codebook(), live.codebook());
         scales = new TrainableScales(live.scales());
     }
 

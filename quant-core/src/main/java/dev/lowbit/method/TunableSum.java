@@ -2,6 +2,7 @@ package dev.lowbit.method;
 
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.linalg.Gemm;
+import dev.lowbit.linalg.Norms;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.matrix.dense.FloatWeights;
 import dev.lowbit.matrix.sum.SumMatrix;
@@ -25,15 +26,22 @@ final class TunableSum implements Tunable {
         base = sum.base();
         leftFormat = sum.left().format();
         rightFormat = sum.right().format();
-        left = part("left", sum.left(), workers);
-        right = part("right", sum.right(), workers);
+        FloatMatrix leftValues = values(sum.left(), workers);
+        FloatMatrix rightValues = values(sum.right(), workers);
+        left = TrainablePart.sizedLike("left", leftValues, isZero(leftValues) ? rightValues : leftValues);
+        right = TrainablePart.sizedLike("right", rightValues, isZero(rightValues) ? leftValues : rightValues);
         tunedBase = extent == Extent.ALL ? Tunable.of(base, extent, workers) : Optional.empty();
     }
 
-    private static TrainablePart part(String name, QuantizedMatrix factor, Workers workers) {
+    /** A fresh factor, which has no size yet. */
+    private static boolean isZero(FloatMatrix factor) {
+        return Norms.sumOfSquares(factor, Workers.serial()) == 0;
+    }
+
+    private static FloatMatrix values(QuantizedMatrix factor, Workers workers) {
         FloatMatrix values = FloatMatrix.allocate(factor.rows(), factor.columns());
         factor.dequantize(0, values, workers);
-        return new TrainablePart(name, values, FloatMatrix.allocate(factor.rows(), factor.columns()), 1);
+        return values;
     }
 
     @Override

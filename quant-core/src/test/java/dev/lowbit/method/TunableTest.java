@@ -2,6 +2,7 @@ package dev.lowbit.method;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.importance.Importance;
@@ -15,6 +16,7 @@ import dev.lowbit.matrix.block.BlockFormat;
 import dev.lowbit.matrix.block.BlockQuantizer;
 import dev.lowbit.matrix.dense.DenseMatrix;
 import dev.lowbit.matrix.dense.FloatWeights;
+import dev.lowbit.matrix.sum.FreshFactors;
 import dev.lowbit.matrix.sum.SumMatrix;
 import dev.lowbit.tensor.DType;
 import dev.lowbit.tensor.FloatMatrix;
@@ -93,6 +95,28 @@ class TunableTest {
                     }
                 }
             }
+        }
+    }
+
+    /** So that one learning rate is right for factors of any size; a factor that is still zero has its partner's. */
+    @Test
+    void factorsAreSteppedByTheirSize() {
+        SumMatrix sum = sum(DType.F32);
+        try (Tunable tunable = Tunable.of(sum, Tunable.Extent.LOW_RANK, SERIAL).orElseThrow()) {
+            for (Tunable.TrainablePart part : tunable.parts()) {
+                double squares = 0;
+                for (float value : part.values().toArray()) {
+                    squares += (double) value * value;
+                }
+                assertThat(part.unit())
+                        .isCloseTo(Math.sqrt(squares / part.values().size()), within(1e-6));
+            }
+        }
+        SumMatrix fresh = FreshFactors.add(sum.base(), RANK, random);
+        try (Tunable tunable =
+                Tunable.of(fresh, Tunable.Extent.LOW_RANK, SERIAL).orElseThrow()) {
+            double left = tunable.parts().get(0).unit();
+            assertThat(left).isPositive().isEqualTo(tunable.parts().get(1).unit());
         }
     }
 

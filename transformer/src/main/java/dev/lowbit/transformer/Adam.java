@@ -93,12 +93,17 @@ public final class Adam implements AutoCloseable {
         m.segment().setAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, i, (float) value);
     }
 
-    @Override
-    public void close() {
+    /** Forgets every step: for parameters that were set to other values. */
+    public void forget() {
         moments.values().forEach(state -> {
             state.mean.close();
             state.square.close();
         });
         moments.clear();
+    }
+
+    @Override
+    public void close() {
+        forget();
     }
 }

@@ -130,8 +130,8 @@ public final class TuneCommand implements Callable<Integer> {
     @Option(
             names = "--learning-rate",
             paramLabel = "R",
-            defaultValue = "0.003",
-            description = "Highest learning rate of Adam (default: 0.003).")
+            defaultValue = "0.03",
+            description = "Highest learning rate of Adam, as a share of the size of what is trained (default: 0.03).")
     private double learningRate;
 
     @Option(names = "--resume", description = "Go on with this job where it was stopped.")

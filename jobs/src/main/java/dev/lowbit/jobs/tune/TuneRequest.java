@@ -21,7 +21,7 @@ import java.util.OptionalLong;
  * @param epochs times that the text is read
  * @param batch windows in a step
  * @param crossEntropy weight of the cross entropy beside the divergence from the reference
- * @param learningRate the highest rate
+ * @param learningRate the highest rate, as a share of the size of what is trained
  * @param seed of the order of the windows
  * @param memoryBytes cap of the process; empty for none
  */

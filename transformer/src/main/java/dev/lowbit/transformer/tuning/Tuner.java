@@ -33,9 +33,13 @@ import java.util.function.IntConsumer;
 
 /**
  * Trains the trainable parts of compressed linear layers with Adam, everything else frozen: towards the predictions of a
- * reference model (KL, on request with cross entropy beside it), or without one towards the text (cross entropy). A few times per epoch the parts are rounded into their
- * stored formats and the model that a file would hold is judged on the held-out part of the text; the best of these, the start
- * among them, is the result. So rounding is part of the choice, and the result is never worse than the start.
+ * reference model (KL, on request with cross entropy beside it), or without one towards the text (cross entropy). The
+ * learning rate of a part is relative to its size ({@link TrainablePart#unit}).
+ *
+ * <p>A few times per epoch the parts are rounded into their stored formats and the model that a file would hold is judged on
+ * the held-out part of the text; the best of these, the start among them, is the result. So rounding is part of the choice,
+ * and the result is never worse than the start. When a judgement is no better than the best, the run takes the best up
+ * again, with a third of the rate from there on: no one rate is right for 2 bits and for 4.
  *
  * <p>The same numbers for any {@link Workers}. A run that was stopped goes on from its last saved state with the same numbers.
  */
@@ -44,6 +48,8 @@ public final class Tuner implements AutoCloseable {
     private static final double GRADIENT_NORM = 1;
     private static final int WARM_UP_SHARE = 20;
     private static final double LAST_RATE = 0.05;
+    private static final double RETREAT = 1.0 / 3;
+    private static final String SHARE = "share";
     private static final String BEST = "best:";
     private static final String STEP = "step";
     private static final String BEST_STEP = "bestStep";
@@ -117,9 +123,10 @@ public final class Tuner implements AutoCloseable {
         for (TrainablePart part : tunable.parts()) {
             String name = layer.name() + "." + part.name();
             values.put(name, part.values());
-            best.put(
-                    BEST + name,
-                    FloatMatrix.allocate(part.values().rows(), part.values().columns()));
+            FloatMatrix start =
+                    FloatMatrix.allocate(part.values().rows(), part.values().columns());
+            start.copyFrom(part.values());
+            best.put(BEST + name, start);
             gradients.add(part.gradient());
         }
     }
@@ -147,6 +154,7 @@ public final class Tuner implements AutoCloseable {
         int step = 0;
         int bestStep = 0;
         double bestLoss = before;
+        double share = 1;
         try (Adam adam = new Adam(Adam.Settings.standard())) {
             if (isStarted()) {
                 Map<String, FloatMatrix> all = new LinkedHashMap<>(values);
@@ -155,6 +163,7 @@ public final class Tuner implements AutoCloseable {
                 step = Integer.parseInt(notes.get(STEP));
                 bestStep = Integer.parseInt(notes.get(BEST_STEP));
                 bestLoss = Double.parseDouble(notes.get(BEST_LOSS));
+                share = Double.parseDouble(notes.get(SHARE));
             }
             CosineSchedule schedule =
                     new CosineSchedule(steps(), steps() / WARM_UP_SHARE, settings.learningRate(), LAST_RATE);
@@ -162,7 +171,7 @@ public final class Tuner implements AutoCloseable {
             int interval = Math.ceilDiv(stepsPerEpoch(), CHECKS_PER_EPOCH);
             while (step < steps()) {
                 progress.accept(step);
-                step(step, schedule.rate(step), adam);
+                step(step, share * schedule.rate(step), adam);
                 step++;
                 if (step % interval == 0 || step == steps()) {
                     double loss = storedLoss();
@@ -170,8 +179,12 @@ public final class Tuner implements AutoCloseable {
                         bestLoss = loss;
                         bestStep = step;
                         values.forEach((name, part) -> best.get(BEST + name).copyFrom(part));
+                    } else {
+                        share *= RETREAT;
+                        values.forEach((name, part) -> part.copyFrom(best.get(BEST + name)));
+                        adam.forget();
                     }
-                    save(step, bestStep, bestLoss, adam);
+                    save(step, bestStep, bestLoss, share, adam);
                 }
             }
         }
@@ -237,13 +250,14 @@ public final class Tuner implements AutoCloseable {
         return loss;
     }
 
-    private void save(int step, int bestStep, double bestLoss, Adam adam) {
+    private void save(int step, int bestStep, double bestLoss, double share, Adam adam) {
         Map<String, FloatMatrix> all = new LinkedHashMap<>(values);
         all.putAll(best);
         Map<String, String> notes = Map.of(
                 STEP, Integer.toString(step),
                 BEST_STEP, Integer.toString(bestStep),
-                BEST_LOSS, Double.toString(bestLoss));
+                BEST_LOSS, Double.toString(bestLoss),
+                SHARE, Double.toString(share));
         TrainingState.write(state, all, adam, notes);
     }
 

@@ -11,7 +11,7 @@ import dev.lowbit.method.Tunable;
  * @param epochs times that the training text is read
  * @param windows windows in a step
  * @param crossEntropy weight of the text's cross entropy beside the divergence from the reference model; not used without one
- * @param learningRate the highest rate of Adam
+ * @param learningRate the highest rate of Adam, as a share of the unit of a part ({@link Tunable.TrainablePart#unit})
  * @param seed of the order of the windows
  */
 public record TuningSettings(
