@@ -125,8 +125,8 @@ def main():
     options = arguments.parse_args()
     text = (options.directory / "lowbit.json").read_bytes()
     manifest = json.loads(text)
-    if manifest["format"] != "lowbit" or manifest["version"] != 1:
-        sys.exit("not a Lowbit model of version 1")
+    if manifest["format"] != "lowbit" or manifest["version"] not in (1, 2):
+        sys.exit("not a Lowbit model of version 1 or 2")
     bad = 0
 
     def check(good, what):
@@ -143,7 +143,7 @@ def main():
     for file in manifest["files"]:
         check(digest((options.directory / file["name"]).read_bytes()) == file["sha256"], file["name"])
     tensors = {}
-    for name in {entry["file"] for entry in manifest["matrices"] + manifest["tensors"]}:
+    for name in {entry["file"] for entry in manifest["matrices"] + manifest["tensors"] + manifest.get("shared", [])}:
         tensors |= safetensors(options.directory / name)
     for entry in manifest["tensors"]:
         check(digest(tensors[entry["name"]][2].tobytes()) == entry["sha256"], entry["name"])
@@ -153,11 +153,18 @@ def main():
         for file in files:
             exported |= safetensors(file)
     decoded = {}
+    places = {}  # where the shared parts of a set are
+    for shared in manifest.get("shared", []):
+        places[shared["id"]] = {part["name"]: f"lowbit.shared.{shared['id']}.{part['name']}" for part in shared["parts"]}
+        for part in shared["parts"]:
+            check(digest(tensors[places[shared["id"]][part["name"]]][2].tobytes()) == part["sha256"], shared["id"])
     for entry in manifest["matrices"]:
+        place = dict(places.get(entry.get("shared"), {}))
         for part in entry["parts"]:
-            check(digest(tensors[entry["name"] + "." + part["name"]][2].tobytes()) == part["sha256"], part["name"])
+            place[part["name"]] = entry["name"] + "." + part["name"]
+            check(digest(tensors[place[part["name"]]][2].tobytes()) == part["sha256"], part["name"])
         weights, magnitude = matrix(entry["format"], entry["rows"], entry["columns"],
-                                    lambda name: values(*tensors[entry["name"] + "." + name][::2]))
+                                    lambda name: values(*tensors[place[name]][::2]))
         if entry["transposed"]:
             weights, magnitude = weights.T, magnitude.T
         line = f"{entry['name']}  {entry['format']}  {8 * entry['bytes'] / weights.size:.4f} bits"
