@@ -84,6 +84,24 @@ def affine(format_id, rows, columns, part):
     return scale[:, index] * (codes - zero[:, index]).astype(np.float32)
 
 
+def additive(format_id, rows, columns, part):
+    """Tiles of weights, each a scale times a sum of codewords."""
+    books, bits, inner, outer, group, scales = re.fullmatch(
+        r"aq(\d)x(\d+)-g(\d+)(?:o(\d))?-(row|s\d+)-(.+)", format_id).groups()
+    books, bits, inner, outer = int(books), int(bits), int(inner), int(outer or 1)
+    tile_rows, tile_columns = -(-rows // outer), -(-columns // inner)
+    group = columns if group == "row" else int(group[1:])
+    groups = -(-columns // group)
+    scale = stored_scales(scales, tile_rows * groups, part).reshape(tile_rows, groups)
+    words = part("codebooks").astype(np.float32).reshape(books, 1 << bits, outer, inner)
+    codes = unpack(part("codes"), tile_rows * tile_columns * books, bits).reshape(tile_rows, tile_columns, books)
+    tiles = words[0][codes[:, :, 0]]
+    for m in range(1, books):
+        tiles = tiles + words[m][codes[:, :, m]]
+    tiles = scale[:, np.arange(tile_columns) * inner // group, None, None] * tiles
+    return tiles.transpose(0, 2, 1, 3).reshape(tile_rows * outer, tile_columns * inner)[:rows, :columns]
+
+
 def block(format_id, rows, columns, part):
     """A code per weight, a scale per block."""
     kind, bits, group, scales, flat = re.fullmatch(r"(nf|int|lc)(\d)-g(\d+)-(.+?)(-flat)?", format_id).groups()
@@ -112,6 +130,8 @@ def matrix(format_id, rows, columns, part):
         weights = part("weight").astype(np.float32).reshape(rows, columns)
     elif format_id.startswith("affine"):
         weights = affine(format_id, rows, columns, part)
+    elif format_id.startswith("aq"):
+        weights = additive(format_id, rows, columns, part)
     else:
         weights = block(format_id, rows, columns, part)
     return weights, np.abs(weights).astype(np.float64)
