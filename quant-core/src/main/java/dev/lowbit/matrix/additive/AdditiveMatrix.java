@@ -111,21 +111,20 @@ public final class AdditiveMatrix implements QuantizedMatrix {
         if (tileRow < 0 || tileRow >= format.tileRows(rows)) {
             throw new IndexOutOfBoundsException("row " + tileRow + " of " + format.tileRows(rows) + " rows of tiles");
         }
-        int tiles = format.tileColumns(columns);
         char[] row = new char[format.codesOfRow(columns)];
-        unpack(tileRow, 0, tiles, WideCodes.buffer(row.length, format.codeBits()), row);
+        unpack(tileRow, WideCodes.buffer(row.length, format.codeBits()), row, 0);
         return row;
     }
 
     /**
-     * The codes of some tiles of a row of tiles, from index 0 on.
+     * The codes of one row of tiles, Q x K, row-major.
      *
      * @param buffer of {@link WideCodes#buffer}; modified
-     * @param out K per tile; modified
+     * @param out from {@code offset} on; modified
      */
-    void unpack(int tileRow, int firstTile, int tiles, byte[] buffer, char[] out) {
-        long first = (long) tileRow * format.codesOfRow(columns) + (long) firstTile * format.codebooks();
-        WideCodes.unpack(codes, first, tiles * format.codebooks(), format.codeBits(), buffer, out);
+    void unpack(int tileRow, byte[] buffer, char[] out, int offset) {
+        int count = format.codesOfRow(columns);
+        WideCodes.unpack(codes, (long) tileRow * count, count, format.codeBits(), buffer, out, offset);
     }
 
     /** P x {@link AdditiveFormat#scalesOfRow} scales, row-major. */

@@ -31,7 +31,7 @@ final class RowDecoder {
     float[] row(int index) {
         int p = index / format.outGroup();
         if (p != tileRow) {
-            matrix.unpack(p, 0, tiles, buffer, codes);
+            matrix.unpack(p, buffer, codes, 0);
             tileRow = p;
         }
         int width = format.tilesOfScale(matrix.columns());

@@ -72,15 +72,18 @@ final class TableProducts {
     }
 
     private void multiplyRows(int fromRow, int count, float[] outputs, int outputsFrom) {
-        int chunk = Math.clamp(CACHED / words.count(), 1, tiles);
-        char[] codes = new char[chunk * words.codebooks];
-        byte[] buffer = WideCodes.buffer(codes.length, matrix.additiveFormat().codeBits());
+        int codesOfRow = tiles * words.codebooks;
+        char[] codes = new char[count * codesOfRow];
+        byte[] buffer = WideCodes.buffer(codesOfRow, matrix.additiveFormat().codeBits());
+        for (int i = 0; i < count; i++) {
+            matrix.unpack(fromRow + i, buffer, codes, i * codesOfRow);
+        }
         float[] sums = new float[count * tiles];
+        int chunk = Math.clamp(CACHED / words.count(), 1, tiles);
         for (int tile = 0; tile < tiles; tile += chunk) {
             int some = Math.min(chunk, tiles - tile);
             for (int i = 0; i < count; i++) {
-                matrix.unpack(fromRow + i, tile, some, buffer, codes);
-                lookUp(codes, some, tile, sums, i * tiles + tile);
+                lookUp(codes, i * codesOfRow + tile * words.codebooks, some, tile, sums, i * tiles + tile);
             }
         }
         float[] lanes = new float[AdditiveKernels.LANES];
@@ -92,19 +95,19 @@ final class TableProducts {
     }
 
     /** The sum of each tile, one pass for each codebook: independent loads, which a loop over the codebooks of a tile would chain. */
-    private void lookUp(char[] codes, int count, int firstTile, float[] sums, int sumsFrom) {
+    private void lookUp(char[] codes, int codesFrom, int count, int firstTile, float[] sums, int sumsFrom) {
         float[] products = table;
         int codebooks = words.codebooks;
         int entries = words.entries;
         int step = codebooks * entries;
         int at = firstTile * step;
         for (int i = 0; i < count; i++) {
-            sums[sumsFrom + i] = products[at + i * step + codes[i * codebooks]];
+            sums[sumsFrom + i] = products[at + i * step + codes[codesFrom + i * codebooks]];
         }
         for (int m = 1; m < codebooks; m++) {
             at += entries;
             for (int i = 0; i < count; i++) {
-                sums[sumsFrom + i] += products[at + i * step + codes[i * codebooks + m]];
+                sums[sumsFrom + i] += products[at + i * step + codes[codesFrom + m + i * codebooks]];
             }
         }
     }

@@ -45,9 +45,10 @@ public final class WideCodes {
      *
      * @param first index of the first code
      * @param bytes room for the bytes that hold them and {@link #SLACK} more; modified
-     * @param codes from index 0 on; modified
+     * @param codes from {@code offset} on; modified
      */
-    public static void unpack(MemorySegment packed, long first, int count, int bits, byte[] bytes, char[] codes) {
+    public static void unpack(
+            MemorySegment packed, long first, int count, int bits, byte[] bytes, char[] codes, int offset) {
         if (count == 0) {
             return;
         }
@@ -55,10 +56,16 @@ public final class WideCodes {
         long lastByte = (firstBit + (long) count * bits - 1) / Byte.SIZE;
         long firstByte = firstBit / Byte.SIZE;
         MemorySegment.copy(packed, ValueLayout.JAVA_BYTE, firstByte, bytes, 0, (int) (lastByte - firstByte + 1));
+        if (bits == Byte.SIZE) {
+            for (int i = 0; i < count; i++) {
+                codes[offset + i] = (char) (bytes[i] & 0xff);
+            }
+            return;
+        }
         int mask = (1 << bits) - 1;
         long bit = firstBit % Byte.SIZE;
         for (int i = 0; i < count; i++, bit += bits) {
-            codes[i] = (char) ((int) WORD.get(bytes, (int) (bit >>> 3)) >>> (bit & 7) & mask);
+            codes[offset + i] = (char) ((int) WORD.get(bytes, (int) (bit >>> 3)) >>> (bit & 7) & mask);
         }
     }
 

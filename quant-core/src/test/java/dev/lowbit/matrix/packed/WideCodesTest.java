@@ -34,10 +34,10 @@ class WideCodesTest {
             }
             for (int first = 0; first < Math.min(length, 10); first++) {
                 int count = length - first;
-                char[] some = new char[count];
-                WideCodes.unpack(packed, first, count, bits, WideCodes.buffer(count, bits), some);
+                char[] some = new char[first + count];
+                WideCodes.unpack(packed, first, count, bits, WideCodes.buffer(count, bits), some, first);
                 for (int i = 0; i < count; i++) {
-                    assertThat((int) some[i]).isEqualTo(codes[first + i]);
+                    assertThat((int) some[first + i]).isEqualTo(codes[first + i]);
                 }
             }
         }
