@@ -46,6 +46,13 @@ final class AdditiveWeights {
         return new AdditiveWeights(tiling, codebooks, entries, codewords.clone(), codes.clone(), scales.clone());
     }
 
+    /** Takes the numbers of weights of the same shape, which share nothing with these. */
+    void set(AdditiveWeights other) {
+        System.arraycopy(other.codewords, 0, codewords, 0, codewords.length);
+        System.arraycopy(other.codes, 0, codes, 0, codes.length);
+        System.arraycopy(other.scales, 0, scales, 0, scales.length);
+    }
+
     Tiling tiling() {
         return tiling;
     }

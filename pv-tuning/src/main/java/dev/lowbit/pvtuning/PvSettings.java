@@ -79,6 +79,11 @@ record PvSettings(
         return new PvSettings(parameterRule, parameters, codeRule, codes, decay, reselection);
     }
 
+    /** The same with half the rates for half the tiles. */
+    PvSettings halved() {
+        return withRates(parameterRate / 2, codeRate / 2).with(reselection.withFraction(reselection.fraction() / 2));
+    }
+
     /** The same with another reselection. */
     PvSettings with(Reselection other) {
         return new PvSettings(parameterRule, parameterRate, codeRule, codeRate, decay, other);

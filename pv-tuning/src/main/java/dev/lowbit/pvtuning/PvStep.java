@@ -14,7 +14,7 @@ import dev.lowbit.linalg.RandomStream;
  *   T = decay Ŵ + (1 - decay) T, with the new Ŵ
  * </pre>
  *
- * <p>Nothing here keeps φ from rising; a guard around it does.
+ * <p>Nothing here keeps φ from rising; {@link GuardedPv} does.
  */
 final class PvStep {
     private final AdditiveWeights weights;

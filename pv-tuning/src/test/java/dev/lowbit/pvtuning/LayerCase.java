@@ -32,14 +32,27 @@ record LayerCase(double[] weights, double[] moment, AdditiveWeights start) {
 
     /** The gradient of L / O, 2 Δ H / O. */
     double[] gradient(AdditiveWeights approximation) {
-        double[] delta = approximation.decode();
-        for (int i = 0; i < delta.length; i++) {
-            delta[i] -= weights[i];
-        }
-        double[] gradient = LayerLoss.product(delta, moment, start.tiling().columns(), Workers.serial());
-        for (int i = 0; i < gradient.length; i++) {
-            gradient[i] *= 2.0 / start.tiling().rows();
-        }
-        return gradient;
+        return objective().at(approximation.decode()).gradient();
+    }
+
+    LayerProblem problem() {
+        return new LayerProblem(weights, moment, start.tiling().columns());
+    }
+
+    /** L / O by value and gradient. */
+    Objective objective() {
+        return approximation -> {
+            double[] delta = approximation.clone();
+            for (int i = 0; i < delta.length; i++) {
+                delta[i] -= weights[i];
+            }
+            double[] product = LayerLoss.product(delta, moment, start.tiling().columns(), Workers.serial());
+            double loss = 0;
+            for (int i = 0; i < product.length; i++) {
+                loss += delta[i] * product[i];
+                product[i] *= 2.0 / start.tiling().rows();
+            }
+            return new Objective.Evaluation(loss / start.tiling().rows(), product);
+        };
     }
 }
