@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.linalg.RandomStream;
+import java.util.Arrays;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import org.junit.jupiter.api.Test;
@@ -100,7 +101,7 @@ class CodeReselectionTest {
         double[] least = Tiles.squaredDistances(TILING, target, weights.decode());
         for (int code = 0; code < 8; code++) {
             AdditiveWeights other = weights.copy();
-            java.util.Arrays.fill(other.codes(), code);
+            Arrays.fill(other.codes(), code);
             double[] distances = Tiles.squaredDistances(TILING, target, other.decode());
             for (int t = 0; t < least.length; t++) {
                 assertThat(least[t]).isLessThanOrEqualTo(distances[t] + 1e-12);
@@ -114,7 +115,7 @@ class CodeReselectionTest {
         AdditiveWeights weights =
                 new AdditiveWeights(tiling, 1, 3, new double[] {0, 1, 9}, new int[tiling.tiles()], new double[] {1});
         double[] target = new double[tiling.size()];
-        java.util.Arrays.fill(target, 0.25);
+        Arrays.fill(target, 0.25);
         // d1 = 0.25, d2 = 0.75, so that at τ = 0.5 the second has 1 chance in 10.
         int changed = run(weights, target, Reselection.nearest(2, 1).stochastic(0.5));
         assertThat((double) changed / tiling.tiles()).isCloseTo(0.1, within(0.01));

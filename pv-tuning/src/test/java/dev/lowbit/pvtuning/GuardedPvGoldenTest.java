@@ -38,7 +38,7 @@ class GuardedPvGoldenTest {
                     assertThat(layer.loss(weights)).isCloseTo(run.loss(), within(1e-9 * run.loss()));
                     return run;
                 });
-                ours.steps().forEach(step -> assertThat(step.after()).isLessThanOrEqualTo(step.before()));
+                ours.steps().forEach(step -> assertThat(step.after()).isLessThanOrEqualTo(step.before() * (1 + 1e-12)));
                 assertThat(ours.loss()).as(name).isLessThanOrEqualTo(1.01 * least(file, name));
             }
         }
@@ -61,8 +61,6 @@ class GuardedPvGoldenTest {
                         PATIENCE,
                         RandomStream.of(41000, "pv", name),
                         Workers.serial());
-                System.err.println("GUARDED " + name + " ours " + run.best() / run.losses()[0] + " min "
-                        + least(file, name) / file.numbers(name + ".loss_trace")[0]);
                 assertThat(run.best()).as(name).isLessThanOrEqualTo(run.losses()[0]);
                 assertThat(layer.objective().at(weights.decode()).loss())
                         .as(name)

@@ -1,6 +1,7 @@
 package dev.lowbit.pvtuning;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.linalg.RandomStream;
@@ -12,7 +13,7 @@ import net.jqwik.api.constraints.IntRange;
 
 /** What holds for every layer: what is kept never raises the objective, whatever the start. */
 class PvProperties {
-    private static final double ROUNDING = 1 + 1e-9;
+    private static final double ROUNDING = 1 + 1e-12;
 
     @Property(tries = 40)
     void theLinearStepNeverRises(
@@ -30,10 +31,10 @@ class PvProperties {
         LinearPv run = LinearPv.run(weights, problem, 2, 12, 0, Workers.serial());
         for (LinearPv.Step step : run.steps()) {
             assertThat(step.before()).isEqualTo(loss);
-            assertThat(step.after()).isLessThanOrEqualTo(loss);
+            assertThat(step.after()).isLessThanOrEqualTo(loss * ROUNDING);
             loss = step.after();
         }
-        assertThat(problem.at(weights, Workers.serial()).loss()).isLessThanOrEqualTo(loss * ROUNDING);
+        assertThat(problem.at(weights, Workers.serial()).loss()).isCloseTo(loss, within(1e-9 * loss));
         try (ExecutorService executor = Executors.newFixedThreadPool(2)) {
             LinearPv.run(again, problem, 2, 12, 0, Workers.on(executor, 2));
         }
