@@ -164,6 +164,11 @@ public record AdditiveFormat(
     }
 
     @Override
+    public List<String> shareable() {
+        return List.of(CODEBOOKS);
+    }
+
+    @Override
     public List<PartSpec> layout(int rows, int columns) {
         int scaleCount = scaleCount(rows, columns);
         List<PartSpec> parts = new ArrayList<>();
