@@ -18,6 +18,11 @@ final class Golden {
         return file.resolveSibling(name + ".safetensors");
     }
 
+    /** The layer that a case is about: its name starts with {@code <layer>_}. */
+    static Path layer(Path file, String name) {
+        return sibling(file, "layer_" + name.substring(0, name.indexOf('_')));
+    }
+
     /**
      * Additive weights stored as {@code <prefix>.codebooks} [K, M, go, gi], {@code .scales} [P, 1 or Q, 1, 1] and {@code .codes} [P, Q, K].
      *
