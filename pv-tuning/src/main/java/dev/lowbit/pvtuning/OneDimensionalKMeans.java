@@ -14,26 +14,35 @@ final class OneDimensionalKMeans {
      */
     record Result(double[] levels, int[] indices) {}
 
+    /** Some of the numbers at evenly spaced ranks, the smallest and the largest among them: {@code levels}, at least 2, of them. */
+    static double[] start(double[] numbers, int levels) {
+        double[] sorted = numbers.clone();
+        Arrays.sort(sorted);
+        double[] centers = new double[levels];
+        for (int j = 0; j < levels; j++) {
+            centers[j] = sorted[(int) ((long) j * (sorted.length - 1) / (levels - 1))];
+        }
+        return centers;
+    }
+
     /**
-     * Starts with evenly spaced ranks and stops when no level l moves by more than 1e-8 + 1e-5 |l|. A number on the border between two levels
-     * belongs to the upper one; a level without numbers takes the first number above its lower border.
+     * Stops when no level l moves by more than 1e-8 + 1e-5 |l|. A number on the border between two levels belongs to the upper one; a level without
+     * numbers takes the first number above its lower border.
      *
      * @param numbers finite, at least one; not modified
-     * @param levels how many, at least 2
+     * @param start ascending levels; not modified
      * @param rounds at most
      */
-    static Result of(double[] numbers, int levels, int rounds) {
+    static Result of(double[] numbers, double[] start, int rounds) {
         int n = numbers.length;
+        int levels = start.length;
         double[] sorted = numbers.clone();
         Arrays.sort(sorted);
         double[] prefix = new double[n + 1];
         for (int i = 0; i < n; i++) {
             prefix[i + 1] = prefix[i] + sorted[i];
         }
-        double[] centers = new double[levels];
-        for (int j = 0; j < levels; j++) {
-            centers[j] = sorted[(int) ((long) j * (n - 1) / (levels - 1))];
-        }
+        double[] centers = start.clone();
         boolean moves = true;
         for (int round = 0; moves && round < rounds; round++) {
             moves = false;
