@@ -40,6 +40,37 @@ final class KMeans {
         return start;
     }
 
+    /**
+     * A point drawn uniformly, and then points drawn with the square of their distance to the chosen ones as weight (k-means++, Arthur and
+     * Vassilvitskii 2007): clusters x dimensions. Points all chosen leave zero vectors.
+     */
+    double[] spreadStart(int clusters, RandomStream stream) {
+        if (count <= clusters) {
+            return allPoints(clusters);
+        }
+        double[] start = new double[clusters * dimensions];
+        double[] distances = new double[count];
+        Arrays.fill(distances, Double.POSITIVE_INFINITY);
+        int chosen = (int) (stream.nextDouble() * count);
+        for (int k = 0; k < clusters; k++) {
+            System.arraycopy(points, chosen * dimensions, start, k * dimensions, dimensions);
+            double total = 0;
+            for (int point = 0; point < count; point++) {
+                distances[point] = Math.min(distances[point], distance(point, start, k));
+                total += distances[point];
+            }
+            double left = stream.nextDouble() * total;
+            chosen = 0;
+            for (int point = 0; point < count && left >= 0; point++) {
+                if (distances[point] > 0) {
+                    chosen = point;
+                    left -= distances[point];
+                }
+            }
+        }
+        return start;
+    }
+
     /** Point 0, and then always the point farthest from all chosen so far, of equal ones the first: clusters x dimensions. */
     double[] farthestStart(int clusters) {
         if (count <= clusters) {

@@ -43,6 +43,16 @@ final class LayerState {
         product = LayerLoss.product(delta, problem.moment(), problem.columns(), problem.workers());
     }
 
+    /** Makes codes, Δ and Δ H of a row of tiles those of another state with the same codewords and scales. */
+    void copyTileRow(LayerState other, int p) {
+        Tiling tiling = weights.tiling();
+        int codes = tiling.tileColumns() * weights.codebooks();
+        System.arraycopy(other.weights.codes(), p * codes, weights.codes(), p * codes, codes);
+        int length = tiling.outGroup() * tiling.columns();
+        System.arraycopy(other.delta, p * length, delta, p * length, length);
+        System.arraycopy(other.product, p * length, product, p * length, length);
+    }
+
     LayerProblem problem() {
         return problem;
     }
