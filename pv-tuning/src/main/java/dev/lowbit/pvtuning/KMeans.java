@@ -41,34 +41,22 @@ final class KMeans {
     }
 
     /**
-     * A point drawn uniformly, and then points drawn with the square of their distance to the chosen ones as weight (k-means++, Arthur and
-     * Vassilvitskii 2007): clusters x dimensions. Points all chosen leave zero vectors.
+     * The best of several random starts after some rounds each. Where a local optimum ends is decided early, so short trials find the better
+     * ones.
      */
-    double[] spreadStart(int clusters, RandomStream stream) {
-        if (count <= clusters) {
-            return allPoints(clusters);
-        }
-        double[] start = new double[clusters * dimensions];
-        double[] distances = new double[count];
-        Arrays.fill(distances, Double.POSITIVE_INFINITY);
-        int chosen = (int) (stream.nextDouble() * count);
-        for (int k = 0; k < clusters; k++) {
-            System.arraycopy(points, chosen * dimensions, start, k * dimensions, dimensions);
-            double total = 0;
-            for (int point = 0; point < count; point++) {
-                distances[point] = Math.min(distances[point], distance(point, start, k));
-                total += distances[point];
-            }
-            double left = stream.nextDouble() * total;
-            chosen = 0;
-            for (int point = 0; point < count && left >= 0; point++) {
-                if (distances[point] > 0) {
-                    chosen = point;
-                    left -= distances[point];
-                }
+    double[] bestStart(int clusters, int trials, int rounds, RandomStream stream) {
+        double[] best = null;
+        double least = Double.POSITIVE_INFINITY;
+        for (int trial = 0; trial < trials; trial++) {
+            double[] centroids = randomStart(clusters, stream);
+            improve(centroids, rounds);
+            double error = squaredError(centroids, assign(centroids));
+            if (best == null || error < least) {
+                best = centroids;
+                least = error;
             }
         }
-        return start;
+        return best;
     }
 
     /** Point 0, and then always the point farthest from all chosen so far, of equal ones the first: clusters x dimensions. */

@@ -60,6 +60,7 @@ final class LayerQuantizer {
     }
 
     private void searchCodes() {
+        UnusedCodewords.replace(state);
         AdditiveWeights weights = state.weights();
         BeamOrder order = BeamOrder.shuffled(weights.tiling().tileColumns(), weights.codebooks(), stream);
         int[] codes = new BeamSearch(state, order, settings.beam()).codes();

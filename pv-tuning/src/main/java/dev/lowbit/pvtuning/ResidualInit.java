@@ -15,6 +15,8 @@ record ResidualInit(int rounds, int pointsPerCentroid) {
     static final ResidualInit ORIGINAL = new ResidualInit(100, Integer.MAX_VALUE);
 
     private static final double SMALLEST_SCALE = 1e-9;
+    private static final int TRIALS = 4;
+    private static final int TRIAL_ROUNDS = 10;
 
     /**
      * Additive weights for W.
@@ -32,8 +34,9 @@ record ResidualInit(int rounds, int pointsPerCentroid) {
         int[] codes = new int[Math.multiplyExact(tiling.tiles(), codebooks)];
         for (int m = 0; m < codebooks; m++) {
             KMeans all = new KMeans(rest, size, workers);
-            double[] book = all.randomStart(entries, stream);
-            sample(rest, size, entries, all, stream, workers).improve(book, rounds);
+            KMeans some = sample(rest, size, entries, all, stream, workers);
+            double[] book = some.bestStart(entries, TRIALS, Math.min(TRIAL_ROUNDS, rounds), stream);
+            some.improve(book, rounds);
             int[] nearest = all.assign(book);
             System.arraycopy(book, 0, codewords, m * book.length, book.length);
             for (int tile = 0; tile < nearest.length; tile++) {
