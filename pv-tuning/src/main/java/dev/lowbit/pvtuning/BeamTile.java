@@ -219,8 +219,7 @@ final class BeamTile {
     }
 
     /** A hypothesis from its parent: s (c_k - c_old) goes into Δ, and times H into Δ H on the rest of the block. */
-    private void derive(
-            int parent, int hypothesis, int r, int q, int m, int code, int place, int first, int width) {
+    private void derive(int parent, int hypothesis, int r, int q, int m, int code, int place, int first, int width) {
         int old = old(r, q, m);
         boolean inPlace = near == nearNext;
         if (inPlace && code == old) {
@@ -295,8 +294,7 @@ final class BeamTile {
         for (int i = 0; i < count * hypotheses; i++) {
             int source = i / hypotheses * before + origins[i];
             for (int a = 0; a < outGroup; a++) {
-                System.arraycopy(
-                        far, (source * outGroup + a) * n + end, next, (i * outGroup + a) * n + end, n - end);
+                System.arraycopy(far, (source * outGroup + a) * n + end, next, (i * outGroup + a) * n + end, n - end);
             }
         }
         far = next;

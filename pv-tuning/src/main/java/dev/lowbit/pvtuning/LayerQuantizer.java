@@ -94,7 +94,8 @@ final class LayerQuantizer {
         int books = candidate.codebooks();
         int changed = 0;
         for (int at = 0; at < candidate.codes().length; at += books) {
-            if (!Arrays.equals(candidate.codes(), at, at + books, state.weights().codes(), at, at + books)) {
+            if (!Arrays.equals(
+                    candidate.codes(), at, at + books, state.weights().codes(), at, at + books)) {
                 changed++;
             }
         }

@@ -25,8 +25,9 @@ class BeamSearchGoldenTest {
 
     private static Stream<Arguments> casesOf(Path path) {
         try (GoldenFile file = new GoldenFile(path)) {
-            assertThat(file.prefixes("codes")).isNotEmpty().allMatch(name -> CASE.matcher(name)
-                    .matches());
+            assertThat(file.prefixes("codes"))
+                    .isNotEmpty()
+                    .allMatch(name -> CASE.matcher(name).matches());
             return List.copyOf(file.prefixes("codes")).stream()
                     .map(name -> Arguments.of(Named.of(path.getFileName().toString(), path), name));
         }

@@ -27,10 +27,7 @@ final class Golden {
     /** W and H of a layer's file. */
     static LayerProblem problem(GoldenFile layer, Workers workers) {
         return new LayerProblem(
-                layer.numbers("W"),
-                layer.numbers("H"),
-                layer.shape("W").get(1).intValue(),
-                workers);
+                layer.numbers("W"), layer.numbers("H"), layer.shape("W").get(1).intValue(), workers);
     }
 
     /**

@@ -29,8 +29,7 @@ class LayerProperties {
         Tiling tiling = new Tiling(tileRows * outGroup, groups * inGroup, outGroup, inGroup);
         LayerProblem problem = Layers.problem(seed, tiling.rows(), tiling.columns(), tokens, Workers.serial());
         LayerSettings settings = LayerSettings.of(codebooks, entries, beam);
-        LayerResult result =
-                LayerQuantizer.quantize(problem, tiling, settings, RandomStream.of(seed, "layer", ""));
+        LayerResult result = LayerQuantizer.quantize(problem, tiling, settings, RandomStream.of(seed, "layer", ""));
         double loss = result.steps().getFirst().before();
         for (LayerStep step : result.steps()) {
             assertThat(step.before()).isEqualTo(loss);
@@ -74,8 +73,7 @@ class LayerProperties {
     }
 
     private static AdditiveWeights randomWeights(Tiling tiling, int codebooks, int entries, long seed) {
-        double[] codewords =
-                Layers.gaussian(seed, "codewords", codebooks * entries * tiling.tileSize());
+        double[] codewords = Layers.gaussian(seed, "codewords", codebooks * entries * tiling.tileSize());
         double[] scales = Layers.gaussian(seed, "scales", tiling.tileRows());
         double[] uniform = Layers.gaussian(seed, "codes", tiling.tiles() * codebooks);
         int[] codes = new int[uniform.length];
@@ -87,7 +85,9 @@ class LayerProperties {
 
     @Property(tries = 10)
     void permutingRowsPermutesTheCodes(
-            @ForAll long seed, @ForAll @IntRange(min = 2, max = 60) int rows, @ForAll @IntRange(min = 1, max = 4) int beam) {
+            @ForAll long seed,
+            @ForAll @IntRange(min = 2, max = 60) int rows,
+            @ForAll @IntRange(min = 1, max = 4) int beam) {
         Tiling tiling = new Tiling(rows, 80, 1, 4);
         LayerProblem problem = Layers.problem(seed, rows, 80, 200, Workers.serial());
         AdditiveWeights weights = randomWeights(tiling, 2, 8, seed);
@@ -102,8 +102,7 @@ class LayerProperties {
             scales[row] = weights.scales()[order[row]];
         }
         LayerProblem other = new LayerProblem(permuted, problem.moment(), 80, Workers.serial());
-        AdditiveWeights otherWeights =
-                new AdditiveWeights(tiling, 2, 8, weights.codewords(), codes, scales);
+        AdditiveWeights otherWeights = new AdditiveWeights(tiling, 2, 8, weights.codewords(), codes, scales);
         BeamOrder visits = BeamOrder.natural(20, 2);
         int[] expected = new BeamSearch(new LayerState(problem, weights), visits, beam).codes();
         int[] actual = new BeamSearch(new LayerState(other, otherWeights), visits, beam).codes();
