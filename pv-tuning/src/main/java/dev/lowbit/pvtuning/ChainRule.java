@@ -1,5 +1,7 @@
 package dev.lowbit.pvtuning;
 
+import dev.lowbit.kernel.Workers;
+
 /**
  * The gradient of additive weights' continuous parameters by the chain rule from G = ∂φ/∂Ŵ, for any objective φ: with U[p, q] =
  * Σ_m C[m][b[p, q, m]]
@@ -19,30 +21,16 @@ record ChainRule(double[] codewords, double[] scales) {
      * @param weights not modified
      * @param gradient G, O x I row-major; not modified
      */
-    static ChainRule of(AdditiveWeights weights, double[] gradient) {
-        Tiling tiling = weights.tiling();
-        double[] codewords = new double[weights.codewords().length];
-        double[] scales = new double[weights.scales().length];
-        double[] tile = new double[tiling.tileSize()];
-        double[] unscaled = new double[tiling.tileSize()];
-        for (int p = 0; p < tiling.tileRows(); p++) {
-            for (int q = 0; q < tiling.tileColumns(); q++) {
-                Tiles.load(tiling, gradient, p, q, tile);
-                weights.unscaledTile(p, q, unscaled);
-                int at = weights.scaleAt(p, q);
-                double scale = weights.scales()[at];
-                for (int i = 0; i < tile.length; i++) {
-                    scales[at] += tile[i] * unscaled[i];
-                }
-                int first = (p * tiling.tileColumns() + q) * weights.codebooks();
-                for (int m = 0; m < weights.codebooks(); m++) {
-                    int to = weights.at(m, weights.codes()[first + m]);
-                    for (int i = 0; i < tile.length; i++) {
-                        codewords[to + i] += scale * tile[i];
-                    }
-                }
-            }
+    static ChainRule of(AdditiveWeights weights, double[] gradient, Workers workers) {
+        return new ChainRule(TileMap.adjoint(weights, gradient, workers), TileMap.scaleGradient(weights, gradient));
+    }
+
+    /** Of L / O, the loss that AQLM reports, with G = 2 Δ H / O; the state is not modified. */
+    static ChainRule ofLossPerOutput(LayerState state) {
+        double[] gradient = new double[state.product().length];
+        for (int i = 0; i < gradient.length; i++) {
+            gradient[i] = 2 * state.product()[i] / state.problem().rows();
         }
-        return new ChainRule(codewords, scales);
+        return of(state.weights(), gradient, state.problem().workers());
     }
 }

@@ -1,7 +1,5 @@
 package dev.lowbit.pvtuning;
 
-import dev.lowbit.kernel.Workers;
-
 /**
  * The P step of {@link LinearPv}: codewords and scales follow the gradient of log L by Adam, taken back if L rises. A rise halves the
  * rate and forgets the moments; every other step lets the rate grow a little, so that its start matters little.
@@ -30,7 +28,7 @@ final class GuardedParameters {
     }
 
     /** One step from {@code at}; the point where it ends, which is {@code at} if L would have risen. */
-    LayerProblem.Point step(LayerProblem problem, LayerProblem.Point at, Workers workers) {
+    LayerProblem.Point step(LayerProblem problem, LayerProblem.Point at) {
         double loss = at.loss();
         if (loss <= 0) {
             return at;
@@ -40,12 +38,12 @@ final class GuardedParameters {
             // log L has the same minimum, and makes the steps those of any multiple of W or H.
             gradient[i] *= 2 / loss;
         }
-        ChainRule parameters = ChainRule.of(weights, gradient);
+        ChainRule parameters = ChainRule.of(weights, gradient, problem.workers());
         double[] oldCodewords = weights.codewords().clone();
         double[] oldScales = weights.scales().clone();
         codewords.step(weights.codewords(), parameters.codewords(), rate * rootMeanSquare(oldCodewords));
         scales.step(weights.scales(), parameters.scales(), rate * rootMeanSquare(oldScales));
-        LayerProblem.Point next = problem.at(weights, workers);
+        LayerProblem.Point next = problem.at(weights);
         if (next.loss() <= loss) {
             rate *= GROWTH;
             return next;

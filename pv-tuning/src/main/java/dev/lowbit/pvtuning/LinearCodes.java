@@ -1,6 +1,5 @@
 package dev.lowbit.pvtuning;
 
-import dev.lowbit.kernel.Workers;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.stream.IntStream;
@@ -61,12 +60,12 @@ final class LinearCodes {
     record Moved(LayerProblem.Point point, int changed) {}
 
     /** One step from {@code at}. */
-    Moved step(LayerProblem.Point at, Workers workers) {
+    Moved step(LayerProblem.Point at) {
         AdditiveWeights candidate = weights.copy();
         double[] before = weights.decode();
         double[] target = target(before, at.product());
         int[] order = CodeReselection.naturalOrder(weights.codebooks());
-        if (CodeReselection.run(candidate, target, reselection, order, null, workers) == 0) {
+        if (CodeReselection.run(candidate, target, reselection, order, null, problem.workers()) == 0) {
             return new Moved(at, 0);
         }
         double[] gains = gains(before, candidate.decode(), at.product());
@@ -74,7 +73,7 @@ final class LinearCodes {
         int[] wanted = IntStream.range(0, moves.length)
                 .map(p -> takeBest(p, gains, found, candidate))
                 .toArray();
-        return accept(at, candidate, wanted, workers);
+        return accept(at, candidate, wanted);
     }
 
     private double[] target(double[] decoded, double[] product) {
@@ -137,8 +136,8 @@ final class LinearCodes {
         System.arraycopy(weights.codes(), p * width, candidate.codes(), p * width, width);
     }
 
-    private Moved accept(LayerProblem.Point at, AdditiveWeights candidate, int[] wanted, Workers workers) {
-        LayerProblem.Point next = problem.at(candidate, workers);
+    private Moved accept(LayerProblem.Point at, AdditiveWeights candidate, int[] wanted) {
+        LayerProblem.Point next = problem.at(candidate);
         int outGroup = weights.tiling().outGroup();
         int length = outGroup * problem.columns();
         int changed = 0;

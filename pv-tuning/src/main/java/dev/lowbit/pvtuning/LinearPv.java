@@ -1,6 +1,5 @@
 package dev.lowbit.pvtuning;
 
-import dev.lowbit.kernel.Workers;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -39,20 +38,19 @@ record LinearPv(List<Step> steps) {
      * @param rounds at most so many
      * @param leastGain ends when 8 rounds have lowered L by less than this part of it
      */
-    static LinearPv run(
-            AdditiveWeights weights, LayerProblem problem, int beam, int rounds, double leastGain, Workers workers) {
+    static LinearPv run(AdditiveWeights weights, LayerProblem problem, int beam, int rounds, double leastGain) {
         GuardedParameters parameters = new GuardedParameters(weights);
         LinearCodes codes = new LinearCodes(weights, problem, beam);
         List<Step> steps = new ArrayList<>();
-        LayerProblem.Point at = problem.at(weights, workers);
+        LayerProblem.Point at = problem.at(weights);
         if (!Double.isFinite(at.loss())) {
             throw new IllegalArgumentException("the loss at the start is " + at.loss());
         }
         double reference = at.loss();
         for (int round = 0; round < rounds; round++) {
-            LayerProblem.Point tuned = parameters.step(problem, at, workers);
+            LayerProblem.Point tuned = parameters.step(problem, at);
             steps.add(new Step(round, Kind.PARAMETERS, at.loss(), tuned.loss(), 0));
-            LinearCodes.Moved moved = codes.step(tuned, workers);
+            LinearCodes.Moved moved = codes.step(tuned);
             steps.add(new Step(round, Kind.CODES, tuned.loss(), moved.point().loss(), moved.changed()));
             at = moved.point();
             if ((round + 1) % PATIENCE == 0) {

@@ -71,7 +71,7 @@ final class PvStep {
             target = weights.decode();
         }
         if (settings.parameterRate() > 0) {
-            ChainRule parameters = ChainRule.of(weights, gradient);
+            ChainRule parameters = ChainRule.of(weights, gradient, workers);
             codewordMemory.step(weights.codewords(), parameters.codewords(), settings.parameterRate());
             scaleMemory.step(weights.scales(), parameters.scales(), settings.parameterRate());
         }

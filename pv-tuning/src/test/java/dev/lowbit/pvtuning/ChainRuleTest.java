@@ -3,6 +3,7 @@ package dev.lowbit.pvtuning;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.lowbit.kernel.Workers;
 import java.util.function.Function;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -17,7 +18,7 @@ class ChainRuleTest {
         AdditiveWeights weights = Problems.weights(tiling, codebooks, 5, scalePerTile, 3);
         Objective objective = Problems.objective(Problems.layer(tiling, 20, 4));
         ChainRule gradients =
-                ChainRule.of(weights, objective.at(weights.decode()).gradient());
+                ChainRule.of(weights, objective.at(weights.decode()).gradient(), Workers.serial());
         assertSlopes(weights, objective, AdditiveWeights::codewords, gradients.codewords());
         assertSlopes(weights, objective, AdditiveWeights::scales, gradients.scales());
     }
@@ -45,7 +46,8 @@ class ChainRuleTest {
         for (int i = 0; i < weights.codes().length; i++) {
             weights.codes()[i] %= unused;
         }
-        double[] gradient = ChainRule.of(weights, Problems.gaussian(16, 2)).codewords();
+        double[] gradient = ChainRule.of(weights, Problems.gaussian(16, 2), Workers.serial())
+                .codewords();
         for (int i = 0; i < 4; i++) {
             assertThat(gradient[weights.at(0, unused) + i]).isZero();
         }

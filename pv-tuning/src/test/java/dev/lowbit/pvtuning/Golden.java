@@ -2,6 +2,7 @@ package dev.lowbit.pvtuning;
 
 import dev.lowbit.GoldenFile;
 import dev.lowbit.SharedData;
+import dev.lowbit.kernel.Workers;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -16,6 +17,17 @@ final class Golden {
     /** The file of the same set with another name. */
     static Path sibling(Path file, String name) {
         return file.resolveSibling(name + ".safetensors");
+    }
+
+    /** The layer that a case is about: its name starts with {@code <layer>_}. */
+    static Path layer(Path file, String name) {
+        return sibling(file, "layer_" + name.substring(0, name.indexOf('_')));
+    }
+
+    /** W and H of a layer's file. */
+    static LayerProblem problem(GoldenFile layer, Workers workers) {
+        return new LayerProblem(
+                layer.numbers("W"), layer.numbers("H"), layer.shape("W").get(1).intValue(), workers);
     }
 
     /**

@@ -34,7 +34,7 @@ class GuardedPvGoldenTest {
                 LayerCase layer = LayerCase.of(path, original.configuration());
                 LinearPv ours = runs.computeIfAbsent(original.configuration() + original.steps(), n -> {
                     AdditiveWeights weights = layer.start();
-                    LinearPv run = LinearPv.run(weights, layer.problem(), 1, original.steps(), 1e-3, Workers.serial());
+                    LinearPv run = LinearPv.run(weights, layer.problem(), 1, original.steps(), 1e-3);
                     assertThat(layer.loss(weights)).isCloseTo(run.loss(), within(1e-9 * run.loss()));
                     return run;
                 });

@@ -36,7 +36,7 @@ record LayerCase(double[] weights, double[] moment, AdditiveWeights start) {
     }
 
     LayerProblem problem() {
-        return new LayerProblem(weights, moment, start.tiling().columns());
+        return new LayerProblem(weights, moment, start.tiling().columns(), Workers.serial());
     }
 
     /** L / O by value and gradient. */

@@ -28,6 +28,10 @@ final class Problems {
 
     /** W of the shape of the tiling and H = XᵀX / n of n rows. */
     static LayerProblem layer(Tiling tiling, int n, long seed) {
+        return layer(tiling, n, seed, Workers.serial());
+    }
+
+    static LayerProblem layer(Tiling tiling, int n, long seed, Workers workers) {
         int columns = tiling.columns();
         double[] x = gaussian(n * columns, seed);
         double[] moment = new double[columns * columns];
@@ -38,7 +42,7 @@ final class Problems {
                 }
             }
         }
-        return new LayerProblem(gaussian(tiling.size(), seed + 1), moment, columns);
+        return new LayerProblem(gaussian(tiling.size(), seed + 1), moment, columns, workers);
     }
 
     /** L by value and gradient. */

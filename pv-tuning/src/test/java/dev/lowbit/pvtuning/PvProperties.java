@@ -27,16 +27,16 @@ class PvProperties {
         LayerProblem problem = Problems.layer(tiling, rank, seed);
         AdditiveWeights weights = Problems.weights(tiling, codebooks, entries, scalePerTile, seed);
         AdditiveWeights again = weights.copy();
-        double loss = problem.at(weights, Workers.serial()).loss();
-        LinearPv run = LinearPv.run(weights, problem, 2, 12, 0, Workers.serial());
+        double loss = problem.at(weights).loss();
+        LinearPv run = LinearPv.run(weights, problem, 2, 12, 0);
         for (LinearPv.Step step : run.steps()) {
             assertThat(step.before()).isEqualTo(loss);
             assertThat(step.after()).isLessThanOrEqualTo(loss * ROUNDING);
             loss = step.after();
         }
-        assertThat(problem.at(weights, Workers.serial()).loss()).isCloseTo(loss, within(1e-9 * loss));
+        assertThat(problem.at(weights).loss()).isCloseTo(loss, within(1e-9 * loss));
         try (ExecutorService executor = Executors.newFixedThreadPool(2)) {
-            LinearPv.run(again, problem, 2, 12, 0, Workers.on(executor, 2));
+            LinearPv.run(again, Problems.layer(tiling, rank, seed, Workers.on(executor, 2)), 2, 12, 0);
         }
         assertThat(again.codes()).isEqualTo(weights.codes());
         assertThat(again.codewords()).isEqualTo(weights.codewords());
@@ -48,8 +48,8 @@ class PvProperties {
         AdditiveWeights weights = Problems.weights(tiling, 2, 8, false, seed);
         AdditiveWeights before = weights.copy();
         LayerProblem problem = new LayerProblem(
-                weights.decode(), Problems.layer(tiling, 30, seed).moment(), tiling.columns());
-        LinearPv run = LinearPv.run(weights, problem, 1, 3, 0, Workers.serial());
+                weights.decode(), Problems.layer(tiling, 30, seed).moment(), tiling.columns(), Workers.serial());
+        LinearPv run = LinearPv.run(weights, problem, 1, 3, 0);
         assertThat(run.loss()).isZero();
         assertThat(weights.codes()).isEqualTo(before.codes());
         assertThat(weights.codewords()).isEqualTo(before.codewords());
