@@ -84,6 +84,24 @@ def affine(format_id, rows, columns, part):
     return scale[:, index] * (codes - zero[:, index]).astype(np.float32)
 
 
+def additive(format_id, rows, columns, part):
+    """Tiles of weights, each a scale times a sum of codewords."""
+    books, bits, inner, outer, group, scales = re.fullmatch(
+        r"aq(\d)x(\d+)-g(\d+)(?:o(\d))?-(row|s\d+)-(.+)", format_id).groups()
+    books, bits, inner, outer = int(books), int(bits), int(inner), int(outer or 1)
+    tile_rows, tile_columns = -(-rows // outer), -(-columns // inner)
+    group = columns if group == "row" else int(group[1:])
+    groups = -(-columns // group)
+    scale = stored_scales(scales, tile_rows * groups, part).reshape(tile_rows, groups)
+    words = part("codebooks").astype(np.float32).reshape(books, 1 << bits, outer, inner)
+    codes = unpack(part("codes"), tile_rows * tile_columns * books, bits).reshape(tile_rows, tile_columns, books)
+    tiles = words[0][codes[:, :, 0]]
+    for m in range(1, books):
+        tiles = tiles + words[m][codes[:, :, m]]
+    tiles = scale[:, np.arange(tile_columns) * inner // group, None, None] * tiles
+    return tiles.transpose(0, 2, 1, 3).reshape(tile_rows * outer, tile_columns * inner)[:rows, :columns]
+
+
 def block(format_id, rows, columns, part):
     """A code per weight, a scale per block."""
     kind, bits, group, scales, flat = re.fullmatch(r"(nf|int|lc)(\d)-g(\d+)-(.+?)(-flat)?", format_id).groups()
@@ -112,6 +130,8 @@ def matrix(format_id, rows, columns, part):
         weights = part("weight").astype(np.float32).reshape(rows, columns)
     elif format_id.startswith("affine"):
         weights = affine(format_id, rows, columns, part)
+    elif format_id.startswith("aq"):
+        weights = additive(format_id, rows, columns, part)
     else:
         weights = block(format_id, rows, columns, part)
     return weights, np.abs(weights).astype(np.float64)
@@ -125,8 +145,8 @@ def main():
     options = arguments.parse_args()
     text = (options.directory / "lowbit.json").read_bytes()
     manifest = json.loads(text)
-    if manifest["format"] != "lowbit" or manifest["version"] != 1:
-        sys.exit("not a Lowbit model of version 1")
+    if manifest["format"] != "lowbit" or manifest["version"] not in (1, 2):
+        sys.exit("not a Lowbit model of version 1 or 2")
     bad = 0
 
     def check(good, what):
@@ -143,7 +163,7 @@ def main():
     for file in manifest["files"]:
         check(digest((options.directory / file["name"]).read_bytes()) == file["sha256"], file["name"])
     tensors = {}
-    for name in {entry["file"] for entry in manifest["matrices"] + manifest["tensors"]}:
+    for name in {entry["file"] for entry in manifest["matrices"] + manifest["tensors"] + manifest.get("shared", [])}:
         tensors |= safetensors(options.directory / name)
     for entry in manifest["tensors"]:
         check(digest(tensors[entry["name"]][2].tobytes()) == entry["sha256"], entry["name"])
@@ -153,11 +173,18 @@ def main():
         for file in files:
             exported |= safetensors(file)
     decoded = {}
+    places = {}  # where the shared parts of a set are
+    for shared in manifest.get("shared", []):
+        places[shared["id"]] = {part["name"]: f"lowbit.shared.{shared['id']}.{part['name']}" for part in shared["parts"]}
+        for part in shared["parts"]:
+            check(digest(tensors[places[shared["id"]][part["name"]]][2].tobytes()) == part["sha256"], shared["id"])
     for entry in manifest["matrices"]:
+        place = dict(places.get(entry.get("shared"), {}))
         for part in entry["parts"]:
-            check(digest(tensors[entry["name"] + "." + part["name"]][2].tobytes()) == part["sha256"], part["name"])
+            place[part["name"]] = entry["name"] + "." + part["name"]
+            check(digest(tensors[place[part["name"]]][2].tobytes()) == part["sha256"], part["name"])
         weights, magnitude = matrix(entry["format"], entry["rows"], entry["columns"],
-                                    lambda name: values(*tensors[entry["name"] + "." + name][::2]))
+                                    lambda name: values(*tensors[place[name]][::2]))
         if entry["transposed"]:
             weights, magnitude = weights.T, magnitude.T
         line = f"{entry['name']}  {entry['format']}  {8 * entry['bytes'] / weights.size:.4f} bits"

@@ -2,9 +2,11 @@ package dev.lowbit;
 
 import dev.lowbit.checkpoint.Limits;
 import dev.lowbit.checkpoint.SafetensorsFile;
+import dev.lowbit.checkpoint.TensorInfo;
 import dev.lowbit.tensor.FloatMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -60,6 +62,28 @@ public final class GoldenFile implements AutoCloseable {
         try (Arena arena = Arena.ofConfined()) {
             return file.map(name, arena).toArray(ValueLayout.JAVA_BYTE);
         }
+    }
+
+    public List<Long> shape(String name) {
+        return file.byName().get(name).shape();
+    }
+
+    /** A tensor of any numeric type of 16 bits or more as doubles. */
+    public double[] numbers(String name) {
+        ByteBuffer bytes = ByteBuffer.wrap(bytes(name)).order(ByteOrder.LITTLE_ENDIAN);
+        TensorInfo info = file.byName().get(name);
+        double[] values = new double[Math.toIntExact(info.elements())];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = switch (info.type()) {
+                case F64 -> bytes.getDouble();
+                case F32 -> bytes.getFloat();
+                case I64 -> bytes.getLong();
+                case I32 -> bytes.getInt();
+                case I16 -> bytes.getShort();
+                default -> throw new IllegalArgumentException(name + " is " + info.type());
+            };
+        }
+        return values;
     }
 
     public FloatMatrix matrix(String name) {

@@ -16,6 +16,11 @@ public interface MatrixFormat {
         return 0;
     }
 
+    /** Names of the parts that several matrices of this format may have in common, for example a codebook; in their fixed order. */
+    default List<String> shareable() {
+        return List.of();
+    }
+
     /** Names, types and shapes of all parts, in their fixed order. */
     List<PartSpec> layout(int rows, int columns);
 

@@ -1,6 +1,7 @@
 package dev.lowbit.matrix;
 
 import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.matrix.additive.AdditiveFormat;
 import dev.lowbit.matrix.affine.AffineFormat;
 import dev.lowbit.matrix.block.BlockFormat;
 import dev.lowbit.matrix.dense.DenseFormat;
@@ -14,7 +15,11 @@ import java.util.function.Function;
 public final class MatrixFormats {
     /** Each answers empty for an identifier that is not its own. Sums come first, because theirs contain the others'. */
     private static final List<Function<String, Optional<? extends MatrixFormat>>> PARSERS = List.of(
-            SumFormat::parseIfSum, BlockFormat::parseIfBlock, AffineFormat::parseIfAffine, DenseFormat::parseIfDense);
+            SumFormat::parseIfSum,
+            BlockFormat::parseIfBlock,
+            AffineFormat::parseIfAffine,
+            AdditiveFormat::parseIfAdditive,
+            DenseFormat::parseIfDense);
 
     private MatrixFormats() {}
 
@@ -26,8 +31,9 @@ public final class MatrixFormats {
                 return format.get();
             }
         }
-        throw InvalidRequestException.usage("unknown matrix format '" + id
-                + "'; known are for example nf3-g64-s8x256-bf16, nf4-g64-f16, affine2-g32-f16+r8-nf8 and bf16");
+        throw InvalidRequestException.usage(
+                "unknown matrix format '" + id
+                        + "'; known are for example nf3-g64-s8x256-bf16, nf4-g64-f16, affine2-g32-f16+r8-nf8, aq2x8-g8-row-f16 and bf16");
     }
 
     /** Names, types and shapes of all parts of a rows x columns matrix, in their fixed order. */

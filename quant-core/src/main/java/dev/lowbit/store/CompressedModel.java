@@ -17,6 +17,7 @@ import java.lang.foreign.Arena;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -100,9 +101,9 @@ public final class CompressedModel implements AutoCloseable {
     private static void requireAgreement(Path file, Manifest manifest, Checkpoint checkpoint) {
         Map<String, TensorInfo> unclaimed = new HashMap<>();
         checkpoint.names().forEach(name -> unclaimed.put(name, checkpoint.info(name)));
-        for (MatrixEntry matrix : manifest.matrices()) {
-            for (PartEntry part : matrix.parts()) {
-                TensorInfo tensor = claim(file, unclaimed, checkpoint, matrix.tensorName(part), matrix.file());
+        for (PartOwner owner : manifest.owners()) {
+            for (PartEntry part : owner.parts()) {
+                TensorInfo tensor = claim(file, unclaimed, checkpoint, owner.tensorName(part), owner.file());
                 if (tensor.type() != part.type() || !tensor.shape().equals(part.shape())) {
                     throw disagreement(
                             file,
@@ -171,10 +172,18 @@ public final class CompressedModel implements AutoCloseable {
     public QuantizedMatrix matrix(String name, Arena arena) {
         MatrixEntry entry = entry(name);
         Map<String, Part> parts = new LinkedHashMap<>();
-        for (PartEntry part : entry.parts()) {
-            parts.put(
-                    part.name(),
-                    new Part(part.name(), part.type(), part.shape(), checkpoint.map(entry.tensorName(part), arena)));
+        for (PartOwner owner : owners(entry)) {
+            for (PartEntry part : owner.parts()) {
+                Part mapping =
+                        new Part(part.name(), part.type(), part.shape(), checkpoint.map(owner.tensorName(part), arena));
+                if (parts.put(part.name(), mapping) != null) {
+                    throw new MalformedFileException(
+                            directory.resolve(Manifest.FILE),
+                            -1,
+                            Reason.BAD_MANIFEST,
+                            name + " has part " + part.name() + " of its own and shared");
+                }
+            }
         }
         try {
             return MatrixFormats.read(entry.format(), entry.rows(), entry.columns(), parts);
@@ -187,6 +196,21 @@ public final class CompressedModel implements AutoCloseable {
             throw new MalformedFileException(
                     directory.resolve(Manifest.FILE), -1, Reason.BAD_MANIFEST, name + ": " + e.getMessage(), e);
         }
+    }
+
+    /** Who owns the parts of a matrix: itself, and the set it shares. */
+    private List<PartOwner> owners(MatrixEntry entry) {
+        List<PartOwner> owners = new ArrayList<>(List.of(entry));
+        entry.shared()
+                .ifPresent(use -> manifest.shared().stream()
+                        .filter(set -> set.id().equals(use.id()))
+                        .forEach(owners::add));
+        return owners;
+    }
+
+    /** Stored bytes of all parts of a matrix, shared ones in full. */
+    long bytesOfParts(String name) {
+        return owners(entry(name)).stream().mapToLong(PartOwner::ownBytes).sum();
     }
 
     /** The weight files as plain tensors: those of {@link Manifest#tensors} are the source's own, the others are parts. */

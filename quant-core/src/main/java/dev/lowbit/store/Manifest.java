@@ -2,6 +2,7 @@ package dev.lowbit.store;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
@@ -13,6 +14,7 @@ import java.util.Optional;
  * @param job what was asked
  * @param sourceDigest digest of the source's weights and configuration
  * @param fingerprint digest of job, source and choices: equal for two runs that must give the same bytes
+ * @param shared parts that several matrices have in common
  * @param matrices the compressed matrices, in the order of the job
  * @param tensors every other tensor
  * @param files every file but the manifest itself and its digest, sorted by name
@@ -22,11 +24,12 @@ public record Manifest(
         CompressionJob job,
         String sourceDigest,
         String fingerprint,
+        List<SharedParts> shared,
         List<MatrixEntry> matrices,
         List<TensorEntry> tensors,
         List<FileEntry> files) {
-    /** The newest version of the format, which is the one written. */
-    public static final int VERSION = 1;
+    /** The newest version of the format, written where parts are shared; models without such are of version 1 as ever. */
+    public static final int VERSION = 2;
 
     /** The manifest's file name. */
     public static final String FILE = "lowbit.json";
@@ -35,6 +38,7 @@ public record Manifest(
     public static final String DIGEST_FILE = "lowbit.json.sha256";
 
     public Manifest {
+        shared = List.copyOf(shared);
         matrices = List.copyOf(matrices);
         tensors = List.copyOf(tensors);
         files = List.copyOf(files);
@@ -55,7 +59,7 @@ public record Manifest(
         return matrices.stream().mapToLong(MatrixEntry::weights).sum();
     }
 
-    /** Stored bytes of all parts. */
+    /** Stored bytes of all parts, shared ones once. */
     public long bytes() {
         return matrices.stream().mapToLong(MatrixEntry::bytes).sum();
     }
@@ -63,6 +67,13 @@ public record Manifest(
     /** 8 * bytes / weights; 0 when nothing is compressed. */
     public double bitsPerWeight() {
         return weights() == 0 ? 0 : 8.0 * bytes() / weights();
+    }
+
+    /** Whoever owns parts: the matrices, then the shared sets. */
+    List<PartOwner> owners() {
+        List<PartOwner> owners = new ArrayList<>(matrices);
+        owners.addAll(shared);
+        return owners;
     }
 
     /** The errors of all compressed matrices together; empty when one of them is unknown. */

@@ -27,6 +27,7 @@ final class ManifestParser {
     private final Limits limits;
     private final Set<String> tensorNames = new HashSet<>();
     private final Set<String> fileNames = new HashSet<>();
+    private final List<Long> totals = new ArrayList<>();
 
     private ManifestParser(Path file, Limits limits) {
         this.file = file;
@@ -49,8 +50,12 @@ final class ManifestParser {
                     + ", this Lowbit reads up to " + Manifest.VERSION + "; use a newer Lowbit");
         }
         List<FileEntry> files = fields.objects("files").stream().map(this::file).toList();
+        List<SharedParts> shared = version == 1
+                ? List.of()
+                : fields.objects("shared").stream().map(this::shared).toList();
         List<MatrixEntry> matrices = new ArrayList<>();
-        fields.objects("matrices").forEach(matrix -> matrices.add(matrix(matrix)));
+        fields.objects("matrices").forEach(matrix -> matrices.add(matrix(matrix, version)));
+        List<MatrixEntry> charged = charged(fields, matrices, shared);
         List<TensorEntry> tensors =
                 fields.objects("tensors").stream().map(this::tensor).toList();
         return new Manifest(
@@ -58,7 +63,8 @@ final class ManifestParser {
                 job(fields.object("job")),
                 fields.object("source").digest("sha256"),
                 fields.digest("fingerprint"),
-                matrices,
+                shared,
+                charged,
                 tensors,
                 files);
     }
@@ -93,7 +99,37 @@ final class ManifestParser {
         return new TensorEntry(tensorName(fields, fields.string("name")), weightFile(fields), fields.digest("sha256"));
     }
 
-    private MatrixEntry matrix(JsonFields fields) {
+    private SharedParts shared(JsonFields fields) {
+        String id = fields.string("id");
+        String owner = tensorName(fields, SharedParts.PREFIX + id);
+        List<PartEntry> parts = new ArrayList<>();
+        fields.objects("parts").forEach(part -> parts.add(part(owner, part)));
+        SharedParts set = new SharedParts(id, weightFile(fields), parts);
+        if (set.bytes() != fields.number("bytes", 0, Long.MAX_VALUE)) {
+            throw fields.fail("the shared parts of " + id + " add up to " + set.bytes() + " bytes, not to its total");
+        }
+        return set;
+    }
+
+    /** The matrices with their charges for what they share, compared with the totals that the file gives. */
+    private List<MatrixEntry> charged(JsonFields fields, List<MatrixEntry> matrices, List<SharedParts> shared) {
+        List<MatrixEntry> charged;
+        try {
+            charged = SharedParts.charge(matrices, shared);
+        } catch (IllegalArgumentException e) {
+            throw fields.fail(e.getMessage());
+        }
+        for (int i = 0; i < charged.size(); i++) {
+            MatrixEntry matrix = charged.get(i);
+            if (matrix.bytes() != totals.get(i)) {
+                throw fields.fail(
+                        "the parts of " + matrix.name() + " add up to " + matrix.bytes() + " bytes, not to its total");
+            }
+        }
+        return charged;
+    }
+
+    private MatrixEntry matrix(JsonFields fields, int version) {
         String name = fields.string("name");
         Optional<MeasuredError> error = fields.error();
         List<PartEntry> parts = new ArrayList<>();
@@ -109,11 +145,12 @@ final class ManifestParser {
                 fields.string("format"),
                 (int) fields.number("rank", 0, Integer.MAX_VALUE),
                 error,
+                version > 1 && fields.names().contains("shared")
+                        ? Optional.of(new SharedUse(fields.string("shared"), 0))
+                        : Optional.empty(),
                 parts);
         tensorName(fields, name);
-        if (matrix.bytes() != fields.number("bytes", 0, Long.MAX_VALUE)) {
-            throw fields.fail("the parts of " + name + " add up to " + matrix.bytes() + " bytes, not to its total");
-        }
+        totals.add(fields.number("bytes", 0, Long.MAX_VALUE));
         if (error.isPresent() && error.get().relativeError() != fields.magnitude("relativeError")) {
             throw fields.fail("the errors of " + name + " contradict one another");
         }

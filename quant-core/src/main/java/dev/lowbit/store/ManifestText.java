@@ -1,5 +1,7 @@
 package dev.lowbit.store;
 
+import java.util.List;
+
 /** Writes a manifest. Its length depends on names, shapes, formats and options only, never on measured numbers. */
 final class ManifestText {
     private ManifestText() {}
@@ -15,6 +17,11 @@ final class ManifestText {
                 .string(manifest.sourceDigest())
                 .close('}');
         job(json.key("job"), manifest.job());
+        if (!manifest.shared().isEmpty()) {
+            json.key("shared").open('[');
+            manifest.shared().forEach(set -> shared(json.next(), set));
+            json.close(']');
+        }
         json.key("matrices").open('[');
         manifest.matrices().forEach(matrix -> matrix(json.next(), matrix));
         json.close(']').key("tensors").open('[');
@@ -65,8 +72,23 @@ final class ManifestText {
             json.key("squaredNorm").measured(error.squaredNorm());
             json.key("weightedError").measured(error.weightedError());
         });
+        matrix.shared().ifPresent(set -> json.key("shared").string(set.id()));
+        parts(json, matrix.parts());
+        json.close('}');
+    }
+
+    private static void shared(Json json, SharedParts set) {
+        json.open('{');
+        json.key("id").string(set.id());
+        json.key("file").string(set.file());
+        json.key("bytes").number(set.bytes());
+        parts(json, set.parts());
+        json.close('}');
+    }
+
+    private static void parts(Json json, List<PartEntry> parts) {
         json.key("parts").open('[');
-        for (PartEntry part : matrix.parts()) {
+        for (PartEntry part : parts) {
             json.next().openInline('{');
             json.key("name").string(part.name());
             json.key("type").string(part.type().safetensorsName());
@@ -76,6 +98,6 @@ final class ManifestText {
             json.key("bytes").number(part.bytes());
             json.key("sha256").string(part.sha256()).close('}');
         }
-        json.close(']').close('}');
+        json.close(']');
     }
 }

@@ -17,7 +17,8 @@ import java.util.Optional;
  * @param format the representation's format identifier
  * @param rank rank of the low-rank term, 0 for none
  * @param error measured on the bytes written; empty when they were changed by somebody who did not have the source
- * @param parts its stored tensors in the order of the representation
+ * @param shared the set of parts it has in common with other matrices, and what it is charged for it; empty without one
+ * @param parts its own stored tensors in the order of the representation
  */
 public record MatrixEntry(
         String name,
@@ -30,7 +31,9 @@ public record MatrixEntry(
         String format,
         int rank,
         Optional<MeasuredError> error,
-        List<PartEntry> parts) {
+        Optional<SharedUse> shared,
+        List<PartEntry> parts)
+        implements PartOwner {
     public MatrixEntry {
         parts = List.copyOf(parts);
     }
@@ -38,12 +41,24 @@ public record MatrixEntry(
     /** The same matrix with other content: what was measured on it, and its parts with other digests. */
     MatrixEntry with(Optional<MeasuredError> newError, List<PartEntry> newParts) {
         return new MatrixEntry(
-                name, file, rows, columns, transposed, sourceType, method, format, rank, newError, newParts);
+                name, file, rows, columns, transposed, sourceType, method, format, rank, newError, shared, newParts);
     }
 
-    /** Stored bytes of all parts. */
+    @Override
+    public String owner() {
+        return name;
+    }
+
+    /** The same matrix, charged for what it shares. */
+    MatrixEntry charged(long sharedBytes) {
+        Optional<SharedUse> use = shared.map(set -> new SharedUse(set.id(), sharedBytes));
+        return new MatrixEntry(
+                name, file, rows, columns, transposed, sourceType, method, format, rank, error, use, parts);
+    }
+
+    /** Stored bytes of all its own parts, and its charge for those that it shares. */
     public long bytes() {
-        return parts.stream().mapToLong(PartEntry::bytes).sum();
+        return ownBytes() + shared.map(SharedUse::bytes).orElse(0L);
     }
 
     /** rows * columns. */
@@ -54,10 +69,5 @@ public record MatrixEntry(
     /** Stored bits per weight, everything counted. */
     public double bitsPerWeight() {
         return 8.0 * bytes() / weights();
-    }
-
-    /** The name of the tensor that holds a part. */
-    public String tensorName(PartEntry part) {
-        return name + "." + part.name();
     }
 }

@@ -5,6 +5,7 @@ import dev.lowbit.checkpoint.Digest;
 import dev.lowbit.checkpoint.Limits;
 import dev.lowbit.checkpoint.TensorInfo;
 import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.matrix.MatrixFormat;
 import dev.lowbit.matrix.MatrixFormats;
 import dev.lowbit.matrix.PartSpec;
 import dev.lowbit.tensor.DType;
@@ -22,6 +23,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.regex.Pattern;
 
 /**
  * Everything about an output that is known before anything is compressed: its files, what each holds, and the exact bytes of
@@ -30,6 +32,7 @@ import java.util.TreeMap;
 public final class ModelLayout {
     private static final String ZERO_DIGEST = "0".repeat(64);
     private static final MeasuredError UNKNOWN = new MeasuredError(0, 0, 0);
+    private static final Pattern SHARED_ID = Pattern.compile("[a-z0-9]+(-[a-z0-9]+)*");
     private static final String CONFIG = "config.json";
     private static final String SINGLE = "model.safetensors";
     private static final String INDEX = "model.safetensors.index.json";
@@ -38,6 +41,7 @@ public final class ModelLayout {
     private final Optional<CompressedModel> tuned;
     private final CompressionJob job;
     private final List<MatrixEntry> matrices = new ArrayList<>();
+    private final List<SharedParts> shared = new ArrayList<>();
     private final List<WeightFile> weightFiles = new ArrayList<>();
     private final Map<String, byte[]> texts = new TreeMap<>();
     private final Map<String, Path> copies = new TreeMap<>();
@@ -101,12 +105,21 @@ public final class ModelLayout {
         ModelLayout layout = new ModelLayout(model.checkpointOfOthers(), Optional.of(model), job);
         Map<String, Integer> places = new HashMap<>();
         Set<String> replaced = new HashSet<>();
+        for (SharedParts set : model.manifest().shared()) {
+            set.parts().forEach(part -> replaced.add(set.tensorName(part)));
+        }
         for (MatrixEntry matrix : model.manifest().matrices()) {
             places.put(matrix.tensorName(matrix.parts().getFirst()), layout.matrices.size());
             matrix.parts().forEach(part -> replaced.add(matrix.tensorName(part)));
             String format = formats.getOrDefault(matrix.name(), matrix.format());
             int rank = MatrixFormats.parse(format).rank();
-            MatrixChoice choice = new MatrixChoice(matrix.name(), matrix.transposed(), matrix.method(), format, rank);
+            MatrixChoice choice = new MatrixChoice(
+                    matrix.name(),
+                    matrix.transposed(),
+                    matrix.method(),
+                    format,
+                    rank,
+                    matrix.shared().map(SharedUse::id));
             layout.addMatrix(choice, matrix.file(), matrix.rows(), matrix.columns(), matrix.sourceType());
         }
         return layout.withFiles(places, replaced);
@@ -129,9 +142,14 @@ public final class ModelLayout {
     }
 
     private void addMatrix(MatrixChoice choice, String file, int rows, int columns, DType sourceType) {
-        List<PartEntry> parts = MatrixFormats.layout(choice.format(), rows, columns).stream()
-                .map(ModelLayout::unmeasured)
-                .toList();
+        MatrixFormat format = MatrixFormats.parse(choice.format());
+        List<PartEntry> parts = new ArrayList<>();
+        List<PartEntry> common = new ArrayList<>();
+        for (PartSpec part : format.layout(rows, columns)) {
+            boolean isShared = choice.shared().isPresent() && format.shareable().contains(part.name());
+            (isShared ? common : parts).add(unmeasured(part));
+        }
+        choice.shared().ifPresent(id -> addShared(id, common, choice));
         matrices.add(new MatrixEntry(
                 choice.name(),
                 file,
@@ -143,7 +161,25 @@ public final class ModelLayout {
                 choice.format(),
                 choice.rank(),
                 Optional.of(UNKNOWN),
+                choice.shared().map(id -> new SharedUse(id, 0)),
                 parts));
+    }
+
+    /** A set of shared parts stands in the first weight file. */
+    private void addShared(String id, List<PartEntry> parts, MatrixChoice choice) {
+        if (parts.isEmpty() || !SHARED_ID.matcher(id).matches()) {
+            throw new IllegalArgumentException(
+                    choice.name() + ": " + choice.format() + " has no parts to be shared as '" + id + "'");
+        }
+        SharedParts set = new SharedParts(id, fileNames().values().iterator().next(), parts);
+        Optional<SharedParts> known =
+                shared.stream().filter(other -> other.id().equals(id)).findFirst();
+        if (known.isEmpty()) {
+            shared.add(set);
+        } else if (!known.get().equals(set)) {
+            throw new IllegalArgumentException(choice.name() + " shares " + parts + ", others share "
+                    + known.get().parts() + " under the same id " + id);
+        }
     }
 
     private static int dimension(TensorInfo info, int index) {
@@ -180,6 +216,9 @@ public final class ModelLayout {
 
     /** This layout, its matrices known, with its files. */
     private ModelLayout withFiles(Map<String, Integer> chosen, Set<String> replaced) {
+        List<MatrixEntry> charged = SharedParts.charge(matrices, shared);
+        matrices.clear();
+        matrices.addAll(charged);
         addWeightFiles(chosen, replaced);
         requireDistinctNames();
         addOtherFiles();
@@ -201,14 +240,22 @@ public final class ModelLayout {
                     }
                     continue;
                 }
-                MatrixEntry matrix = matrices.get(index);
-                for (PartEntry part : matrix.parts()) {
-                    tensors.add(
-                            new StoredTensor(matrix.tensorName(part), part.type(), part.shape(), index, part.name()));
+                addParts(index, tensors);
+            }
+            for (int index = matrices.size(); index < owners().size(); index++) {
+                if (owners().get(index).file().equals(name)) {
+                    addParts(index, tensors);
                 }
             }
             weightFiles.add(new WeightFile(name, source.metadata(path), tensors));
         });
+    }
+
+    private void addParts(int index, List<StoredTensor> tensors) {
+        PartOwner owner = owners().get(index);
+        for (PartEntry part : owner.parts()) {
+            tensors.add(new StoredTensor(owner.tensorName(part), part.type(), part.shape(), index, part.name()));
+        }
     }
 
     private void requireDistinctNames() {
@@ -291,6 +338,18 @@ public final class ModelLayout {
         return List.copyOf(matrices);
     }
 
+    /** The sets of parts that matrices share; digests are not known yet and read as zero. */
+    public List<SharedParts> shared() {
+        return List.copyOf(shared);
+    }
+
+    /** Whoever owns parts: the matrices, then the shared sets. */
+    List<PartOwner> owners() {
+        List<PartOwner> owners = new ArrayList<>(matrices);
+        owners.addAll(shared);
+        return owners;
+    }
+
     List<WeightFile> weightFiles() {
         return weightFiles;
     }
@@ -326,7 +385,7 @@ public final class ModelLayout {
         return fileSizes().values().stream().mapToLong(Long::longValue).sum();
     }
 
-    /** Exact bytes of all parts of the compressed matrices: what a budget in bits counts. */
+    /** Exact bytes of all parts of the compressed matrices, shared ones once: what a budget in bits counts. */
     public long bytes() {
         return matrices.stream().mapToLong(MatrixEntry::bytes).sum();
     }
@@ -358,16 +417,11 @@ public final class ModelLayout {
             Map<String, String> tensorDigests,
             Map<String, String> fileDigests) {
         List<MatrixEntry> measured = matrices.stream()
-                .map(matrix -> matrix.with(
-                        Optional.ofNullable(errors.get(matrix.name())),
-                        matrix.parts().stream()
-                                .map(part -> new PartEntry(
-                                        part.name(),
-                                        part.type(),
-                                        part.shape(),
-                                        part.bytes(),
-                                        tensorDigests.getOrDefault(matrix.tensorName(part), ZERO_DIGEST)))
-                                .toList()))
+                .map(matrix ->
+                        matrix.with(Optional.ofNullable(errors.get(matrix.name())), digested(matrix, tensorDigests)))
+                .toList();
+        List<SharedParts> sets = shared.stream()
+                .map(set -> set.with(digested(set, tensorDigests)))
                 .toList();
         List<TensorEntry> others = new ArrayList<>();
         for (WeightFile file : weightFiles) {
@@ -382,6 +436,18 @@ public final class ModelLayout {
                 .map(file -> new FileEntry(
                         file.getKey(), file.getValue(), fileDigests.getOrDefault(file.getKey(), ZERO_DIGEST)))
                 .toList();
-        return new Manifest(Manifest.VERSION, job, sourceDigest, fingerprint, measured, others, files);
+        int version = sets.isEmpty() ? 1 : Manifest.VERSION;
+        return new Manifest(version, job, sourceDigest, fingerprint, sets, measured, others, files);
+    }
+
+    private static List<PartEntry> digested(PartOwner owner, Map<String, String> digests) {
+        return owner.parts().stream()
+                .map(part -> new PartEntry(
+                        part.name(),
+                        part.type(),
+                        part.shape(),
+                        part.bytes(),
+                        digests.getOrDefault(owner.tensorName(part), ZERO_DIGEST)))
+                .toList();
     }
 }

@@ -57,8 +57,8 @@ public final class ModelWriter implements AutoCloseable {
         this.work = work;
         this.fingerprint = fingerprint;
         this.published = published;
-        for (MatrixEntry matrix : layout.matrices()) {
-            indices.put(matrix.name(), indices.size());
+        for (PartOwner owner : layout.owners()) {
+            indices.put(owner.owner(), indices.size());
         }
     }
 
@@ -113,9 +113,9 @@ public final class ModelWriter implements AutoCloseable {
     /** Temporaries of a killed run. */
     private void removeStrays() throws IOException {
         Set<Path> expected = new HashSet<>();
-        for (MatrixEntry matrix : layout.matrices()) {
-            expected.add(partsFile(matrix));
-            expected.add(recordFile(matrix));
+        for (PartOwner owner : layout.owners()) {
+            expected.add(partsFile(owner));
+            expected.add(recordFile(owner));
         }
         try (Stream<Path> paths = Files.list(work.path().resolve(MATRICES))) {
             for (Path path : paths.filter(p -> !expected.contains(p)).toList()) {
@@ -124,20 +124,27 @@ public final class ModelWriter implements AutoCloseable {
         }
     }
 
-    private Path partsFile(MatrixEntry matrix) {
-        return work.path().resolve(MATRICES).resolve(indices.get(matrix.name()) + ".safetensors");
+    private Path partsFile(PartOwner owner) {
+        return work.path().resolve(MATRICES).resolve(indices.get(owner.owner()) + ".safetensors");
     }
 
-    private Path recordFile(MatrixEntry matrix) {
-        return work.path().resolve(MATRICES).resolve(indices.get(matrix.name()) + ".json");
+    private Path recordFile(PartOwner owner) {
+        return work.path().resolve(MATRICES).resolve(indices.get(owner.owner()) + ".json");
     }
 
     private MatrixEntry entry(String name) {
         Integer index = indices.get(name);
-        if (index == null) {
+        if (index == null || index >= layout.matrices().size()) {
             throw new IllegalArgumentException(name + " is not a matrix of this job");
         }
         return layout.matrices().get(index);
+    }
+
+    private SharedParts set(String id) {
+        return layout.shared().stream()
+                .filter(set -> set.id().equals(id))
+                .findFirst()
+                .orElseThrow(() -> new IllegalArgumentException("nothing is shared as " + id + " in this job"));
     }
 
     /** Whether the output stands already, written by this very job; then only {@link #finish} is left to be called. */
@@ -150,42 +157,50 @@ public final class ModelWriter implements AutoCloseable {
      * digests hold; otherwise it is removed and the answer is no.
      */
     public boolean has(String name) {
-        MatrixEntry matrix = entry(name);
-        if (published || finished.containsKey(name)) {
+        return has(entry(name));
+    }
+
+    /** Whether a set of shared parts is finished, as {@link #has} for matrices. */
+    public boolean hasShared(String id) {
+        return has(set(id));
+    }
+
+    private boolean has(PartOwner owner) {
+        if (published || finished.containsKey(owner.owner())) {
             return true;
         }
         try {
-            Optional<FinishedMatrix> record = FinishedMatrix.read(recordFile(matrix));
-            if (record.isPresent() && holds(matrix, record.get())) {
-                finished.put(name, record.get());
+            Optional<FinishedMatrix> record = FinishedMatrix.read(recordFile(owner));
+            if (record.isPresent() && holds(owner, record.get())) {
+                finished.put(owner.owner(), record.get());
                 return true;
             }
-            Files.deleteIfExists(recordFile(matrix));
-            Files.deleteIfExists(partsFile(matrix));
+            Files.deleteIfExists(recordFile(owner));
+            Files.deleteIfExists(partsFile(owner));
             return false;
         } catch (IOException e) {
             throw new UncheckedIOException("cannot read what is in " + work.path() + ": " + e, e);
         }
     }
 
-    private boolean holds(MatrixEntry matrix, FinishedMatrix record) {
+    private boolean holds(PartOwner owner, FinishedMatrix record) {
         if (!record.fingerprint().equals(fingerprint)
-                || !record.name().equals(matrix.name())
-                || !Files.isRegularFile(partsFile(matrix))) {
+                || !record.name().equals(owner.owner())
+                || !Files.isRegularFile(partsFile(owner))) {
             return false;
         }
         try (Arena arena = Arena.ofShared();
-                SafetensorsFile file = SafetensorsFile.open(partsFile(matrix), Limits.defaults())) {
-            return digests(parts(matrix, file, arena)).equals(record.digests());
+                SafetensorsFile file = SafetensorsFile.open(partsFile(owner), Limits.defaults())) {
+            return digests(parts(owner, file, arena)).equals(record.digests());
         } catch (MalformedFileException e) {
             return false;
         }
     }
 
     /** The parts in the order of the representation, mapped; what does not fit the layout is the file's fault. */
-    private static List<Part> parts(MatrixEntry matrix, SafetensorsFile file, Arena arena) {
+    private static List<Part> parts(PartOwner owner, SafetensorsFile file, Arena arena) {
         List<Part> parts = new ArrayList<>();
-        for (PartEntry part : matrix.parts()) {
+        for (PartEntry part : owner.parts()) {
             TensorInfo tensor = file.byName().get(part.name());
             if (tensor == null
                     || tensor.type() != part.type()
@@ -206,9 +221,36 @@ public final class ModelWriter implements AutoCloseable {
     }
 
     /**
+     * Stores a set of shared parts, before the matrices that use it. When this returns, it survives any crash.
+     *
+     * @param parts those of the set, in its order
+     */
+    public void share(String id, List<Part> parts) {
+        SharedParts set = set(id);
+        requirePlanned(set.owner(), set.parts(), parts);
+        record(set, parts, written -> Optional.empty());
+    }
+
+    /**
+     * Reads a finished set of shared parts.
+     *
+     * @param reading is given the parts, which are valid during the call
+     */
+    public <T> T shared(String id, Function<List<Part>, T> reading) {
+        SharedParts set = set(id);
+        if (published || !has(set)) {
+            throw new IllegalStateException(set.owner() + " is not in the work directory");
+        }
+        try (Arena arena = Arena.ofShared();
+                SafetensorsFile file = SafetensorsFile.open(partsFile(set), Limits.defaults())) {
+            return reading.apply(parts(set, file, arena));
+        }
+    }
+
+    /**
      * Stores a matrix, reads it back and measures what it lost. When this returns, the matrix survives any crash.
      *
-     * @param matrix in the format and shape of its choice; not modified
+     * @param matrix in the format and shape of its choice, its shared parts equal to those stored; not modified
      * @param weights what it stands for, rows x columns; not modified
      * @return the error of the bytes on disk
      */
@@ -221,7 +263,7 @@ public final class ModelWriter implements AutoCloseable {
     /**
      * Stores a matrix whose error cannot be measured here. When this returns, the matrix survives any crash.
      *
-     * @param matrix in the format and shape of its choice; not modified
+     * @param matrix in the format and shape of its choice, its shared parts equal to those stored; not modified
      * @param error of these very parts, measured before; empty when nobody knows it
      */
     public void keep(String name, QuantizedMatrix matrix, Optional<MeasuredError> error) {
@@ -232,40 +274,79 @@ public final class ModelWriter implements AutoCloseable {
             String name, QuantizedMatrix matrix, Function<QuantizedMatrix, Optional<MeasuredError>> measure) {
         MatrixEntry entry = entry(name);
         requireAsPlanned(entry, matrix);
-        List<SafetensorsWriter.Entry> entries = entry.parts().stream()
+        List<String> own = entry.parts().stream().map(PartEntry::name).toList();
+        List<Part> parts = matrix.parts().stream()
+                .filter(part -> own.contains(part.name()))
+                .toList();
+        requirePlanned(name, entry.parts(), parts);
+        entry.shared().ifPresent(use -> requireShared(name, use.id(), matrix));
+        record(entry, parts, written -> withShared(entry, written, measure));
+    }
+
+    /** Stores parts and then their record. */
+    private void record(PartOwner owner, List<Part> parts, Function<List<Part>, Optional<MeasuredError>> measure) {
+        List<SafetensorsWriter.Entry> entries = owner.parts().stream()
                 .map(part -> new SafetensorsWriter.Entry(part.name(), part.type(), part.shape()))
                 .toList();
-        try (SafetensorsWriter writer = SafetensorsWriter.create(partsFile(entry), Map.of(), entries)) {
-            matrix.parts().forEach(part -> writer.write(part.bytes()));
+        try (SafetensorsWriter writer = SafetensorsWriter.create(partsFile(owner), Map.of(), entries)) {
+            parts.forEach(part -> writer.write(part.bytes()));
             writer.finish();
         }
         try (Arena arena = Arena.ofShared();
-                SafetensorsFile file = SafetensorsFile.open(partsFile(entry), Limits.defaults())) {
-            List<Part> written = parts(entry, file, arena);
-            QuantizedMatrix stored = matrix(entry, written);
-            FinishedMatrix record = new FinishedMatrix(fingerprint, name, measure.apply(stored), digests(written));
-            AtomicOutput.write(recordFile(entry), stream -> stream.write(record.encode()));
-            finished.put(name, record);
+                SafetensorsFile file = SafetensorsFile.open(partsFile(owner), Limits.defaults())) {
+            List<Part> written = parts(owner, file, arena);
+            FinishedMatrix record =
+                    new FinishedMatrix(fingerprint, owner.owner(), measure.apply(written), digests(written));
+            AtomicOutput.write(recordFile(owner), stream -> stream.write(record.encode()));
+            finished.put(owner.owner(), record);
+        }
+    }
+
+    /** Opens a matrix from its own parts and those that it shares, for the time of a call. */
+    private <T> T withShared(MatrixEntry entry, List<Part> own, Function<QuantizedMatrix, T> reading) {
+        return entry.shared().isEmpty()
+                ? reading.apply(matrix(entry, own))
+                : shared(entry.shared().get().id(), common -> {
+                    List<Part> all = new ArrayList<>(own);
+                    all.addAll(common);
+                    return reading.apply(matrix(entry, all));
+                });
+    }
+
+    private void requireShared(String name, String id, QuantizedMatrix matrix) {
+        boolean same = shared(
+                id,
+                common -> common.stream()
+                        .allMatch(part -> matrix.parts().stream()
+                                .anyMatch(other -> other.name().equals(part.name())
+                                        && other.bytes().mismatch(part.bytes()) < 0)));
+        if (!same) {
+            throw new IllegalArgumentException(name + " has other shared parts than those stored as " + id);
         }
     }
 
     private static void requireAsPlanned(MatrixEntry entry, QuantizedMatrix matrix) {
-        boolean same = matrix.format().equals(entry.format())
-                && matrix.rows() == entry.rows()
-                && matrix.columns() == entry.columns()
-                && matrix.rank() == entry.rank()
-                && matrix.parts().size() == entry.parts().size();
-        for (int i = 0; same && i < entry.parts().size(); i++) {
-            Part part = matrix.parts().get(i);
-            PartEntry planned = entry.parts().get(i);
-            same = part.name().equals(planned.name())
-                    && part.type() == planned.type()
-                    && part.shape().equals(planned.shape());
-        }
-        if (!same) {
+        if (!matrix.format().equals(entry.format())
+                || matrix.rows() != entry.rows()
+                || matrix.columns() != entry.columns()
+                || matrix.rank() != entry.rank()) {
             throw new IllegalArgumentException(
                     entry.name() + ": planned as " + entry.format() + " of " + entry.rows() + " x " + entry.columns()
                             + ", got " + matrix.format() + " of " + matrix.rows() + " x " + matrix.columns());
+        }
+    }
+
+    private static void requirePlanned(String owner, List<PartEntry> planned, List<Part> parts) {
+        boolean same = parts.size() == planned.size();
+        for (int i = 0; same && i < parts.size(); i++) {
+            Part part = parts.get(i);
+            PartEntry entry = planned.get(i);
+            same = part.name().equals(entry.name())
+                    && part.type() == entry.type()
+                    && part.shape().equals(entry.shape());
+        }
+        if (!same) {
+            throw new IllegalArgumentException(owner + ": planned are the parts " + planned + ", got " + parts);
         }
     }
 
@@ -281,7 +362,7 @@ public final class ModelWriter implements AutoCloseable {
         MatrixEntry entry = entry(name);
         try (Arena arena = Arena.ofShared();
                 SafetensorsFile file = SafetensorsFile.open(partsFile(entry), Limits.defaults())) {
-            return reading.apply(matrix(entry, parts(entry, file, arena)));
+            return withShared(entry, parts(entry, file, arena), reading);
         }
     }
 
@@ -309,9 +390,9 @@ public final class ModelWriter implements AutoCloseable {
      */
     public Manifest finish(LongConsumer progress) {
         if (!published) {
-            for (MatrixEntry matrix : layout.matrices()) {
-                if (!has(matrix.name())) {
-                    throw new IllegalStateException(matrix.name() + " is missing");
+            for (PartOwner owner : layout.owners()) {
+                if (!has(owner)) {
+                    throw new IllegalStateException(owner.owner() + " is missing");
                 }
             }
             Path output = work.path().resolve(OUTPUT);

@@ -39,10 +39,10 @@ final class OutputAssembler {
     /**
      * Fills the empty output directory.
      *
-     * @param finished every matrix of the layout
+     * @param finished every matrix and every shared set of the layout, by owner
      * @param partsFile where the parts of each are
      */
-    void assemble(Map<String, FinishedMatrix> finished, Function<MatrixEntry, Path> partsFile) {
+    void assemble(Map<String, FinishedMatrix> finished, Function<PartOwner, Path> partsFile) {
         for (WeightFile file : layout.weightFiles()) {
             writeWeights(file, finished, partsFile);
         }
@@ -62,19 +62,19 @@ final class OutputAssembler {
     }
 
     private void writeWeights(
-            WeightFile file, Map<String, FinishedMatrix> finished, Function<MatrixEntry, Path> partsFile) {
+            WeightFile file, Map<String, FinishedMatrix> finished, Function<PartOwner, Path> partsFile) {
         Path target = resolve(file.name());
         try (SafetensorsWriter writer = SafetensorsWriter.create(target, file.metadata(), file.entries())) {
             for (StoredTensor tensor : file.tensors()) {
                 DigestingChannel channel = new DigestingChannel(writer);
                 if (tensor.isPart()) {
-                    MatrixEntry matrix = layout.matrices().get(tensor.matrix());
-                    Path parts = partsFile.apply(matrix);
+                    PartOwner owner = layout.owners().get(tensor.owner());
+                    Path parts = partsFile.apply(owner);
                     try (SafetensorsFile source = SafetensorsFile.open(parts, Limits.defaults())) {
                         source.copyTo(tensor.part(), channel);
                     }
                     tensorDigests.put(tensor.name(), channel.hex());
-                    requireDigest(parts, matrix, tensor, finished.get(matrix.name()));
+                    requireDigest(parts, owner, tensor, finished.get(owner.owner()));
                 } else {
                     layout.source().copyTo(tensor.name(), channel);
                     tensorDigests.put(tensor.name(), channel.hex());
@@ -85,10 +85,10 @@ final class OutputAssembler {
         fileDigests.put(file.name(), Digest.sha256(target));
     }
 
-    private void requireDigest(Path file, MatrixEntry matrix, StoredTensor tensor, FinishedMatrix record) {
+    private void requireDigest(Path file, PartOwner owner, StoredTensor tensor, FinishedMatrix record) {
         String found = tensorDigests.get(tensor.name());
-        for (int i = 0; i < matrix.parts().size(); i++) {
-            if (matrix.parts().get(i).name().equals(tensor.part())
+        for (int i = 0; i < owner.parts().size(); i++) {
+            if (owner.parts().get(i).name().equals(tensor.part())
                     && !record.digests().get(i).equals(found)) {
                 throw new MalformedFileException(
                         file,

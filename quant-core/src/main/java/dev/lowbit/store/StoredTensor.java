@@ -6,15 +6,15 @@ import java.util.Comparator;
 import java.util.List;
 
 /**
- * A tensor of an output weight file: a part of a compressed matrix, or a tensor of the source carried over.
+ * A tensor of an output weight file: a part of a compressed matrix or of a shared set, or a tensor of the source carried over.
  *
  * @param name its name in the output
  * @param type element type
  * @param shape dimensions
- * @param matrix index of the compressed matrix it is a part of, or -1
+ * @param owner index among {@link ModelLayout#owners} of whom it is a part, or -1
  * @param part the part's name, or null
  */
-record StoredTensor(String name, DType type, List<Long> shape, int matrix, String part) {
+record StoredTensor(String name, DType type, List<Long> shape, int owner, String part) {
     /** Wide elements first, so that every tensor starts at a multiple of its element's size; then by name. */
     static final Comparator<StoredTensor> FILE_ORDER =
             Comparator.comparing((StoredTensor tensor) -> -tensor.type().bits()).thenComparing(StoredTensor::name);
@@ -24,6 +24,6 @@ record StoredTensor(String name, DType type, List<Long> shape, int matrix, Strin
     }
 
     boolean isPart() {
-        return matrix >= 0;
+        return owner >= 0;
     }
 }

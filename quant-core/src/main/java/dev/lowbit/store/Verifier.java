@@ -113,9 +113,9 @@ public final class Verifier {
     /** Digest by tensor by weight file. */
     private static Map<String, Map<String, String>> tensorDigests(Manifest manifest) {
         Map<String, Map<String, String>> digests = new HashMap<>();
-        for (MatrixEntry matrix : manifest.matrices()) {
-            Map<String, String> ofFile = digests.computeIfAbsent(matrix.file(), file -> new HashMap<>());
-            matrix.parts().forEach(part -> ofFile.put(matrix.tensorName(part), part.sha256()));
+        for (PartOwner owner : manifest.owners()) {
+            Map<String, String> ofFile = digests.computeIfAbsent(owner.file(), file -> new HashMap<>());
+            owner.parts().forEach(part -> ofFile.put(owner.tensorName(part), part.sha256()));
         }
         for (TensorEntry tensor : manifest.tensors()) {
             digests.computeIfAbsent(tensor.file(), file -> new HashMap<>()).put(tensor.name(), tensor.sha256());
@@ -166,11 +166,12 @@ public final class Verifier {
         MatrixEntry entry = model.entry(name);
         try (Arena arena = Arena.ofConfined()) {
             QuantizedMatrix matrix = model.matrix(name, arena);
-            if (matrix.bytes() != entry.bytes() || matrix.rank() != entry.rank()) {
+            long bytes = model.bytesOfParts(name);
+            if (matrix.bytes() != bytes || matrix.rank() != entry.rank()) {
                 report(
                         entry.file(),
                         name + " has " + matrix.bytes() + " bytes and rank " + matrix.rank() + ", the manifest says "
-                                + entry.bytes() + " and " + entry.rank());
+                                + bytes + " and " + entry.rank());
             }
             int rows = Math.min(SAMPLE_ROWS, matrix.rows());
             if (!isFinite(matrix, 0, rows) || !isFinite(matrix, matrix.rows() - rows, rows)) {

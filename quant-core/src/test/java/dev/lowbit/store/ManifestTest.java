@@ -39,6 +39,7 @@ class ManifestTest {
                 "nf3-g64-f16",
                 0,
                 Optional.of(error),
+                Optional.empty(),
                 List.of(
                         new PartEntry("codes", DType.U8, List.of(6L), 6, digest),
                         new PartEntry("scales", DType.F16, List.of(3L, 1L), 6, digest)));
@@ -47,6 +48,7 @@ class ManifestTest {
                 TinyModels.JOB,
                 digest,
                 digest,
+                List.of(),
                 List.of(matrix),
                 List.of(new TensorEntry("norm", "model.safetensors", digest)),
                 List.of(new FileEntry("model.safetensors", 400, digest), new FileEntry("a/b.json", 0, digest)));
@@ -66,8 +68,8 @@ class ManifestTest {
         assertThat(reread(example().toJson())).isEqualTo(example());
         assertThat(reread(example().toJson()).error().orElseThrow().relativeError())
                 .isEqualTo(Math.sqrt(1.25e-3 / 4));
-        Manifest none =
-                new Manifest(1, TinyModels.JOB, "0".repeat(64), "0".repeat(64), List.of(), List.of(), List.of());
+        Manifest none = new Manifest(
+                1, TinyModels.JOB, "0".repeat(64), "0".repeat(64), List.of(), List.of(), List.of(), List.of());
         assertThat(reread(none.toJson())).isEqualTo(none);
         assertThat(none.bitsPerWeight()).isZero();
     }
@@ -183,7 +185,7 @@ class ManifestTest {
     @Test
     void refusesANewerVersionAsNewerNotAsDamaged() {
         byte[] newer = new String(example().toJson(), StandardCharsets.UTF_8)
-                .replace("\"version\": 1", "\"version\": 2")
+                .replace("\"version\": 1", "\"version\": 3")
                 .getBytes(StandardCharsets.UTF_8);
         assertThatThrownBy(() -> reread(newer)).isInstanceOf(UnsupportedModelException.class);
     }

@@ -7,6 +7,8 @@ import dev.lowbit.importance.Importance;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.MatrixFormats;
 import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.matrix.additive.AdditiveFormat;
+import dev.lowbit.matrix.additive.AdditiveSamples;
 import dev.lowbit.matrix.affine.AffineFormat;
 import dev.lowbit.matrix.affine.AffineQuantizer;
 import dev.lowbit.matrix.block.BlockFormat;
@@ -124,6 +126,9 @@ final class TinyModels {
         if (MatrixFormats.parse(format) instanceof AffineFormat affine) {
             return AffineQuantizer.quantize(weights, Importance.uniform(), affine, Workers.serial())
                     .matrix();
+        }
+        if (MatrixFormats.parse(format) instanceof AdditiveFormat additive) {
+            return AdditiveSamples.matrix(weights, additive);
         }
         return DenseMatrix.of(
                 weights, format.equals("f32") ? DType.F32 : format.equals("f16") ? DType.F16 : DType.BF16);

@@ -153,7 +153,7 @@ class VerifierTest {
     void somethingElseIsNoCompressedModel() throws IOException {
         assertThat(Verifier.verify(temp.resolve("model"))).hasSize(1);
         assertThat(Verifier.verify(temp.resolve("nowhere"))).hasSize(1);
-        String newer = Files.readString(output.resolve(Manifest.FILE)).replace("\"version\": 1", "\"version\": 2");
+        String newer = Files.readString(output.resolve(Manifest.FILE)).replace("\"version\": 1", "\"version\": 3");
         Files.writeString(output.resolve(Manifest.FILE), newer);
         assertThat(findings()).as("its digest does not hold").isTrue();
         String digest = Digest.sha256(newer.getBytes(StandardCharsets.UTF_8));

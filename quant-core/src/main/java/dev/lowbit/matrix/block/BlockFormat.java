@@ -129,6 +129,11 @@ public record BlockFormat(CodebookKind codebook, int codeBits, int groupSize, Sc
     }
 
     @Override
+    public List<String> shareable() {
+        return codebook.isStored() ? List.of(CODEBOOK) : List.of();
+    }
+
+    @Override
     public List<PartSpec> layout(int rows, int columns) {
         BlockGeometry geometry = geometry(rows, columns);
         List<PartSpec> parts = new ArrayList<>();

@@ -60,6 +60,11 @@ public record SumFormat(MatrixFormat base, int rank, MatrixFormat factor) implem
     }
 
     @Override
+    public List<String> shareable() {
+        return base.shareable();
+    }
+
+    @Override
     public List<PartSpec> layout(int rows, int columns) {
         List<PartSpec> parts = new ArrayList<>(base.layout(rows, columns));
         factor.layout(rank, rows).forEach(part -> parts.add(part.prefixed(LEFT)));

@@ -1,0 +1,94 @@
+package dev.lowbit.pvtuning;
+
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.linalg.RandomStream;
+
+/**
+ * Where AQLM starts (section 3.2 of its paper): the norm of every row of tiles plus 1e-9 as its scale, then codebook after codebook the
+ * k-means of what the ones before left of W / s. H plays no part.
+ *
+ * @param rounds of each k-means at most
+ * @param pointsPerCentroid tiles that each k-means looks at, drawn afresh, for every centroid; all are assigned in the end
+ */
+record ResidualInit(int rounds, int pointsPerCentroid) {
+    /** What the original does: all tiles, 100 rounds. */
+    static final ResidualInit ORIGINAL = new ResidualInit(100, Integer.MAX_VALUE);
+
+    private static final double SMALLEST_SCALE = 1e-9;
+    private static final int TRIALS = 4;
+    private static final int TRIAL_ROUNDS = 10;
+
+    /**
+     * Additive weights for W.
+     *
+     * @param weights W, O x I row-major, finite; not modified
+     * @param codebooks K
+     * @param entries M
+     */
+    AdditiveWeights of(
+            double[] weights, Tiling tiling, int codebooks, int entries, RandomStream stream, Workers workers) {
+        int size = tiling.tileSize();
+        double[] scales = scales(weights, tiling);
+        double[] rest = scaledTiles(weights, tiling, scales);
+        double[] codewords = new double[Math.multiplyExact(Math.multiplyExact(codebooks, entries), size)];
+        int[] codes = new int[Math.multiplyExact(tiling.tiles(), codebooks)];
+        for (int m = 0; m < codebooks; m++) {
+            KMeans all = new KMeans(rest, size, workers);
+            KMeans some = sample(rest, size, entries, all, stream, workers);
+            double[] book = some.bestStart(entries, TRIALS, Math.min(TRIAL_ROUNDS, rounds), stream);
+            some.improve(book, rounds);
+            int[] nearest = all.assign(book);
+            System.arraycopy(book, 0, codewords, m * book.length, book.length);
+            for (int tile = 0; tile < nearest.length; tile++) {
+                codes[tile * codebooks + m] = nearest[tile];
+                for (int i = 0; i < size; i++) {
+                    rest[tile * size + i] -= book[nearest[tile] * size + i];
+                }
+            }
+        }
+        return new AdditiveWeights(tiling, codebooks, entries, codewords, codes, scales);
+    }
+
+    private KMeans sample(double[] tiles, int size, int entries, KMeans all, RandomStream stream, Workers workers) {
+        int count = tiles.length / size;
+        if ((long) pointsPerCentroid * entries >= count) {
+            return all;
+        }
+        int[] rows = Draws.distinct(count, pointsPerCentroid * entries, stream);
+        double[] some = new double[rows.length * size];
+        for (int i = 0; i < rows.length; i++) {
+            System.arraycopy(tiles, rows[i] * size, some, i * size, size);
+        }
+        return new KMeans(some, size, workers);
+    }
+
+    private static double[] scales(double[] weights, Tiling tiling) {
+        double[] scales = new double[tiling.tileRows()];
+        int length = tiling.outGroup() * tiling.columns();
+        for (int p = 0; p < scales.length; p++) {
+            double squares = 0;
+            for (int i = p * length; i < (p + 1) * length; i++) {
+                squares += weights[i] * weights[i];
+            }
+            scales[p] = Math.sqrt(squares) + SMALLEST_SCALE;
+        }
+        return scales;
+    }
+
+    /** W / s, one tile after the other. */
+    private static double[] scaledTiles(double[] weights, Tiling tiling, double[] scales) {
+        double[] tiles = new double[weights.length];
+        int to = 0;
+        for (int p = 0; p < tiling.tileRows(); p++) {
+            for (int q = 0; q < tiling.tileColumns(); q++) {
+                for (int a = 0; a < tiling.outGroup(); a++) {
+                    int from = (p * tiling.outGroup() + a) * tiling.columns() + q * tiling.inGroup();
+                    for (int c = 0; c < tiling.inGroup(); c++) {
+                        tiles[to++] = weights[from + c] / scales[p];
+                    }
+                }
+            }
+        }
+        return tiles;
+    }
+}

@@ -1,0 +1,64 @@
+package dev.lowbit.matrix.additive;
+
+import dev.lowbit.kernel.KernelLookup;
+import dev.lowbit.kernel.Lanes;
+
+/** The verbs of sums of codewords. Every implementation gives the same bits. */
+interface AdditiveKernels {
+    /** Virtual lanes of a horizontal sum. */
+    int LANES = Lanes.COUNT;
+
+    /** Floats that must be there behind the end of codewords and decoded rows, because whole vectors are read and written. */
+    int SLACK = 16;
+
+    /** The kernels of this process. */
+    static AdditiveKernels get() {
+        return Holder.KERNELS;
+    }
+
+    /**
+     * One row of some tiles that follow each other: scale * (C[0] + C[1] + ...), added in the order of the codebooks, each operation rounded to
+     * float.
+     *
+     * @param row of the tiles, 0 to outGroup - 1
+     * @param codes K per tile of the whole row of tiles
+     * @param from the first tile
+     * @param tiles how many
+     * @param out inGroup values for each tile of the whole row of tiles, from index from * inGroup on; modified, also for {@link #SLACK} values
+     *     behind the last tile
+     */
+    void decode(Codewords words, int row, char[] codes, int from, int tiles, float scale, float[] out);
+
+    /**
+     * The products of one tile's inputs with every codeword, for tiles of one row: the sum of C_i x_i by fused multiply-adds from 0, i ascending.
+     *
+     * @param x inGroup values from {@code xFrom} on; not modified
+     * @param table one for each codeword, codebook after codebook, from {@code tableFrom} on; modified (overwritten)
+     */
+    void products(Codewords words, float[] x, int xFrom, float[] table, int tableFrom);
+
+    /**
+     * Adds the sum of some values to 16 lanes: lane l sums those with i mod 16 = l from 0, then lane += scale * sum, fused.
+     *
+     * @param values not modified
+     * @param lanes 16 sums; modified
+     */
+    void addScaled(float[] values, int from, int count, float scale, float[] lanes);
+
+    /**
+     * The product of two rows in 16 lanes: lane l sums a_i x_i over i mod 16 = l by fused multiply-adds from 0.
+     *
+     * @param a from index 0 on; not modified
+     * @param x from {@code xFrom} on; not modified
+     * @param lanes 16 sums; modified (overwritten)
+     */
+    void dot(float[] a, float[] x, int xFrom, int count, float[] lanes);
+
+    /** Delays the choice until the first use. */
+    final class Holder {
+        private static final AdditiveKernels KERNELS =
+                KernelLookup.choose(ScalarAdditiveKernels::new, VectorAdditiveKernels::new);
+
+        private Holder() {}
+    }
+}

@@ -1,0 +1,107 @@
+package dev.lowbit.matrix.additive;
+
+import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.matrix.MalformedPartException;
+import dev.lowbit.matrix.Part;
+import dev.lowbit.matrix.scale.ScaleType;
+import dev.lowbit.tensor.DType;
+import java.util.Arrays;
+import java.util.List;
+
+/** The codewords of all codebooks as floats that F16 holds exactly, in the orders that decoding and tables want. Immutable. */
+final class Codewords {
+    /** K. */
+    final int codebooks;
+
+    /** M. */
+    final int entries;
+
+    final int inGroup;
+
+    /** Weights of a tile. */
+    final int tileSize;
+
+    /** K x M x tile, row-major, and {@link AdditiveKernels#SLACK} zeros; not modified. */
+    final float[] values;
+
+    private volatile float[] transposed;
+
+    /** @param values K x M x tile, all finite and exact in F16; not modified */
+    private Codewords(AdditiveFormat format, float[] values) {
+        this.codebooks = format.codebooks();
+        this.entries = format.entries();
+        this.inGroup = format.inGroup();
+        this.tileSize = format.tileSize();
+        this.values = Arrays.copyOf(values, values.length + AdditiveKernels.SLACK);
+    }
+
+    /**
+     * Rounds codewords to F16.
+     *
+     * @param wanted K x M x tile; not modified
+     * @throws InvalidRequestException when one is no number or overflows F16
+     */
+    static Codewords round(AdditiveFormat format, float[] wanted) {
+        float[] rounded = new float[wanted.length];
+        for (int i = 0; i < wanted.length; i++) {
+            rounded[i] = ScaleType.round(DType.F16, wanted[i]);
+            if (!Float.isFinite(rounded[i])) {
+                throw InvalidRequestException.impossible("codeword " + i / format.tileSize() + " holds " + wanted[i]
+                        + ", which F16 cannot store; put its size into the scales");
+            }
+        }
+        return new Codewords(format, rounded);
+    }
+
+    /**
+     * Reads the stored part.
+     *
+     * @throws MalformedPartException when a value is no number
+     */
+    static Codewords read(AdditiveFormat format, Part part) {
+        float[] values = ScaleType.read(DType.F16, part.bytes());
+        for (int i = 0; i < values.length; i++) {
+            if (!Float.isFinite(values[i])) {
+                throw new MalformedPartException(
+                        part.name(), "holds " + values[i] + " at index " + i + "; codewords are finite");
+            }
+        }
+        return new Codewords(format, values);
+    }
+
+    /** The stored form. */
+    Part part() {
+        List<Long> shape = List.of((long) codebooks, (long) entries, (long) tileSize);
+        return new Part(
+                AdditiveFormat.CODEBOOKS,
+                DType.F16,
+                shape,
+                ScaleType.part(AdditiveFormat.CODEBOOKS, DType.F16, toArray()).bytes());
+    }
+
+    /** K x M x tile, row-major; a copy. */
+    float[] toArray() {
+        return Arrays.copyOf(values, codebooks * entries * tileSize);
+    }
+
+    /** Codewords of all codebooks, K M. */
+    int count() {
+        return codebooks * entries;
+    }
+
+    /** The transpose of K M x tile, made at the first use; not modified. */
+    float[] transposed() {
+        float[] columns = transposed;
+        if (columns == null) {
+            int count = count();
+            columns = new float[count * tileSize];
+            for (int word = 0; word < count; word++) {
+                for (int i = 0; i < tileSize; i++) {
+                    columns[i * count + word] = values[word * tileSize + i];
+                }
+            }
+            transposed = columns;
+        }
+        return columns;
+    }
+}

@@ -1,0 +1,124 @@
+package dev.lowbit.matrix.additive;
+
+import dev.lowbit.kernel.Lanes;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.packed.WideCodes;
+import java.util.Arrays;
+
+/**
+ * y = Ŵ x without weights: the products of x with all codewords are computed once and then only looked up and added, K for each tile. The sum
+ * of a row: per tile the K products in the order of the codebooks; per scale the tiles in 16 virtual lanes, multiplied by the scale; then the
+ * fixed tree.
+ */
+final class TableProducts {
+    private static final AdditiveKernels KERNELS = AdditiveKernels.get();
+
+    /** Rows for each codeword from which a table of its products is worth it. */
+    private static final int MIN_ROWS_PER_CODEWORD = 4;
+
+    private static final long MAX_TABLE = 1L << 24;
+    private static final int ROWS_PER_TASK = 64;
+
+    /** Tiles whose tables one thread fills at a time. */
+    private static final int TILES_PER_TASK = 16;
+
+    /** Floats of the tables that some rows look up before the next: about a first-level cache. Does not change the sums. */
+    private static final int CACHED = 1 << 13;
+
+    private final AdditiveMatrix matrix;
+    private final Codewords words;
+    private final Workers workers;
+    private final int tiles;
+    private final float[] table;
+    private final float[] padded;
+
+    /** @param matrix one whose format and shape {@link #suit} */
+    TableProducts(AdditiveMatrix matrix, Workers workers) {
+        this.matrix = matrix;
+        this.words = matrix.codewords();
+        this.workers = workers;
+        this.tiles = matrix.additiveFormat().tileColumns(matrix.columns());
+        this.table = new float[tiles * words.count()];
+        this.padded = new float[tiles * words.inGroup];
+    }
+
+    /** Whether products go through tables: tiles of one row, and many rows for each codeword. Part of the definition of the sums. */
+    static boolean suit(AdditiveFormat format, int rows, int columns) {
+        int count = format.codebooks() * format.entries();
+        return format.outGroup() == 1
+                && (long) count * MIN_ROWS_PER_CODEWORD <= rows
+                && (long) format.tileColumns(columns) * count <= MAX_TABLE;
+    }
+
+    /**
+     * One token.
+     *
+     * @param inputs columns values for each token; not modified
+     * @param outputs rows values for each token; those of this token are overwritten
+     */
+    void multiply(float[] inputs, int token, float[] outputs) {
+        int rows = matrix.rows();
+        System.arraycopy(inputs, token * matrix.columns(), padded, 0, matrix.columns());
+        workers.forEach(Math.ceilDiv(tiles, TILES_PER_TASK), task -> {
+            int end = Math.min(tiles, (task + 1) * TILES_PER_TASK);
+            for (int tile = task * TILES_PER_TASK; tile < end; tile++) {
+                KERNELS.products(words, padded, tile * words.inGroup, table, tile * words.count());
+            }
+        });
+        workers.forEach(Math.ceilDiv(rows, ROWS_PER_TASK), task -> {
+            int from = task * ROWS_PER_TASK;
+            multiplyRows(from, Math.min(ROWS_PER_TASK, rows - from), outputs, token * rows + from);
+        });
+    }
+
+    private void multiplyRows(int fromRow, int count, float[] outputs, int outputsFrom) {
+        int codesOfRow = tiles * words.codebooks;
+        char[] codes = new char[count * codesOfRow];
+        byte[] buffer = WideCodes.buffer(codesOfRow, matrix.additiveFormat().codeBits());
+        for (int i = 0; i < count; i++) {
+            matrix.unpack(fromRow + i, buffer, codes, i * codesOfRow);
+        }
+        float[] sums = new float[count * tiles];
+        int chunk = Math.clamp(CACHED / words.count(), 1, tiles);
+        for (int tile = 0; tile < tiles; tile += chunk) {
+            int some = Math.min(chunk, tiles - tile);
+            for (int i = 0; i < count; i++) {
+                lookUp(codes, i * codesOfRow + tile * words.codebooks, some, tile, sums, i * tiles + tile);
+            }
+        }
+        float[] lanes = new float[AdditiveKernels.LANES];
+        for (int i = 0; i < count; i++) {
+            Arrays.fill(lanes, 0f);
+            addScaled(fromRow + i, sums, i * tiles, lanes);
+            outputs[outputsFrom + i] = Lanes.sum(lanes);
+        }
+    }
+
+    /** The sum of each tile, one pass for each codebook: independent loads, which a loop over the codebooks of a tile would chain. */
+    private void lookUp(char[] codes, int codesFrom, int count, int firstTile, float[] sums, int sumsFrom) {
+        float[] products = table;
+        int codebooks = words.codebooks;
+        int entries = words.entries;
+        int step = codebooks * entries;
+        int at = firstTile * step;
+        for (int i = 0; i < count; i++) {
+            sums[sumsFrom + i] = products[at + i * step + codes[codesFrom + i * codebooks]];
+        }
+        for (int m = 1; m < codebooks; m++) {
+            at += entries;
+            for (int i = 0; i < count; i++) {
+                sums[sumsFrom + i] += products[at + i * step + codes[codesFrom + m + i * codebooks]];
+            }
+        }
+    }
+
+    private void addScaled(int row, float[] sums, int sumsFrom, float[] lanes) {
+        AdditiveFormat format = matrix.additiveFormat();
+        float[] scales = matrix.scales().values();
+        int width = format.tilesOfScale(matrix.columns());
+        int scale = row * format.scalesOfRow(matrix.columns());
+        for (int from = 0; from < tiles; from += width) {
+            KERNELS.addScaled(sums, sumsFrom + from, Math.min(width, tiles - from), scales[scale++], lanes);
+        }
+    }
+}

@@ -1,0 +1,108 @@
+package dev.lowbit.matrix.additive;
+
+import dev.lowbit.kernel.VectorWidth;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorSpecies;
+
+/**
+ * The verbs in SIMD, bit-equal to {@link ScalarAdditiveKernels} at 128, 256 and 512 bits: lanes are weights of a tile, codewords, or the
+ * virtual lanes of a sum.
+ */
+final class VectorAdditiveKernels implements AdditiveKernels {
+    private static final VectorSpecies<Float> F = VectorWidth.floats();
+    private static final int WIDTH = F.length();
+
+    /** Four independent vectors share each input and hide the latency of the sums. */
+    private static final int BATCH = 4 * WIDTH;
+
+    /** Whole vectors are stored; what one writes beyond its tile is overwritten by the next tile or lies in the slack. */
+    @Override
+    public void decode(Codewords words, int row, char[] codes, int from, int tiles, float scale, float[] out) {
+        float[] values = words.values;
+        int codebooks = words.codebooks;
+        int inGroup = words.inGroup;
+        int tileSize = words.tileSize;
+        int bookSize = words.entries * tileSize;
+        FloatVector factor = FloatVector.broadcast(F, scale);
+        for (int tile = from; tile < from + tiles; tile++) {
+            int code = tile * codebooks;
+            for (int i = 0; i < inGroup; i += WIDTH) {
+                int at = row * inGroup + i;
+                FloatVector sum = FloatVector.fromArray(F, values, codes[code] * tileSize + at);
+                for (int m = 1; m < codebooks; m++) {
+                    at += bookSize;
+                    sum = sum.add(FloatVector.fromArray(F, values, codes[code + m] * tileSize + at));
+                }
+                sum.mul(factor).intoArray(out, tile * inGroup + i);
+            }
+        }
+    }
+
+    @Override
+    public void products(Codewords words, float[] x, int xFrom, float[] table, int tableFrom) {
+        float[] columns = words.transposed();
+        int count = words.count();
+        int inGroup = words.inGroup;
+        int word = 0;
+        for (; word + BATCH <= count; word += BATCH) {
+            FloatVector s0 = FloatVector.zero(F);
+            FloatVector s1 = s0;
+            FloatVector s2 = s0;
+            FloatVector s3 = s0;
+            for (int i = 0; i < inGroup; i++) {
+                FloatVector input = FloatVector.broadcast(F, x[xFrom + i]);
+                int at = i * count + word;
+                s0 = FloatVector.fromArray(F, columns, at).fma(input, s0);
+                s1 = FloatVector.fromArray(F, columns, at + WIDTH).fma(input, s1);
+                s2 = FloatVector.fromArray(F, columns, at + 2 * WIDTH).fma(input, s2);
+                s3 = FloatVector.fromArray(F, columns, at + 3 * WIDTH).fma(input, s3);
+            }
+            int to = tableFrom + word;
+            s0.intoArray(table, to);
+            s1.intoArray(table, to + WIDTH);
+            s2.intoArray(table, to + 2 * WIDTH);
+            s3.intoArray(table, to + 3 * WIDTH);
+        }
+        for (; word < count; word++) {
+            float sum = 0;
+            for (int i = 0; i < inGroup; i++) {
+                sum = Math.fma(columns[i * count + word], x[xFrom + i], sum);
+            }
+            table[tableFrom + word] = sum;
+        }
+    }
+
+    @Override
+    public void addScaled(float[] values, int from, int count, float scale, float[] lanes) {
+        int whole = count / LANES * LANES;
+        for (int lane = 0; lane < LANES; lane += WIDTH) {
+            FloatVector sum = FloatVector.zero(F);
+            for (int i = from + lane; i < from + whole; i += LANES) {
+                sum = sum.add(FloatVector.fromArray(F, values, i));
+            }
+            int rest = Math.min(WIDTH, count - whole - lane);
+            if (rest > 0) {
+                // a lane without a value stays as it is: it would have gained nothing, not even +0
+                var some = F.indexInRange(0, rest);
+                sum = sum.add(FloatVector.fromArray(F, values, from + whole + lane, some), some);
+            }
+            sum.fma(FloatVector.broadcast(F, scale), FloatVector.fromArray(F, lanes, lane))
+                    .intoArray(lanes, lane);
+        }
+    }
+
+    @Override
+    public void dot(float[] a, float[] x, int xFrom, int count, float[] lanes) {
+        int whole = count / LANES * LANES;
+        for (int lane = 0; lane < LANES; lane += WIDTH) {
+            FloatVector sum = FloatVector.zero(F);
+            for (int i = lane; i < whole; i += LANES) {
+                sum = FloatVector.fromArray(F, a, i).fma(FloatVector.fromArray(F, x, xFrom + i), sum);
+            }
+            sum.intoArray(lanes, lane);
+        }
+        for (int i = whole; i < count; i++) {
+            lanes[i - whole] = Math.fma(a[i], x[xFrom + i], lanes[i - whole]);
+        }
+    }
+}
