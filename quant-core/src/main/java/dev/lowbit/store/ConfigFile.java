@@ -21,11 +21,12 @@ public final class ConfigFile {
      * The configuration with our block as its last member, in place of any other block of that name.
      *
      * @param config a well-formed JSON object in UTF-8; not modified
+     * @param version of the manifest
      */
-    public static byte[] withQuantization(byte[] config) {
+    public static byte[] withQuantization(byte[] config, int version) {
         return withQuantization(
                 config,
-                "{\n    \"quant_method\": \"lowbit\",\n    \"version\": " + Manifest.VERSION + ",\n    \"manifest\": \""
+                "{\n    \"quant_method\": \"lowbit\",\n    \"version\": " + version + ",\n    \"manifest\": \""
                         + Manifest.FILE + "\"\n  }");
     }
 

@@ -287,7 +287,7 @@ public final class ModelLayout {
             try {
                 String name = path.getFileName().toString();
                 if (name.equals(CONFIG) && tuned.isEmpty()) {
-                    addText(CONFIG, ConfigFile.withQuantization(Files.readAllBytes(path)));
+                    addText(CONFIG, ConfigFile.withQuantization(Files.readAllBytes(path), version()));
                 } else {
                     addFile(name, Files.size(path));
                     copies.put(name, path);
@@ -436,8 +436,12 @@ public final class ModelLayout {
                 .map(file -> new FileEntry(
                         file.getKey(), file.getValue(), fileDigests.getOrDefault(file.getKey(), ZERO_DIGEST)))
                 .toList();
-        int version = sets.isEmpty() ? 1 : Manifest.VERSION;
-        return new Manifest(version, job, sourceDigest, fingerprint, sets, measured, others, files);
+        return new Manifest(version(), job, sourceDigest, fingerprint, sets, measured, others, files);
+    }
+
+    /** Of the format: models without shared parts are of the first as ever. */
+    private int version() {
+        return shared.isEmpty() ? 1 : Manifest.VERSION;
     }
 
     private static List<PartEntry> digested(PartOwner owner, Map<String, String> digests) {

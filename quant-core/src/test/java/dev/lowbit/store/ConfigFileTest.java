@@ -30,7 +30,7 @@ class ConfigFileTest {
                 "{\"a\":[\"]\",\"{\"],\"quantization\":3}",
             })
     void addsItsBlockAndTakesItOutAgainWithoutATrace(String config) {
-        byte[] added = ConfigFile.withQuantization(utf8(config));
+        byte[] added = ConfigFile.withQuantization(utf8(config), 1);
         Map<String, Object> parsed = StrictJson.parseObject(Path.of("config.json"), added, Limits.defaults());
         assertThat(parsed.get("quantization_config"))
                 .isEqualTo(Map.of("quant_method", "lowbit", "version", 1L, "manifest", "lowbit.json"));
@@ -39,7 +39,7 @@ class ConfigFileTest {
                         + StrictJson.parseObject(Path.of("config.json"), config, Limits.defaults())
                                 .size());
         assertThat(text(ConfigFile.withoutQuantization(added))).isEqualTo(config);
-        assertThat(text(ConfigFile.withQuantization(added))).isEqualTo(text(added));
+        assertThat(text(ConfigFile.withQuantization(added, 1))).isEqualTo(text(added));
     }
 
     @ParameterizedTest
@@ -51,7 +51,7 @@ class ConfigFileTest {
                 "{ \"quantization_config\": 4 }",
             })
     void replacesTheBlockOfAnotherMethod(String config) {
-        String added = text(ConfigFile.withQuantization(utf8(config)));
+        String added = text(ConfigFile.withQuantization(utf8(config), 1));
         assertThat(added).contains("lowbit").doesNotContain("fp8").containsOnlyOnce("quantization_config");
         String removed = text(ConfigFile.withoutQuantization(utf8(added)));
         assertThat(StrictJson.parseObject(Path.of("config.json"), removed, Limits.defaults()))
@@ -60,7 +60,7 @@ class ConfigFileTest {
 
     @Test
     void keepsLiteralsThatOnlyPythonWrites() {
-        assertThat(text(ConfigFile.withQuantization(utf8("{\"x\": NaN, \"y\": -Infinity}"))))
+        assertThat(text(ConfigFile.withQuantization(utf8("{\"x\": NaN, \"y\": -Infinity}"), 1)))
                 .startsWith("{\"x\": NaN, \"y\": -Infinity,\n  \"quantization_config\": {");
     }
 }
