@@ -47,7 +47,7 @@ final class AdamCodewords {
     }
 
     private void update(double[] parameters, double[] gradient, Moments moments) {
-        double bias = Math.sqrt(1 - Math.pow(BETA, steps));
+        double bias = Math.sqrt(1 - StrictMath.pow(BETA, steps));
         double[] squares = moments.squares();
         double[] largest = moments.largest();
         for (int i = 0; i < parameters.length; i++) {

@@ -1,5 +1,6 @@
 package dev.lowbit.pvtuning;
 
+import dev.lowbit.kernel.Workers;
 import java.util.Arrays;
 
 /**
@@ -108,19 +109,7 @@ final class AdditiveWeights {
     /** Ŵ, O x I row-major, in memory of its own. */
     double[] decode() {
         double[] out = new double[tiling.size()];
-        double[] tile = new double[tiling.tileSize()];
-        for (int p = 0; p < tiling.tileRows(); p++) {
-            for (int q = 0; q < tiling.tileColumns(); q++) {
-                unscaledTile(p, q, tile);
-                double scale = scales[scaleAt(p, q)];
-                for (int a = 0; a < tiling.outGroup(); a++) {
-                    int at = (p * tiling.outGroup() + a) * tiling.columns() + q * tiling.inGroup();
-                    for (int c = 0; c < tiling.inGroup(); c++) {
-                        out[at + c] = scale * tile[a * tiling.inGroup() + c];
-                    }
-                }
-            }
-        }
+        TileMap.decode(this, codewords, out, Workers.serial());
         return out;
     }
 }

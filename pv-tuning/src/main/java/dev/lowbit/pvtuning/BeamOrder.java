@@ -13,9 +13,9 @@ record BeamOrder(int[] groups, int[][] codebooks) {
     static BeamOrder natural(int groups, int codebooks) {
         int[][] books = new int[groups][];
         for (int t = 0; t < groups; t++) {
-            books[t] = upTo(codebooks);
+            books[t] = Draws.upTo(codebooks);
         }
-        return new BeamOrder(upTo(groups), books);
+        return new BeamOrder(Draws.upTo(groups), books);
     }
 
     /** The groups shuffled, and for every group the codebooks. */
@@ -26,13 +26,5 @@ record BeamOrder(int[] groups, int[][] codebooks) {
             books[t] = Draws.permutation(codebooks, stream);
         }
         return new BeamOrder(order, books);
-    }
-
-    private static int[] upTo(int n) {
-        int[] numbers = new int[n];
-        for (int i = 0; i < n; i++) {
-            numbers[i] = i;
-        }
-        return numbers;
     }
 }

@@ -27,11 +27,6 @@ final class CodeReselection {
         this.order = order;
     }
 
-    /** Codebooks as they come: 0 to K - 1. */
-    static int[] naturalOrder(int codebooks) {
-        return IntStream.range(0, codebooks).toArray();
-    }
-
     /**
      * Selects codes.
      *

@@ -43,7 +43,7 @@ final class CodewordStep {
             }
             before = squares;
             TileMap.decode(weights, direction, image, workers);
-            double[] product = LayerLoss.product(image, problem.moment(), problem.columns(), workers);
+            double[] product = problem.timesMoment(image);
             double curvature = dot(image, product);
             double step = slope / curvature;
             if (!(curvature > NOISE * diagonalNorm(image, problem)) || !(slope > 0) || !Double.isFinite(step)) {

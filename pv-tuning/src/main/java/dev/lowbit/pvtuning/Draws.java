@@ -1,17 +1,20 @@
 package dev.lowbit.pvtuning;
 
 import dev.lowbit.linalg.RandomStream;
+import java.util.stream.IntStream;
 
-/** Random integers. */
+/** Orders, natural and random. */
 final class Draws {
     private Draws() {}
 
+    /** 0 to {@code n} - 1, ascending. */
+    static int[] upTo(int n) {
+        return IntStream.range(0, n).toArray();
+    }
+
     /** {@code count} distinct integers of 0 to {@code n} - 1 in random order, one draw each. */
     static int[] distinct(int n, int count, RandomStream stream) {
-        int[] all = new int[n];
-        for (int i = 0; i < n; i++) {
-            all[i] = i;
-        }
+        int[] all = upTo(n);
         int[] chosen = new int[count];
         for (int i = 0; i < count; i++) {
             int at = i + (int) (stream.nextDouble() * (n - i));

@@ -10,25 +10,23 @@ final class GuardedParameters {
 
     private static final double GROWTH = 1.05;
 
-    private final AdditiveWeights weights;
     private double rate = FIRST_RATE;
     private StepMemory codewords;
     private StepMemory scales;
 
-    /** That of weights that have taken no step; every step modifies their codewords and scales. */
-    GuardedParameters(AdditiveWeights weights) {
-        this.weights = weights;
-        forget();
+    /** That of a state that has taken no step. */
+    GuardedParameters(LayerState start) {
+        forget(start.weights());
     }
 
-    private void forget() {
+    private void forget(AdditiveWeights weights) {
         StepRule rule = StepRule.adam(0.9, 0.95);
         codewords = new StepMemory(rule, weights.codewords().length);
         scales = new StepMemory(rule, weights.scales().length);
     }
 
-    /** One step from {@code at}; the point where it ends, which is {@code at} if L would have risen. */
-    LayerProblem.Point step(LayerProblem problem, LayerProblem.Point at) {
+    /** One step from a state, which is not modified and is the result if L would have risen. */
+    LayerState step(LayerState at) {
         double loss = at.loss();
         if (loss <= 0) {
             return at;
@@ -38,20 +36,18 @@ final class GuardedParameters {
             // log L has the same minimum, and makes the steps those of any multiple of W or H.
             gradient[i] *= 2 / loss;
         }
-        ChainRule parameters = ChainRule.of(weights, gradient, problem.workers());
-        double[] oldCodewords = weights.codewords().clone();
-        double[] oldScales = weights.scales().clone();
-        codewords.step(weights.codewords(), parameters.codewords(), rate * rootMeanSquare(oldCodewords));
-        scales.step(weights.scales(), parameters.scales(), rate * rootMeanSquare(oldScales));
-        LayerProblem.Point next = problem.at(weights);
+        LayerState next = at.copy();
+        AdditiveWeights weights = next.weights();
+        ChainRule parameters = ChainRule.of(weights, gradient, at.problem().workers());
+        codewords.step(weights.codewords(), parameters.codewords(), rate * rootMeanSquare(weights.codewords()));
+        scales.step(weights.scales(), parameters.scales(), rate * rootMeanSquare(weights.scales()));
+        next.recompute();
         if (next.loss() <= loss) {
             rate *= GROWTH;
             return next;
         }
-        System.arraycopy(oldCodewords, 0, weights.codewords(), 0, oldCodewords.length);
-        System.arraycopy(oldScales, 0, weights.scales(), 0, oldScales.length);
         rate /= 2;
-        forget();
+        forget(weights);
         return at;
     }
 

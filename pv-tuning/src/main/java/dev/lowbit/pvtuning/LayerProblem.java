@@ -3,7 +3,7 @@ package dev.lowbit.pvtuning;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.error.NonFiniteWeightException;
 import dev.lowbit.kernel.Workers;
-import java.util.Arrays;
+import dev.lowbit.linalg.DoubleGemm;
 
 /** What a layer's quantization minimises: W and H, with W H and the energy w H wᵀ of every row, and who may work on it. */
 final class LayerProblem {
@@ -36,7 +36,7 @@ final class LayerProblem {
         this.workers = workers;
         requireFinite(weights, moment, columns);
         this.moment = symmetric(moment, columns);
-        this.weightsByMoment = LayerLoss.product(weights, this.moment, columns, workers);
+        this.weightsByMoment = timesMoment(weights);
         this.rowEnergies = new double[rows];
         double sum = 0;
         for (int row = 0; row < rows; row++) {
@@ -94,6 +94,16 @@ final class LayerProblem {
         return moment;
     }
 
+    /**
+     * Δ H, one product of O x I by I x I.
+     *
+     * @param delta Δ, or any other O x I, row-major; not modified
+     */
+    double[] timesMoment(double[] delta) {
+        return DoubleGemm.product(
+                DoubleGemm.of(delta, columns), rows, DoubleGemm.of(moment, columns), columns, columns, workers);
+    }
+
     /** W H, O x I; not to be modified. */
     double[] weightsByMoment() {
         return weightsByMoment;
@@ -111,36 +121,6 @@ final class LayerProblem {
 
     Workers workers() {
         return workers;
-    }
-
-    /**
-     * L at an approximation and what its gradient 2 Δ H needs.
-     *
-     * @param product Δ H, O x I row-major; live
-     * @param rows L of every row; live
-     */
-    record Point(double[] product, double[] rows) {
-        /** L. */
-        double loss() {
-            return Arrays.stream(rows).sum();
-        }
-    }
-
-    /** One product with H. */
-    Point at(AdditiveWeights approximation) {
-        double[] delta = new double[weights.length];
-        TileMap.decode(approximation, approximation.codewords(), delta, workers);
-        for (int i = 0; i < delta.length; i++) {
-            delta[i] -= weights[i];
-        }
-        double[] product = LayerLoss.product(delta, moment, columns, workers);
-        double[] losses = new double[rows];
-        for (int row = 0; row < rows; row++) {
-            for (int i = row * columns; i < (row + 1) * columns; i++) {
-                losses[row] += delta[i] * product[i];
-            }
-        }
-        return new Point(product, losses);
     }
 
     /** ρ = L / tr(W H Wᵀ); 0 for a loss that is nothing, whatever the energy. */

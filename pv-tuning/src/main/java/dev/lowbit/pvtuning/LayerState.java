@@ -40,7 +40,7 @@ final class LayerState {
         for (int i = 0; i < delta.length; i++) {
             delta[i] -= problem.weights()[i];
         }
-        product = LayerLoss.product(delta, problem.moment(), problem.columns(), problem.workers());
+        product = problem.timesMoment(delta);
     }
 
     /** Makes codes, Δ and Δ H of a row of tiles those of another state with the same codewords and scales. */

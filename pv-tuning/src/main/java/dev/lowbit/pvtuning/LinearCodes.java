@@ -21,21 +21,21 @@ import java.util.stream.IntStream;
 final class LinearCodes {
     private static final double[] STEPS = {1, 2, 4};
 
-    private final AdditiveWeights weights;
+    private final Tiling tiling;
     private final LayerProblem problem;
     private final Reselection reselection;
     private final double[] curvature;
     private final int[] moves;
     private int steps;
 
-    /** That of weights that have taken no step; every step modifies their codes. */
-    LinearCodes(AdditiveWeights weights, LayerProblem problem, int beam) {
-        this.weights = weights;
-        this.problem = problem;
+    /** That of a state that has taken no step. */
+    LinearCodes(LayerState start, int beam) {
+        tiling = start.weights().tiling();
+        problem = start.problem();
         reselection = Reselection.nearest(beam, 1);
-        curvature = curvature(weights.tiling(), problem.moment());
-        moves = new int[weights.tiling().tileRows()];
-        Arrays.fill(moves, Math.ceilDiv(weights.tiling().tileColumns(), 10));
+        curvature = curvature(tiling, problem.moment());
+        moves = new int[tiling.tileRows()];
+        Arrays.fill(moves, Math.ceilDiv(tiling.tileColumns(), 10));
     }
 
     /** λ of every column of tiles. */
@@ -53,34 +53,33 @@ final class LinearCodes {
     }
 
     /**
-     * Where a step ended.
+     * One step.
      *
-     * @param changed tiles that have other codes than before
+     * @param state modified: codes of some tiles
+     * @return how many tiles have other codes than before
      */
-    record Moved(LayerProblem.Point point, int changed) {}
-
-    /** One step from {@code at}. */
-    Moved step(LayerProblem.Point at) {
-        AdditiveWeights candidate = weights.copy();
-        double[] before = weights.decode();
-        double[] target = target(before, at.product());
-        int[] order = CodeReselection.naturalOrder(weights.codebooks());
+    int step(LayerState state) {
+        AdditiveWeights candidate = state.weights().copy();
+        double[] before = candidate.decode();
+        double[] target = target(before, state.product());
+        int[] order = Draws.upTo(candidate.codebooks());
         if (CodeReselection.run(candidate, target, reselection, order, null, problem.workers()) == 0) {
-            return new Moved(at, 0);
+            return 0;
         }
-        double[] gains = gains(before, candidate.decode(), at.product());
+        double[] gains = gains(before, candidate.decode(), state.product());
         int[] found = candidate.codes().clone();
+        System.arraycopy(state.weights().codes(), 0, candidate.codes(), 0, found.length);
         int[] wanted = IntStream.range(0, moves.length)
                 .map(p -> takeBest(p, gains, found, candidate))
                 .toArray();
-        return accept(at, candidate, wanted);
+        return accept(state, new LayerState(problem, candidate), wanted);
     }
 
     private double[] target(double[] decoded, double[] product) {
         double[] target = decoded.clone();
         double eta = STEPS[steps++ % STEPS.length];
         for (int i = 0; i < target.length; i++) {
-            double lambda = curvature[i % problem.columns() / weights.tiling().inGroup()];
+            double lambda = curvature[i % problem.columns() / tiling.inGroup()];
             if (lambda > 0) {
                 target[i] -= eta * product[i] / lambda;
             }
@@ -90,7 +89,6 @@ final class LinearCodes {
 
     /** What every tile's move would gain alone, P x Q. */
     private double[] gains(double[] before, double[] after, double[] product) {
-        Tiling tiling = weights.tiling();
         double[] gains = new double[tiling.tiles()];
         int columns = tiling.columns();
         for (int row = 0; row < tiling.rows(); row++) {
@@ -112,9 +110,9 @@ final class LinearCodes {
         return gains;
     }
 
-    /** Leaves a row of tiles the new codes of its best moves; how many there are. */
+    /** Gives a row of tiles the new codes of its best moves; how many there are. */
     private int takeBest(int p, double[] gains, int[] found, AdditiveWeights candidate) {
-        int width = weights.tiling().tileColumns();
+        int width = tiling.tileColumns();
         int[] promising = IntStream.range(p * width, (p + 1) * width)
                 .filter(t -> gains[t] > 0)
                 .boxed()
@@ -122,47 +120,29 @@ final class LinearCodes {
                 .mapToInt(Integer::intValue)
                 .limit(moves[p])
                 .toArray();
-        restore(p, candidate);
         for (int tile : promising) {
-            int from = tile * weights.codebooks();
-            System.arraycopy(found, from, candidate.codes(), from, weights.codebooks());
+            int from = tile * candidate.codebooks();
+            System.arraycopy(found, from, candidate.codes(), from, candidate.codebooks());
         }
         return promising.length;
     }
 
-    /** Gives a row of tiles its present codes back. */
-    private void restore(int p, AdditiveWeights candidate) {
-        int width = weights.tiling().tileColumns() * weights.codebooks();
-        System.arraycopy(weights.codes(), p * width, candidate.codes(), p * width, width);
-    }
-
-    private Moved accept(LayerProblem.Point at, AdditiveWeights candidate, int[] wanted) {
-        LayerProblem.Point next = problem.at(candidate);
-        int outGroup = weights.tiling().outGroup();
-        int length = outGroup * problem.columns();
+    private int accept(LayerState state, LayerState candidate, int[] wanted) {
+        double[] before = state.tileRowLosses();
+        double[] after = candidate.tileRowLosses();
         int changed = 0;
         for (int p = 0; p < wanted.length; p++) {
-            if (sum(next.rows(), p * outGroup, outGroup) <= sum(at.rows(), p * outGroup, outGroup)) {
+            if (wanted[p] == 0) {
+                continue;
+            }
+            if (after[p] <= before[p]) {
+                state.copyTileRow(candidate, p);
                 changed += wanted[p];
-                if (wanted[p] > 0) {
-                    moves[p] = Math.min(2 * moves[p], weights.tiling().tileColumns());
-                }
+                moves[p] = Math.min(2 * moves[p], tiling.tileColumns());
             } else {
-                restore(p, candidate);
-                System.arraycopy(at.rows(), p * outGroup, next.rows(), p * outGroup, outGroup);
-                System.arraycopy(at.product(), p * length, next.product(), p * length, length);
                 moves[p] = Math.max(moves[p] / 2, 1);
             }
         }
-        System.arraycopy(candidate.codes(), 0, weights.codes(), 0, weights.codes().length);
-        return new Moved(next, changed);
-    }
-
-    private static double sum(double[] values, int from, int count) {
-        double sum = 0;
-        for (int i = from; i < from + count; i++) {
-            sum += values[i];
-        }
-        return sum;
+        return changed;
     }
 }

@@ -39,27 +39,30 @@ record LinearPv(List<Step> steps) {
      * @param leastGain ends when 8 rounds have lowered L by less than this part of it
      */
     static LinearPv run(AdditiveWeights weights, LayerProblem problem, int beam, int rounds, double leastGain) {
-        GuardedParameters parameters = new GuardedParameters(weights);
-        LinearCodes codes = new LinearCodes(weights, problem, beam);
+        LayerState state = new LayerState(problem, weights.copy());
+        GuardedParameters parameters = new GuardedParameters(state);
+        LinearCodes codes = new LinearCodes(state, beam);
         List<Step> steps = new ArrayList<>();
-        LayerProblem.Point at = problem.at(weights);
-        if (!Double.isFinite(at.loss())) {
-            throw new IllegalArgumentException("the loss at the start is " + at.loss());
+        double loss = state.loss();
+        if (!Double.isFinite(loss)) {
+            throw new IllegalArgumentException("the loss at the start is " + loss);
         }
-        double reference = at.loss();
+        double reference = loss;
         for (int round = 0; round < rounds; round++) {
-            LayerProblem.Point tuned = parameters.step(problem, at);
-            steps.add(new Step(round, Kind.PARAMETERS, at.loss(), tuned.loss(), 0));
-            LinearCodes.Moved moved = codes.step(tuned);
-            steps.add(new Step(round, Kind.CODES, tuned.loss(), moved.point().loss(), moved.changed()));
-            at = moved.point();
+            state = parameters.step(state);
+            double tuned = state.loss();
+            steps.add(new Step(round, Kind.PARAMETERS, loss, tuned, 0));
+            int changed = codes.step(state);
+            loss = state.loss();
+            steps.add(new Step(round, Kind.CODES, tuned, loss, changed));
             if ((round + 1) % PATIENCE == 0) {
-                if (at.loss() >= reference * (1 - leastGain)) {
+                if (loss >= reference * (1 - leastGain)) {
                     break;
                 }
-                reference = at.loss();
+                reference = loss;
             }
         }
+        weights.set(state.weights());
         return new LinearPv(List.copyOf(steps));
     }
 

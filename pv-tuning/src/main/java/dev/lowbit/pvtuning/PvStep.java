@@ -30,7 +30,7 @@ final class PvStep {
      * A matrix that has taken no step.
      *
      * @param weights modified by every step, and live: between steps others may change them
-     * @param random orders of the codebooks and stochastic rounding; with one codebook and without such rounding it is not used
+     * @param random orders of the codebooks and stochastic rounding; not used where the order is given and nothing is rounded so
      */
     PvStep(AdditiveWeights weights, PvSettings settings, RandomStream random, Workers workers) {
         this.weights = weights;
@@ -55,7 +55,7 @@ final class PvStep {
      * @return how many tiles have other codes than before
      */
     int step(double[] gradient) {
-        return step(gradient, shuffled(weights.codebooks(), random));
+        return step(gradient, Draws.permutation(weights.codebooks(), random));
     }
 
     /**
@@ -91,16 +91,5 @@ final class PvStep {
                 target[i] = settings.decay() * decoded[i] + (1 - settings.decay()) * target[i];
             }
         }
-    }
-
-    private static int[] shuffled(int codebooks, RandomStream random) {
-        int[] order = CodeReselection.naturalOrder(codebooks);
-        for (int i = codebooks - 1; i > 0; i--) {
-            int j = (int) (random.nextDouble() * (i + 1));
-            int swap = order[i];
-            order[i] = order[j];
-            order[j] = swap;
-        }
-        return order;
     }
 }

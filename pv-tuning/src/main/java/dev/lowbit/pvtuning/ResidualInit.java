@@ -77,15 +77,15 @@ record ResidualInit(int rounds, int pointsPerCentroid) {
 
     /** W / s, one tile after the other. */
     private static double[] scaledTiles(double[] weights, Tiling tiling, double[] scales) {
+        int size = tiling.tileSize();
         double[] tiles = new double[weights.length];
-        int to = 0;
+        double[] tile = new double[size];
         for (int p = 0; p < tiling.tileRows(); p++) {
             for (int q = 0; q < tiling.tileColumns(); q++) {
-                for (int a = 0; a < tiling.outGroup(); a++) {
-                    int from = (p * tiling.outGroup() + a) * tiling.columns() + q * tiling.inGroup();
-                    for (int c = 0; c < tiling.inGroup(); c++) {
-                        tiles[to++] = weights[from + c] / scales[p];
-                    }
+                Tiles.load(tiling, weights, p, q, tile);
+                int to = (p * tiling.tileColumns() + q) * size;
+                for (int i = 0; i < size; i++) {
+                    tiles[to + i] = tile[i] / scales[p];
                 }
             }
         }

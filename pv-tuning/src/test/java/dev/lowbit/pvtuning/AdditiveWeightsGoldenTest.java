@@ -39,15 +39,9 @@ class AdditiveWeightsGoldenTest {
         try (GoldenFile file = new GoldenFile(path)) {
             assertThat(file.prefixes("codes")).isNotEmpty();
             for (String name : file.prefixes("codes")) {
-                Path layer = Golden.sibling(path, "layer_" + name.substring(0, name.indexOf('_')));
-                try (GoldenFile problem = new GoldenFile(layer)) {
+                try (GoldenFile problem = new GoldenFile(Golden.layer(path, name))) {
                     AdditiveWeights weights = Golden.weights(file, name);
-                    double loss = LayerLoss.of(
-                            weights.decode(),
-                            problem.numbers("W"),
-                            problem.numbers("H"),
-                            weights.tiling().columns(),
-                            Workers.serial());
+                    double loss = new LayerState(Golden.problem(problem, Workers.serial()), weights).loss();
                     double expected = file.numbers(name + ".loss_H")[0];
                     assertThat(loss).as(name).isCloseTo(expected, within(1e-6 * expected));
                 }

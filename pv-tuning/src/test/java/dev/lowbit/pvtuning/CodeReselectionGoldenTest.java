@@ -44,12 +44,7 @@ class CodeReselectionGoldenTest {
         double[] before = weights.decode();
         double[] target = file.numbers(name.substring(0, name.indexOf(".beam")) + ".target");
         int changed = CodeReselection.run(
-                weights,
-                target,
-                settings(options),
-                CodeReselection.naturalOrder(weights.codebooks()),
-                null,
-                Workers.serial());
+                weights, target, settings(options), Draws.upTo(weights.codebooks()), null, Workers.serial());
         double[] stats = file.numbers(name + ".stats");
         double[] after = weights.decode();
         assertThat(weights.codes()).as(name).isEqualTo(Golden.codes(file, name + ".codes"));

@@ -21,7 +21,7 @@ class CodeReselectionTest {
                 weights,
                 target,
                 settings,
-                CodeReselection.naturalOrder(weights.codebooks()),
+                Draws.upTo(weights.codebooks()),
                 RandomStream.of(1, "round", ""),
                 Workers.serial());
     }
@@ -135,7 +135,7 @@ class CodeReselectionTest {
                     parallel,
                     target,
                     settings,
-                    CodeReselection.naturalOrder(2),
+                    Draws.upTo(2),
                     RandomStream.of(1, "round", ""),
                     Workers.on(executor, 3));
         }

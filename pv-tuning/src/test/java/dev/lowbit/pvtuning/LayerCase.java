@@ -26,8 +26,7 @@ record LayerCase(double[] weights, double[] moment, AdditiveWeights start) {
 
     /** L. */
     double loss(AdditiveWeights approximation) {
-        return LayerLoss.of(
-                approximation.decode(), weights, moment, start.tiling().columns(), Workers.serial());
+        return new LayerState(problem(), approximation).loss();
     }
 
     /** The gradient of L / O, 2 Δ H / O. */
@@ -41,12 +40,13 @@ record LayerCase(double[] weights, double[] moment, AdditiveWeights start) {
 
     /** L / O by value and gradient. */
     Objective objective() {
+        LayerProblem problem = problem();
         return approximation -> {
             double[] delta = approximation.clone();
             for (int i = 0; i < delta.length; i++) {
                 delta[i] -= weights[i];
             }
-            double[] product = LayerLoss.product(delta, moment, start.tiling().columns(), Workers.serial());
+            double[] product = problem.timesMoment(delta);
             double loss = 0;
             for (int i = 0; i < product.length; i++) {
                 loss += delta[i] * product[i];

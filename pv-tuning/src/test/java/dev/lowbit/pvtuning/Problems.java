@@ -52,7 +52,7 @@ final class Problems {
             for (int i = 0; i < delta.length; i++) {
                 delta[i] -= problem.weights()[i];
             }
-            double[] product = LayerLoss.product(delta, problem.moment(), problem.columns(), Workers.serial());
+            double[] product = problem.timesMoment(delta);
             double loss = 0;
             for (int i = 0; i < product.length; i++) {
                 loss += delta[i] * product[i];

@@ -27,14 +27,14 @@ class PvProperties {
         LayerProblem problem = Problems.layer(tiling, rank, seed);
         AdditiveWeights weights = Problems.weights(tiling, codebooks, entries, scalePerTile, seed);
         AdditiveWeights again = weights.copy();
-        double loss = problem.at(weights).loss();
+        double loss = new LayerState(problem, weights).loss();
         LinearPv run = LinearPv.run(weights, problem, 2, 12, 0);
         for (LinearPv.Step step : run.steps()) {
             assertThat(step.before()).isEqualTo(loss);
             assertThat(step.after()).isLessThanOrEqualTo(loss * ROUNDING);
             loss = step.after();
         }
-        assertThat(problem.at(weights).loss()).isCloseTo(loss, within(1e-9 * loss));
+        assertThat(new LayerState(problem, weights).loss()).isCloseTo(loss, within(1e-9 * loss));
         try (ExecutorService executor = Executors.newFixedThreadPool(2)) {
             LinearPv.run(again, Problems.layer(tiling, rank, seed, Workers.on(executor, 2)), 2, 12, 0);
         }

@@ -32,9 +32,7 @@ class PvStepGoldenTest {
         PvRun run = PvRun.of(name);
         LayerCase layer = LayerCase.of(path, run.configuration());
         AdditiveWeights weights = layer.start();
-        int[] order = file.has(name + ".codebook_order")
-                ? file.ints(name + ".codebook_order")
-                : CodeReselection.naturalOrder(1);
+        int[] order = file.has(name + ".codebook_order") ? file.ints(name + ".codebook_order") : Draws.upTo(1);
         PvStep pv = new PvStep(weights, run.settings(), null, Workers.serial());
         double[] trace = file.numbers(name + ".loss_trace");
         int[] changed = file.ints(name + ".changed_groups");

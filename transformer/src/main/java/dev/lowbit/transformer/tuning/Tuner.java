@@ -39,7 +39,7 @@ import java.util.function.IntConsumer;
  * <p>A few times per epoch the parts are rounded into their stored formats and the model that a file would hold is judged on
  * the held-out part of the text; the best of these, the start among them, is the result. So rounding is part of the choice,
  * and the result is never worse than the start. When a judgement is no better than the best, the run takes the best up
- * again, with a third of the rate from there on: no one rate is right for 2 bits and for 4.
+ * again, with a third of the rate from there on: too high a rate costs steps and not the result.
  *
  * <p>The same numbers for any {@link Workers}. A run that was stopped goes on from its last saved state with the same numbers.
  */
