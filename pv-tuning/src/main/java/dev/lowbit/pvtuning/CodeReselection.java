@@ -98,7 +98,7 @@ final class CodeReselection {
     /** New codes of every one of {@code tiles}, in their order. */
     private int[] search(int[] tiles, double[] draws, Workers workers) {
         int[] codes = new int[tiles.length * weights.codebooks()];
-        TransposedCodebooks codebooks = new TransposedCodebooks(weights);
+        CodewordLanes[] codebooks = nearest(weights);
         int finalists = settings.choice() == Reselection.Choice.NEAREST ? 1 : 2;
         workers.forEach(Math.ceilDiv(tiles.length, TILES_PER_TASK), task -> {
             TileSearch search = new TileSearch(weights, codebooks, settings.beam(), order, finalists);
@@ -112,6 +112,18 @@ final class CodeReselection {
             }
         });
         return codes;
+    }
+
+    private static CodewordLanes[] nearest(AdditiveWeights weights) {
+        CodewordLanes[] books = new CodewordLanes[weights.codebooks()];
+        for (int m = 0; m < books.length; m++) {
+            books[m] = CodewordLanes.nearest(
+                    weights.codewords(),
+                    weights.at(m, 0),
+                    weights.entries(),
+                    weights.tiling().tileSize());
+        }
+        return books;
     }
 
     /** The target of a tile in units of its scale. */

@@ -11,12 +11,13 @@ import java.util.Arrays;
  */
 final class TileSearch {
     private final AdditiveWeights weights;
-    private final TransposedCodebooks codebooks;
+    private final CodewordSearch kernel = CodewordSearch.get();
+    private final CodewordLanes[] codebooks;
     private final int beam;
     private final int[] order;
     private final int finalists;
     private final double[] residual;
-    private final double[] scores;
+    private final double[] gains;
     private int[] codes;
     private int[] nextCodes;
     private final double[] errors;
@@ -28,11 +29,11 @@ final class TileSearch {
      * A search with memory of its own.
      *
      * @param weights not modified
-     * @param codebooks those of {@code weights}
+     * @param codebooks those of {@code weights}, for the nearest codeword; not modified
      * @param order codebooks as they are visited; not modified
      * @param finalists how many hypotheses the last visit keeps
      */
-    TileSearch(AdditiveWeights weights, TransposedCodebooks codebooks, int beam, int[] order, int finalists) {
+    TileSearch(AdditiveWeights weights, CodewordLanes[] codebooks, int beam, int[] order, int finalists) {
         this.weights = weights;
         this.codebooks = codebooks;
         this.beam = beam;
@@ -40,7 +41,7 @@ final class TileSearch {
         this.finalists = finalists;
         int most = Math.max(beam, finalists);
         residual = new double[weights.tiling().tileSize()];
-        scores = new double[weights.entries()];
+        gains = new double[codebooks[0].stride()];
         codes = new int[most * weights.codebooks()];
         nextCodes = new int[most * weights.codebooks()];
         errors = new double[most];
@@ -64,7 +65,7 @@ final class TileSearch {
             int limit = visit == width - 1 ? finalists : beam;
             for (int h = 0; h < hypotheses; h++) {
                 double base = leave(h, order[visit], target);
-                codebooks.scores(order[visit], residual, scores);
+                kernel.gains(residual, 0, codebooks[order[visit]], gains);
                 keep(h, base, limit);
             }
             hypotheses = count;
@@ -119,27 +120,27 @@ final class TileSearch {
             keepLeast(hypothesis, base);
             return;
         }
-        for (int k = 0; k < scores.length; k++) {
-            double error = base + scores[k];
+        for (int k = 0; k < weights.entries(); k++) {
+            double error = base - 2 * gains[k];
             if (count < limit || error < errors[count - 1]) {
                 insert(hypothesis, k, error, limit);
             }
         }
     }
 
-    /** The case of one survivor: a minimum without branches, then its first place. */
+    /** The case of one survivor: a maximum without branches, then its first place. */
     private void keepLeast(int hypothesis, double base) {
-        double least = Double.POSITIVE_INFINITY;
-        for (double score : scores) {
-            least = Math.min(least, score);
+        double most = Double.NEGATIVE_INFINITY;
+        for (double gain : gains) {
+            most = Math.max(most, gain);
         }
-        if (count == 0 || base + least < errors[0]) {
+        if (count == 0 || base - 2 * most < errors[0]) {
             int k = 0;
-            while (scores[k] != least) {
+            while (gains[k] != most) {
                 k++;
             }
             count = 0;
-            insert(hypothesis, k, base + least, 1);
+            insert(hypothesis, k, base - 2 * most, 1);
         }
     }
 
