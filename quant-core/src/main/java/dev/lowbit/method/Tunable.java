@@ -3,7 +3,10 @@ package dev.lowbit.method;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.linalg.Norms;
+import dev.lowbit.matrix.LiveCodes;
+import dev.lowbit.matrix.MatrixFormat;
 import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.matrix.additive.AdditiveMatrix;
 import dev.lowbit.matrix.affine.AffineMatrix;
 import dev.lowbit.matrix.block.BlockMatrix;
 import dev.lowbit.matrix.dense.DenseMatrix;
@@ -13,6 +16,7 @@ import dev.lowbit.tensor.FloatMatrix;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.function.Supplier;
 
 /**
  * A matrix whose trainable parts are held as floats: what an optimizer steps. The trainer multiplies with {@link #matrix()},
@@ -40,30 +44,67 @@ public interface Tunable extends AutoCloseable {
     enum Extent {
         /** Low-rank factors and dense weights; what is quantized stays frozen. */
         LOW_RANK,
-        /** Codebooks and block scales too; only codes stay. */
-        ALL;
+        /** Codebooks and scales too; only codes stay. */
+        ALL,
+        /** Codes too. */
+        CODES;
 
-        /** Its name in options and manifests: {@code low-rank}, {@code all}. */
+        /** Its name in options and manifests: {@code low-rank}, {@code all}, {@code codes}. */
         public String id() {
             return name().toLowerCase(Locale.ROOT).replace('_', '-');
         }
     }
 
+    /**
+     * Codes that are trained.
+     *
+     * @param codes the matrix that has them; live
+     * @param target dense weights that begin as Ŵ: what the codes are to follow, one of {@link Tunable#parts()}
+     */
+    record DiscretePart(LiveCodes codes, TrainablePart target) {}
+
     /** The trainable form of a matrix; empty when nothing of its representation is trained. */
     static Optional<Tunable> of(QuantizedMatrix matrix, Extent extent, Workers workers) {
+        return of(matrix, extent, Optional.empty(), workers);
+    }
+
+    /**
+     * The trainable form of a matrix that has parts in common with others; empty when nothing of its representation is trained.
+     *
+     * @param sharing the trainable form of another that uses the same {@link MatrixFormat#shareable} parts: their values and gradients become this
+     *     one's too; to be closed after this one
+     */
+    static Optional<Tunable> of(QuantizedMatrix matrix, Extent extent, Optional<Tunable> sharing, Workers workers) {
         return switch (matrix) {
-            case SumMatrix sum -> Optional.of(new TunableSum(sum, extent, workers));
-            case BlockMatrix blocks -> extent == Extent.ALL ? Optional.of(new TunableBlocks(blocks)) : Optional.empty();
-            case AffineMatrix affine ->
-                extent == Extent.ALL ? Optional.of(new TunableAffine(affine)) : Optional.empty();
+            case SumMatrix sum -> Optional.of(new TunableSum(sum, extent, sharing, workers));
+            case BlockMatrix blocks -> coded(extent, workers, () -> new TunableBlocks(blocks, values(sharing)));
+            case AffineMatrix affine -> coded(extent, workers, () -> new TunableAffine(affine));
+            case AdditiveMatrix sums -> coded(extent, workers, () -> new TunableAdditive(sums, values(sharing)));
             case DenseMatrix dense -> Optional.of(new TunableDense(dense, workers));
             case FloatWeights floats -> Optional.of(new TunableDense(floats, workers));
             default -> Optional.empty();
         };
     }
 
+    private static Optional<Tunable> coded(Extent extent, Workers workers, Supplier<DenseGradient> values) {
+        return switch (extent) {
+            case LOW_RANK -> Optional.empty();
+            case ALL -> Optional.of(values.get());
+            case CODES -> Optional.of(new TunableCodes(values.get(), workers));
+        };
+    }
+
+    private static Optional<Tunable> values(Optional<Tunable> sharing) {
+        return sharing.map(other -> other instanceof TunableCodes codes ? codes.values() : other);
+    }
+
     /** The trainable parts in their fixed order. */
     List<TrainablePart> parts();
+
+    /** The codes and their target; empty unless codes are trained. */
+    default Optional<DiscretePart> discrete() {
+        return Optional.empty();
+    }
 
     /** Ŵ with the parts as they are now; a live view. */
     QuantizedMatrix matrix();

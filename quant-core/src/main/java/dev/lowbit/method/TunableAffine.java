@@ -1,6 +1,7 @@
 package dev.lowbit.method;
 
 import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.LiveCodes;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.matrix.affine.AffineMatrix;
 import dev.lowbit.matrix.affine.LiveAffine;
@@ -8,7 +9,7 @@ import dev.lowbit.tensor.FloatMatrix;
 import java.util.List;
 
 /** Scales are trained, where they are stored; codes, scale codes and zero points, which are integers, stay. */
-final class TunableAffine implements Tunable {
+final class TunableAffine extends DenseGradient {
     private final LiveAffine live;
     private final TrainableScales scales;
 
@@ -23,13 +24,13 @@ final class TunableAffine implements Tunable {
     }
 
     @Override
-    public QuantizedMatrix matrix() {
+    public LiveCodes matrix() {
         return live;
     }
 
     @Override
-    public void accumulate(FloatMatrix x, FloatMatrix dy, Workers workers) {
-        live.accumulate(x, dy, scales.gradient(), scales.offsetGradient(), workers);
+    void accumulate(FloatMatrix dense, Workers workers) {
+        live.accumulate(dense, scales.gradient(), scales.offsetGradient(), workers);
     }
 
     @Override

@@ -1,22 +1,33 @@
 package dev.lowbit.method;
 
 import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.LiveCodes;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.matrix.block.BlockMatrix;
 import dev.lowbit.matrix.block.LiveBlocks;
 import dev.lowbit.tensor.FloatMatrix;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
-/** Codebook and block scales are trained, where they are stored; codes and scale codes stay. */
-final class TunableBlocks implements Tunable {
+/** Codebook and block scales are trained, where they are stored; codes and scale codes stay. The codebook may be that of another matrix. */
+final class TunableBlocks extends DenseGradient {
     private final LiveBlocks live;
+    private final boolean ownsCodebook;
     private final TrainablePart codebook;
     private final TrainableScales scales;
 
-    TunableBlocks(BlockMatrix matrix) {
-        live = new LiveBlocks(matrix);
-        codebook = TrainablePart.sizedLike("codebook", live.codebook(), live.codebook());
+    /** @param sharing the one of blocks whose codebook and its gradient are this one's too */
+    TunableBlocks(BlockMatrix matrix, Optional<Tunable> sharing) {
+        if (sharing.isPresent()) {
+            TunableBlocks other = (TunableBlocks) sharing.get();
+            live = new LiveBlocks(matrix, other.live);
+            codebook = other.codebook;
+        } else {
+            live = new LiveBlocks(matrix);
+            codebook = TrainablePart.sizedLike("codebook", live.codebook(), live.codebook());
+        }
+        ownsCodebook = sharing.isEmpty();
         scales = new TrainableScales(live.scales());
     }
 
@@ -31,13 +42,13 @@ final class TunableBlocks implements Tunable {
     }
 
     @Override
-    public QuantizedMatrix matrix() {
+    public LiveCodes matrix() {
         return live;
     }
 
     @Override
-    public void accumulate(FloatMatrix x, FloatMatrix dy, Workers workers) {
-        live.accumulate(x, dy, codebook.gradient(), scales.gradient(), scales.offsetGradient(), workers);
+    void accumulate(FloatMatrix dense, Workers workers) {
+        live.accumulate(dense, codebook.gradient(), scales.gradient(), scales.offsetGradient(), workers);
     }
 
     @Override
@@ -48,7 +59,9 @@ final class TunableBlocks implements Tunable {
     @Override
     public void close() {
         live.close();
-        codebook.gradient().close();
         scales.close();
+        if (ownsCodebook) {
+            codebook.gradient().close();
+        }
     }
 }

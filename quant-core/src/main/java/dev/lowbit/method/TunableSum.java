@@ -22,7 +22,8 @@ final class TunableSum implements Tunable {
     private final TrainablePart right;
     private final Optional<Tunable> tunedBase;
 
-    TunableSum(SumMatrix sum, Extent extent, Workers workers) {
+    /** @param sharing the sum whose base has the same parts in common */
+    TunableSum(SumMatrix sum, Extent extent, Optional<Tunable> sharing, Workers workers) {
         base = sum.base();
         leftFormat = sum.left().format();
         rightFormat = sum.right().format();
@@ -30,7 +31,9 @@ final class TunableSum implements Tunable {
         FloatMatrix rightValues = values(sum.right(), workers);
         left = TrainablePart.sizedLike("left", leftValues, isZero(leftValues) ? rightValues : leftValues);
         right = TrainablePart.sizedLike("right", rightValues, isZero(rightValues) ? leftValues : rightValues);
-        tunedBase = extent == Extent.ALL ? Tunable.of(base, extent, workers) : Optional.empty();
+        tunedBase = extent == Extent.LOW_RANK
+                ? Optional.empty()
+                : Tunable.of(base, extent, sharing.flatMap(other -> ((TunableSum) other).tunedBase), workers);
     }
 
     /** A fresh factor, which has no size yet. */
@@ -49,6 +52,11 @@ final class TunableSum implements Tunable {
         List<TrainablePart> parts = new ArrayList<>(List.of(left, right));
         tunedBase.ifPresent(tuned -> parts.addAll(tuned.parts()));
         return parts;
+    }
+
+    @Override
+    public Optional<DiscretePart> discrete() {
+        return tunedBase.flatMap(Tunable::discrete);
     }
 
     @Override

@@ -10,6 +10,9 @@ import dev.lowbit.kernel.Workers;
 import dev.lowbit.linalg.RandomStream;
 import dev.lowbit.matrix.MatrixFormats;
 import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.matrix.additive.AdditiveFormat;
+import dev.lowbit.matrix.additive.AdditiveMatrix;
+import dev.lowbit.matrix.additive.AdditiveSamples;
 import dev.lowbit.matrix.affine.AffineFormat;
 import dev.lowbit.matrix.affine.AffineQuantizer;
 import dev.lowbit.matrix.block.BlockFormat;
@@ -20,6 +23,7 @@ import dev.lowbit.matrix.sum.FreshFactors;
 import dev.lowbit.matrix.sum.SumMatrix;
 import dev.lowbit.tensor.DType;
 import dev.lowbit.tensor.FloatMatrix;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -151,6 +155,91 @@ class TunableTest {
                                 .mismatch(matrix.parts().get(i).bytes()))
                         .as(matrix.parts().get(i).name())
                         .isEqualTo(-1);
+            }
+        }
+    }
+
+    private AdditiveMatrix additive(String format) {
+        return AdditiveSamples.matrix(gaussian(ROWS, COLUMNS), (AdditiveFormat) MatrixFormats.parse(format));
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"aq1x3-g4-row-f32", "aq2x2-g8-s16-s4x16-bf16", "aq3x1-g5o2-row-f16", "aq1x2-g4o3-s8-s3x4-fp16"})
+    void codewordsAndTheirScales(String format) {
+        gradientsAreThoseOf(additive(format));
+        untouchedIsStoredAsItWas(additive(format));
+        assertThat(Tunable.of(additive(format), Tunable.Extent.LOW_RANK, SERIAL))
+                .isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"aq2x2-g8-row-f16", "nf2-g16-f16", "lc2-g16-s4x16-bf16"})
+    void theGradientOfTheTargetOfCodesIsDense(String format) {
+        QuantizedMatrix matrix = format.startsWith("aq")
+                ? additive(format)
+                : BlockQuantizer.quantize(gaussian(ROWS, COLUMNS), BlockFormat.parse(format), SERIAL);
+        FloatMatrix x = gaussian(TOKENS, COLUMNS);
+        FloatMatrix dy = gaussian(TOKENS, ROWS);
+        try (Tunable tunable = Tunable.of(matrix, Tunable.Extent.CODES, SERIAL).orElseThrow();
+                Tunable values = Tunable.of(matrix, Tunable.Extent.ALL, SERIAL).orElseThrow()) {
+            tunable.accumulate(x, dy, SERIAL);
+            values.accumulate(x, dy, SERIAL);
+            Tunable.TrainablePart target = tunable.discrete().orElseThrow().target();
+            assertThat(tunable.parts()).hasSize(values.parts().size() + 1).contains(target);
+            FloatMatrix decoded = FloatMatrix.allocate(ROWS, COLUMNS);
+            matrix.dequantize(0, decoded, SERIAL);
+            for (int i = 0; i < ROWS; i++) {
+                for (int j = 0; j < COLUMNS; j++) {
+                    double sum = 0;
+                    for (int t = 0; t < TOKENS; t++) {
+                        sum += (double) dy.get(t, i) * x.get(t, j);
+                    }
+                    assertThat((double) target.gradient().get(i, j)).isCloseTo(sum, within(1e-4));
+                    // the live scale is fused, the stored one need not be
+                    assertThat(target.values().get(i, j)).isCloseTo(decoded.get(i, j), within(2e-6f));
+                }
+            }
+            for (int p = 0; p < values.parts().size(); p++) {
+                assertThat(tunable.parts().get(p).gradient().toArray())
+                        .isEqualTo(values.parts().get(p).gradient().toArray());
+            }
+            assertThat(tunable.stored(SERIAL)
+                            .parts()
+                            .getFirst()
+                            .bytes()
+                            .mismatch(matrix.parts().getFirst().bytes()))
+                    .isEqualTo(-1);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"aq2x2-g8-row-f16", "lc2-g16-s4x16-bf16"})
+    void matricesWithPartsInCommonHaveOneSumOfGradients(String format) {
+        QuantizedMatrix matrix = format.startsWith("aq")
+                ? additive(format)
+                : BlockQuantizer.quantize(gaussian(ROWS, COLUMNS), BlockFormat.parse(format), SERIAL);
+        FloatMatrix x = gaussian(TOKENS, COLUMNS);
+        FloatMatrix dy = gaussian(TOKENS, ROWS);
+        for (Tunable.Extent extent : new Tunable.Extent[] {Tunable.Extent.ALL, Tunable.Extent.CODES}) {
+            try (Tunable first = Tunable.of(matrix, extent, SERIAL).orElseThrow();
+                    Tunable second = Tunable.of(matrix, extent, Optional.of(first), SERIAL)
+                            .orElseThrow()) {
+                Tunable.TrainablePart common = first.parts().getFirst();
+                assertThat(second.parts().getFirst()).isSameAs(common);
+                first.accumulate(x, dy, SERIAL);
+                float[] once = common.gradient().toArray();
+                second.accumulate(x, dy, SERIAL);
+                float[] twice = common.gradient().toArray();
+                for (int i = 0; i < once.length; i++) {
+                    assertThat(twice[i]).isEqualTo(2 * once[i]);
+                }
+                common.values().set(0, 1, 0.25f);
+                FloatMatrix ofFirst = FloatMatrix.allocate(ROWS, COLUMNS);
+                FloatMatrix ofSecond = FloatMatrix.allocate(ROWS, COLUMNS);
+                first.stored(SERIAL).dequantize(0, ofFirst, SERIAL);
+                second.stored(SERIAL).dequantize(0, ofSecond, SERIAL);
+                assertThat(ofSecond.toArray()).isEqualTo(ofFirst.toArray());
             }
         }
     }

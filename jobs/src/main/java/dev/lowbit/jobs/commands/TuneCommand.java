@@ -34,6 +34,9 @@ import picocli.CommandLine.Spec;
             "The last tenth of the text is held out; the result is never worse on it than the model was before."
         })
 public final class TuneCommand implements Callable<Integer> {
+    private static final double CODE_FRACTION = 0.05;
+    private static final double CODE_RATE = 0.01;
+
     private final Console console;
 
     @Spec
@@ -68,13 +71,14 @@ public final class TuneCommand implements Callable<Integer> {
             names = "--parts",
             paramLabel = "NAME",
             description =
-                    "What is trained: low-rank, the factors; or all, codebooks and block scales too (default: low-rank).")
+                    "What is trained: low-rank, the factors; all, codebooks and scales too; or codes, these too, which"
+                            + " is PV-Tuning (default: low-rank).")
     private void extent(String name) {
         extent = Arrays.stream(Tunable.Extent.values())
                 .filter(one -> one.id().equals(name))
                 .findFirst()
-                .orElseThrow(() ->
-                        new ParameterException(command.commandLine(), "--parts " + name + ": choose low-rank or all"));
+                .orElseThrow(() -> new ParameterException(
+                        command.commandLine(), "--parts " + name + ": choose low-rank, all or codes"));
     }
 
     private int rank;
@@ -134,6 +138,28 @@ public final class TuneCommand implements Callable<Integer> {
             description = "Highest learning rate of Adam, as a share of the size of what is trained (default: 0.03).")
     private double learningRate;
 
+    @Option(
+            names = "--code-fraction",
+            paramLabel = "F",
+            description = "With --parts codes: part of the codes that may change in a step (default: 0.05).")
+    private Double codeFraction;
+
+    @Option(
+            names = "--code-rate",
+            paramLabel = "R",
+            description =
+                    "With --parts codes: highest learning rate of the weights that codes follow, as a share of their size"
+                            + " (default: 0.01).")
+    private Double codeRate;
+
+    @Option(
+            names = "--code-decay",
+            paramLabel = "D",
+            description =
+                    "With --parts codes: how much of what codes have not followed is forgotten after a step, 0 to 1"
+                            + " (default: 0).")
+    private Double codeDecay;
+
     @Option(names = "--resume", description = "Go on with this job where it was stopped.")
     private boolean resume;
 
@@ -152,6 +178,20 @@ public final class TuneCommand implements Callable<Integer> {
         return crossEntropy;
     }
 
+    private Optional<TuneRequest.Codes> codes() {
+        if (extent != Tunable.Extent.CODES) {
+            if (codeFraction != null || codeRate != null || codeDecay != null) {
+                throw InvalidRequestException.usage(
+                        "--code-fraction, --code-rate and --code-decay are about codes; give --parts codes too");
+            }
+            return Optional.empty();
+        }
+        return Optional.of(new TuneRequest.Codes(
+                codeFraction == null ? CODE_FRACTION : codeFraction,
+                codeDecay == null ? 0 : codeDecay,
+                codeRate == null ? CODE_RATE : codeRate));
+    }
+
     @Override
     public Integer call() {
         TuneRequest request = new TuneRequest(
@@ -167,6 +207,7 @@ public final class TuneCommand implements Callable<Integer> {
                 batch,
                 crossEntropy(),
                 learningRate,
+                codes(),
                 options.seed(),
                 options.memoryBytes());
         console.interruptHint("run the same command with --resume to continue");

@@ -11,6 +11,7 @@ import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.jobs.compress.Cancellation;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.linalg.RandomStream;
+import dev.lowbit.matrix.Part;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.matrix.sum.FreshFactors;
 import dev.lowbit.store.CompressedModel;
@@ -20,6 +21,9 @@ import dev.lowbit.store.MatrixEntry;
 import dev.lowbit.store.MeasuredError;
 import dev.lowbit.store.ModelLayout;
 import dev.lowbit.store.ModelWriter;
+import dev.lowbit.store.PartEntry;
+import dev.lowbit.store.SharedParts;
+import dev.lowbit.store.SharedUse;
 import dev.lowbit.store.WorkDirectory;
 import dev.lowbit.tensor.FloatMatrix;
 import dev.lowbit.transformer.Linear;
@@ -101,7 +105,7 @@ public final class TuneJob implements AutoCloseable {
                 WorkDirectory work = WorkDirectory.open(output, resume);
                 Tuner tuner = new Tuner(
                         model,
-                        new HashSet<>(input.names()),
+                        compressed(),
                         reference,
                         tokenizer.requireBeginning(),
                         tokens(tokenizer, model.shape().vocabulary()),
@@ -119,6 +123,15 @@ public final class TuneJob implements AutoCloseable {
             }
             return result(tuned, settings, writer.finish());
         }
+    }
+
+    /** Every compressed matrix, with the set of parts that it shares. */
+    private Map<String, Optional<String>> compressed() {
+        Map<String, Optional<String>> sets = new HashMap<>();
+        input.manifest()
+                .matrices()
+                .forEach(entry -> sets.put(entry.name(), entry.shared().map(SharedUse::id)));
+        return sets;
     }
 
     /** Gives layers without a low-rank term a fresh one when that is asked for; their new formats by name. */
@@ -159,6 +172,11 @@ public final class TuneJob implements AutoCloseable {
         options.put("tune.batch", Integer.toString(settings.windows()));
         options.put("tune.crossEntropy", Double.toString(settings.crossEntropy()));
         options.put("tune.learningRate", Double.toString(settings.learningRate()));
+        request.codes().ifPresent(codes -> {
+            options.put("tune.codeRate", Double.toString(codes.rate()));
+            options.put("tune.codeFraction", Double.toString(codes.fraction()));
+            options.put("tune.codeDecay", Double.toString(codes.decay()));
+        });
         options.put("tune.seed", Long.toString(settings.seed()));
         return new CompressionJob(
                 request.software(),
@@ -187,6 +205,11 @@ public final class TuneJob implements AutoCloseable {
         if (reference != null && !isSource) {
             warn("the reference is not the model that was compressed: the errors of tuned matrices are not known");
         }
+        for (SharedParts set : input.manifest().shared()) {
+            if (!writer.hasShared(set.id())) {
+                writer.share(set.id(), parts(set, tuned));
+            }
+        }
         for (MatrixEntry entry : input.manifest().matrices()) {
             QuantizedMatrix matrix = tuned.matrices().get(entry.name());
             if (writer.has(entry.name())) {
@@ -202,6 +225,22 @@ public final class TuneJob implements AutoCloseable {
                 writer.keep(entry.name(), matrix, Optional.empty());
             }
         }
+    }
+
+    /** The parts of a set, from any matrix that uses it: where they were tuned, all of these are. */
+    private List<Part> parts(SharedParts set, TuningResult tuned) {
+        List<String> users = input.manifest().matrices().stream()
+                .filter(entry ->
+                        entry.shared().filter(use -> use.id().equals(set.id())).isPresent())
+                .map(MatrixEntry::name)
+                .toList();
+        String user =
+                users.stream().filter(tuned.matrices()::containsKey).findFirst().orElse(users.getFirst());
+        QuantizedMatrix matrix = Optional.ofNullable(tuned.matrices().get(user)).orElseGet(() -> input.matrix(user));
+        List<String> common = set.parts().stream().map(PartEntry::name).toList();
+        return matrix.parts().stream()
+                .filter(part -> common.contains(part.name()))
+                .toList();
     }
 
     private void warn(String line) {

@@ -39,7 +39,13 @@ final class TuneMemory {
         long trained = matrices.stream()
                 .mapToLong(matrix -> (long) matrix.rank() * (matrix.rows() + matrix.columns()))
                 .sum();
-        long unpacked = settings.extent() == Tunable.Extent.ALL ? unpacked(matrices) : 0;
+        long unpacked = settings.extent() == Tunable.Extent.LOW_RANK ? 0 : unpacked(matrices);
+        if (settings.extent() == Tunable.Extent.CODES) {
+            // target, and codes as they are and as they were at best, for every weight
+            trained += matrices.stream()
+                    .mapToLong(matrix -> (long) matrix.rows() * matrix.columns())
+                    .sum();
+        }
         long tokens =
                 Math.max(Evaluation.BATCH_TOKENS, Math.multiplyExact((long) settings.windows(), settings.context()));
         long perToken = (shape.layers() + 8L) * shape.hidden()

@@ -1,5 +1,6 @@
 package dev.lowbit.jobs.tune;
 
+import dev.lowbit.method.DiscreteSteps;
 import dev.lowbit.method.Tunable;
 import dev.lowbit.transformer.tuning.TuningSettings;
 import java.nio.file.Path;
@@ -22,6 +23,7 @@ import java.util.OptionalLong;
  * @param batch windows in a step
  * @param crossEntropy weight of the cross entropy beside the divergence from the reference
  * @param learningRate the highest rate, as a share of the size of what is trained
+ * @param codes how codes are trained, where the extent has them
  * @param seed of the order of the windows
  * @param memoryBytes cap of the process; empty for none
  */
@@ -38,12 +40,27 @@ public record TuneRequest(
         int batch,
         double crossEntropy,
         double learningRate,
+        Optional<Codes> codes,
         long seed,
         OptionalLong memoryBytes) {
     private static final int USUAL_CONTEXT = 512;
 
+    /**
+     * How codes are trained.
+     *
+     * @param fraction of the codes of a matrix that may change in a step
+     * @param decay how much of what codes have not followed their target forgets after a step
+     * @param rate the highest rate of the target, as a share of its size
+     */
+    public record Codes(double fraction, double decay, double rate) {
+        TuningSettings.CodeTuning tuning() {
+            return new TuningSettings.CodeTuning(DiscreteSteps.find().subspace(fraction, decay), rate);
+        }
+    }
+
     TuningSettings settings(int modelContext) {
         int length = context.orElse(Math.min(modelContext, USUAL_CONTEXT));
-        return new TuningSettings(extent, length, epochs, batch, crossEntropy, learningRate, seed);
+        return new TuningSettings(
+                extent, length, epochs, batch, crossEntropy, learningRate, codes.map(Codes::tuning), seed);
     }
 }

@@ -30,7 +30,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -167,6 +166,62 @@ class TuneTest {
         assertThat(tune(plain, "none", "--parts", "some").code()).isEqualTo(2);
     }
 
+    @Test
+    void withCodesTheCodesFollowToo() {
+        Path plain = common.resolve("coded");
+        assertThat(Lowbit.run("compress", model, "--out", plain, "--format", "lc2-g32-f16", "--quiet")
+                        .code())
+                .isZero();
+        List<Object> codes = List.of("--reference", model, "--parts", "codes", "--code-rate", 0.03);
+        JsonNode result = succeeded(tune(plain, "codes", with(codes, "--threads", 1)));
+        assertThat(result.get("lossAfter").doubleValue())
+                .isLessThan(result.get("lossBefore").doubleValue());
+        assertThat(Verifier.verify(folder.resolve("codes"))).isEmpty();
+        Manifest before = Manifest.read(plain);
+        Manifest tuned = Manifest.read(folder.resolve("codes"));
+        assertThat(tuned.bytes()).isEqualTo(before.bytes());
+        assertThat(tuned.tensors()).isEqualTo(before.tensors());
+        assertThat(tuned.job().options())
+                .containsEntry("tune.parts", "codes")
+                .containsEntry("tune.codeRate", "0.03")
+                .containsKeys("tune.codeFraction", "tune.codeDecay");
+        for (int i = 0; i < before.matrices().size(); i++) {
+            assertThat(tuned.matrices().get(i).parts().getFirst())
+                    .as("codes of " + before.matrices().get(i).name())
+                    .isNotEqualTo(before.matrices().get(i).parts().getFirst());
+        }
+        succeeded(tune(plain, "threads", with(codes, "--threads", 3)));
+        assertThat(digest("threads")).isEqualTo(digest("codes"));
+        // codes alone, which is straight-through: values stay as they are
+        succeeded(tune(plain, "alone", with(codes, "--learning-rate", 0, "--code-fraction", 1)));
+        for (int i = 0; i < before.matrices().size(); i++) {
+            List<PartEntry> old = before.matrices().get(i).parts();
+            List<PartEntry> now =
+                    Manifest.read(folder.resolve("alone")).matrices().get(i).parts();
+            assertThat(now.subList(1, now.size())).isEqualTo(old.subList(1, old.size()));
+        }
+    }
+
+    private static Object[] with(List<Object> options, Object... more) {
+        List<Object> all = new ArrayList<>(options);
+        all.addAll(Arrays.asList(more));
+        return all.toArray();
+    }
+
+    @Test
+    void optionsOfCodesNeedCodes() {
+        for (String option : List.of("--code-rate", "--code-fraction", "--code-decay")) {
+            Lowbit run = tune(compressed, "out", option, 0.5);
+            assertThat(run.code()).isEqualTo(ExitCodes.USAGE);
+            assertThat(run.err()).contains("--parts codes");
+        }
+        assertThat(tune(compressed, "out", "--parts", "codes", "--code-fraction", 0)
+                        .code())
+                .isEqualTo(ExitCodes.USAGE);
+        assertThat(tune(compressed, "out", "--parts", "codes", "--code-rate", 2).code())
+                .isEqualTo(ExitCodes.USAGE);
+    }
+
     /** The paper's way, which starts from no correction; what is quantized stays byte for byte. */
     @Test
     void rankGivesMatricesACorrectionFirst() {
@@ -211,13 +266,13 @@ class TuneTest {
                 .isEqualTo(Manifest.read(compressed).matrices());
     }
 
-    private TuneRequest request(double learningRate) {
+    private TuneRequest request(double learningRate, Tunable.Extent extent) {
         return new TuneRequest(
                 compressed,
                 text,
                 Optional.of(model),
                 "test",
-                Tunable.Extent.LOW_RANK,
+                extent,
                 0,
                 3000,
                 OptionalInt.empty(),
@@ -225,6 +280,9 @@ class TuneTest {
                 4,
                 0,
                 learningRate,
+                extent == Tunable.Extent.CODES
+                        ? Optional.of(new TuneRequest.Codes(0.1, 0.1, learningRate))
+                        : Optional.empty(),
                 0,
                 OptionalLong.empty());
     }
@@ -254,9 +312,9 @@ class TuneTest {
 
     /** The second rate is far too high, so that the job goes back to its best and on with a third, again and again. */
     @ParameterizedTest
-    @ValueSource(doubles = {0.01, 0.5})
-    void aStoppedJobEndsWithTheSameBytes(double learningRate) {
-        TuneRequest request = request(learningRate);
+    @CsvSource({"0.01, LOW_RANK", "0.5, LOW_RANK", "0.02, CODES", "0.5, CODES"})
+    void aStoppedJobEndsWithTheSameBytes(double learningRate, Tunable.Extent extent) {
+        TuneRequest request = request(learningRate, extent);
         TuneResult whole =
                 TuneJob.run(request, folder.resolve("whole"), false, Workers.serial(), ProgressListener.none());
         assertThat(whole.step()).isPositive();

@@ -38,6 +38,15 @@ interface AdditiveKernels {
     void products(Codewords words, float[] x, int xFrom, float[] table, int tableFrom);
 
     /**
+     * How near the codewords of one codebook are to a point: offset + &lt;c, point&gt; by fused multiply-adds from the offset, coordinates ascending.
+     *
+     * @param offsets one for each codeword, codebook after codebook; not modified
+     * @param point tile values; not modified
+     * @param out one for each codeword of the codebook; modified (overwritten)
+     */
+    void gains(Codewords words, int codebook, float[] offsets, float[] point, float[] out);
+
+    /**
      * Adds the sum of some values to 16 lanes: lane l sums those with i mod 16 = l from 0, then lane += scale * sum, fused.
      *
      * @param values not modified

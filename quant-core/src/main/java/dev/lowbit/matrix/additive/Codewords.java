@@ -8,7 +8,7 @@ import dev.lowbit.tensor.DType;
 import java.util.Arrays;
 import java.util.List;
 
-/** The codewords of all codebooks as floats that F16 holds exactly, in the orders that decoding and tables want. Immutable. */
+/** The codewords of all codebooks as floats, in the orders that decoding and tables want. Immutable. */
 final class Codewords {
     /** K. */
     final int codebooks;
@@ -26,12 +26,16 @@ final class Codewords {
 
     private volatile float[] transposed;
 
-    /** @param values K x M x tile, all finite and exact in F16; not modified */
+    /** @param values K x M x tile, all finite; not modified */
     private Codewords(AdditiveFormat format, float[] values) {
-        this.codebooks = format.codebooks();
-        this.entries = format.entries();
-        this.inGroup = format.inGroup();
-        this.tileSize = format.tileSize();
+        this(format.codebooks(), format.entries(), format.inGroup(), format.tileSize(), values);
+    }
+
+    private Codewords(int codebooks, int entries, int inGroup, int tileSize, float[] values) {
+        this.codebooks = codebooks;
+        this.entries = entries;
+        this.inGroup = inGroup;
+        this.tileSize = tileSize;
         this.values = Arrays.copyOf(values, values.length + AdditiveKernels.SLACK);
     }
 
@@ -51,6 +55,15 @@ final class Codewords {
             }
         }
         return new Codewords(format, rounded);
+    }
+
+    /**
+     * Codewords that F16 need not hold, as they are while they are trained.
+     *
+     * @param values K x M x tile; not modified
+     */
+    static Codewords unrounded(AdditiveFormat format, float[] values) {
+        return new Codewords(format, values);
     }
 
     /**
@@ -82,6 +95,33 @@ final class Codewords {
     /** K x M x tile, row-major; a copy. */
     float[] toArray() {
         return Arrays.copyOf(values, codebooks * entries * tileSize);
+    }
+
+    /** The same with zeros behind the first rows and columns of a tile: for tiles that reach beyond the matrix. */
+    Codewords within(int rows, int columns) {
+        if (rows * inGroup == tileSize && columns == inGroup) {
+            return this;
+        }
+        float[] inside = toArray();
+        for (int i = 0; i < inside.length; i++) {
+            if (i % tileSize / inGroup >= rows || i % inGroup >= columns) {
+                inside[i] = 0;
+            }
+        }
+        return new Codewords(codebooks, entries, inGroup, tileSize, inside);
+    }
+
+    /** -½ &lt;c, c&gt; of every codeword, codebook after codebook. */
+    float[] negatedHalfSquares() {
+        float[] offsets = new float[count()];
+        for (int word = 0; word < offsets.length; word++) {
+            double sum = 0;
+            for (int i = word * tileSize; i < (word + 1) * tileSize; i++) {
+                sum += (double) values[i] * values[i];
+            }
+            offsets[word] = (float) (-0.5 * sum);
+        }
+        return offsets;
     }
 
     /** Codewords of all codebooks, K M. */

@@ -31,6 +31,18 @@ final class ScalarAdditiveKernels implements AdditiveKernels {
     }
 
     @Override
+    public void gains(Codewords words, int codebook, float[] offsets, float[] point, float[] out) {
+        for (int k = 0; k < words.entries; k++) {
+            int word = codebook * words.entries + k;
+            float sum = offsets[word];
+            for (int i = 0; i < words.tileSize; i++) {
+                sum = Math.fma(words.values[word * words.tileSize + i], point[i], sum);
+            }
+            out[k] = sum;
+        }
+    }
+
+    @Override
     public void addScaled(float[] values, int from, int count, float scale, float[] lanes) {
         float[] sums = new float[LANES];
         for (int i = 0; i < count; i++) {

@@ -73,6 +73,39 @@ final class VectorAdditiveKernels implements AdditiveKernels {
     }
 
     @Override
+    public void gains(Codewords words, int codebook, float[] offsets, float[] point, float[] out) {
+        float[] columns = words.transposed();
+        int count = words.count();
+        int first = codebook * words.entries;
+        int k = 0;
+        for (; k + BATCH <= words.entries; k += BATCH) {
+            FloatVector s0 = FloatVector.fromArray(F, offsets, first + k);
+            FloatVector s1 = FloatVector.fromArray(F, offsets, first + k + WIDTH);
+            FloatVector s2 = FloatVector.fromArray(F, offsets, first + k + 2 * WIDTH);
+            FloatVector s3 = FloatVector.fromArray(F, offsets, first + k + 3 * WIDTH);
+            for (int i = 0; i < words.tileSize; i++) {
+                FloatVector input = FloatVector.broadcast(F, point[i]);
+                int at = i * count + first + k;
+                s0 = FloatVector.fromArray(F, columns, at).fma(input, s0);
+                s1 = FloatVector.fromArray(F, columns, at + WIDTH).fma(input, s1);
+                s2 = FloatVector.fromArray(F, columns, at + 2 * WIDTH).fma(input, s2);
+                s3 = FloatVector.fromArray(F, columns, at + 3 * WIDTH).fma(input, s3);
+            }
+            s0.intoArray(out, k);
+            s1.intoArray(out, k + WIDTH);
+            s2.intoArray(out, k + 2 * WIDTH);
+            s3.intoArray(out, k + 3 * WIDTH);
+        }
+        for (; k < words.entries; k++) {
+            float sum = offsets[first + k];
+            for (int i = 0; i < words.tileSize; i++) {
+                sum = Math.fma(columns[i * count + first + k], point[i], sum);
+            }
+            out[k] = sum;
+        }
+    }
+
+    @Override
     public void addScaled(float[] values, int from, int count, float scale, float[] lanes) {
         int whole = count / LANES * LANES;
         for (int lane = 0; lane < LANES; lane += WIDTH) {

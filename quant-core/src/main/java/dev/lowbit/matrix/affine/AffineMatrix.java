@@ -105,9 +105,14 @@ public final class AffineMatrix implements QuantizedMatrix {
         }
     }
 
-    /** The same codes and zero points with other scales. */
-    AffineMatrix withScales(EncodedScales others) {
-        return of(rows, columns, format, codes, others, format.symmetric() ? new byte[0] : zeros, groupIndex);
+    /**
+     * The same zero points with other codes and scales.
+     *
+     * @param levels a code for each weight, row-major; not modified
+     */
+    AffineMatrix with(byte[] levels, EncodedScales others) {
+        MemorySegment packed = PackedCodes.pack(levels, format.codeBits());
+        return of(rows, columns, format, packed, others, format.symmetric() ? new byte[0] : zeros, groupIndex);
     }
 
     /** The zero points of a symmetric format. */

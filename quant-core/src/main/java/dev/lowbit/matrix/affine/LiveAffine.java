@@ -2,18 +2,18 @@ package dev.lowbit.matrix.affine;
 
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.kernel.Workers;
-import dev.lowbit.linalg.Gemm;
 import dev.lowbit.matrix.DecodedProducts;
+import dev.lowbit.matrix.LiveCodes;
 import dev.lowbit.matrix.Part;
-import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.matrix.ScalarTiles;
 import dev.lowbit.matrix.packed.PackedCodes;
 import dev.lowbit.matrix.scale.LiveScales;
 import dev.lowbit.tensor.FloatMatrix;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
 
-/** An affine matrix whose scales are floats that may be changed between products, while codes and zero points stay. */
-public final class LiveAffine implements QuantizedMatrix, AutoCloseable {
+/** An affine matrix whose scales are floats that may be changed between products, and its codes too, while zero points and codes of scales stay. */
+public final class LiveAffine implements LiveCodes, AutoCloseable {
     /** Rows whose gradients are summed together; part of the definition of the sums. */
     private static final int ROWS_PER_SUM = 64;
 
@@ -86,48 +86,81 @@ public final class LiveAffine implements QuantizedMatrix, AutoCloseable {
     }
 
     /**
-     * Adds the gradients of the parts for y = Ŵ x, from the dense gradient G = dyᵀ x: of a group's scale the sum of G (q - z) over its weights.
+     * Adds the gradients of the parts by the chain rule from G = dL/dŴ: of a group's scale the sum of G (q - z) over its weights.
      *
-     * @param x tokens x columns; not modified
-     * @param dy tokens x rows; not modified
+     * @param dense G, rows x columns; not modified
      * @param dScales shape of the scales; modified
      * @param dOffset 1 x 1; modified
      */
-    public void accumulate(FloatMatrix x, FloatMatrix dy, FloatMatrix dScales, FloatMatrix dOffset, Workers workers) {
-        try (FloatMatrix dense = FloatMatrix.allocate(rows(), columns())) {
-            Gemm.multiply(dy, true, x, false, dense, Gemm.Mode.SET, workers);
-            double[] ofGroups = new double[rows() * groupsOfRow];
-            workers.forEach(Math.ceilDiv(rows(), ROWS_PER_SUM), task -> {
-                int end = Math.min(rows(), (task + 1) * ROWS_PER_SUM);
-                for (int i = task * ROWS_PER_SUM; i < end; i++) {
-                    for (int j = 0; j < columns(); j++) {
-                        int group = group(i, j);
-                        double g =
-                                dense.segment().getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, (long) i * columns() + j);
-                        ofGroups[group] += g * level(i, j, group);
-                    }
+    public void accumulate(FloatMatrix dense, FloatMatrix dScales, FloatMatrix dOffset, Workers workers) {
+        double[] ofGroups = new double[rows() * groupsOfRow];
+        workers.forEach(Math.ceilDiv(rows(), ROWS_PER_SUM), task -> {
+            int end = Math.min(rows(), (task + 1) * ROWS_PER_SUM);
+            for (int i = task * ROWS_PER_SUM; i < end; i++) {
+                for (int j = 0; j < columns(); j++) {
+                    int group = group(i, j);
+                    double g = dense.segment().getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, (long) i * columns() + j);
+                    ofGroups[group] += g * level(i, j, group);
                 }
-            });
-            double[] ofScales = new double[dScales.columns()];
-            double ofOffset = 0;
-            for (int group = 0; group < ofGroups.length; group++) {
-                ofScales[scales.index(group)] += ofGroups[group] * scales.share(group);
-                ofOffset += ofGroups[group];
             }
-            for (int k = 0; k < ofScales.length; k++) {
-                dScales.set(0, k, (float) (dScales.get(0, k) + ofScales[k]));
-            }
-            dOffset.set(0, 0, (float) (dOffset.get(0, 0) + ofOffset));
+        });
+        double[] ofScales = new double[dScales.columns()];
+        double ofOffset = 0;
+        for (int group = 0; group < ofGroups.length; group++) {
+            ofScales[scales.index(group)] += ofGroups[group] * scales.share(group);
+            ofOffset += ofGroups[group];
         }
+        for (int k = 0; k < ofScales.length; k++) {
+            dScales.set(0, k, (float) (dScales.get(0, k) + ofScales[k]));
+        }
+        dOffset.set(0, 0, (float) (dOffset.get(0, 0) + ofOffset));
+    }
+
+    @Override
+    public int outGroup() {
+        return 1;
+    }
+
+    @Override
+    public int inGroup() {
+        return 1;
+    }
+
+    /** The nearest level of the grid, of equal ones the even. */
+    @Override
+    public int choose(int[] tiles, int count, FloatMatrix target, Workers workers) {
+        int most = (1 << original.affineFormat().codeBits()) - 1;
+        return ScalarTiles.choose(tiles, count, codes, workers, at -> {
+            int group = group(at / columns(), at % columns());
+            float weight = target.segment().getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, at) / scales.of(group);
+            return Float.isFinite(weight)
+                    ? (byte) Math.clamp(Math.rint(weight) + (zeros[group] & 0xff), 0, most)
+                    : codes[at];
+        });
+    }
+
+    @Override
+    public int codeCount() {
+        return codes.length;
+    }
+
+    @Override
+    public void readCodes(FloatMatrix out) {
+        ScalarTiles.read(codes, out);
+    }
+
+    @Override
+    public void writeCodes(FloatMatrix from) {
+        ScalarTiles.write(from, codes);
     }
 
     /**
-     * The matrix with its scales rounded to their types.
+     * The matrix with its codes, its scales rounded to their types.
      *
      * @throws InvalidRequestException when one is no number or overflows its type
      */
     public AffineMatrix stored() {
-        return original.withScales(scales.stored());
+        return original.with(codes, scales.stored());
     }
 
     @Override

@@ -3,10 +3,10 @@ package dev.lowbit.matrix.block;
 import dev.lowbit.codebook.Codebook;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.kernel.Workers;
-import dev.lowbit.linalg.Gemm;
 import dev.lowbit.matrix.DecodedProducts;
+import dev.lowbit.matrix.LiveCodes;
 import dev.lowbit.matrix.Part;
-import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.matrix.ScalarTiles;
 import dev.lowbit.matrix.packed.PackedCodes;
 import dev.lowbit.matrix.scale.LiveScales;
 import dev.lowbit.matrix.scale.ScaleType;
@@ -20,11 +20,11 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * A block matrix whose continuous parts are floats that may be changed between products, while its codes stay: Ŵ[i, j] =
+ * A block matrix whose continuous parts are floats that may be changed between products, and its codes too: Ŵ[i, j] =
  * codebook[code] * scale(block), scale = offset + scaleCode * superScale / (2^bits - 1), or the scale itself with one level. Linear in
- * the codebook and in the scales.
+ * the codebook and in the scales. Codes of scales stay.
  */
-public final class LiveBlocks implements QuantizedMatrix, AutoCloseable {
+public final class LiveBlocks implements LiveCodes, AutoCloseable {
     /** Rows whose gradients are summed together; part of the definition of the sums. */
     private static final int ROWS_PER_SUM = 64;
 
@@ -33,18 +33,33 @@ public final class LiveBlocks implements QuantizedMatrix, AutoCloseable {
     private final BlockGeometry geometry;
     private final byte[] codes;
     private final FloatMatrix codebook;
+    private final boolean ownsCodebook;
     private final LiveScales scales;
 
     /** A live copy of a matrix. */
     public LiveBlocks(BlockMatrix matrix) {
+        this(matrix, FloatMatrix.allocate(1, matrix.codebook().values().length), true);
+        codebook.copyFrom(
+                FloatMatrix.wrap(1, codebook.columns(), matrix.codebook().values()));
+    }
+
+    /**
+     * A live copy with the codebook of another of as many values, whose memory it remains.
+     *
+     * @param other closed after this one
+     */
+    public LiveBlocks(BlockMatrix matrix, LiveBlocks other) {
+        this(matrix, other.codebook, false);
+    }
+
+    private LiveBlocks(BlockMatrix matrix, FloatMatrix codebook, boolean ownsCodebook) {
         this.original = matrix;
         this.format = matrix.blockFormat();
         this.geometry = format.geometry(matrix.rows(), matrix.columns());
         this.codes = PackedCodes.unpack(
                 matrix.parts().getFirst().bytes(), Math.toIntExact(geometry.size()), format.codeBits());
-        float[] values = matrix.codebook().values();
-        this.codebook = FloatMatrix.allocate(1, values.length);
-        codebook.copyFrom(FloatMatrix.wrap(1, values.length, values));
+        this.codebook = codebook;
+        this.ownsCodebook = ownsCodebook;
         this.scales = new LiveScales(matrix.scales());
     }
 
@@ -106,48 +121,39 @@ public final class LiveBlocks implements QuantizedMatrix, AutoCloseable {
     }
 
     /**
-     * Adds the gradients of the parts for y = Ŵ x, from the dense gradient G = dyᵀ x: of code value k the sum of G s over the weights with
-     * that code, of a block's scale the sum of G v over its weights.
+     * Adds the gradients of the parts by the chain rule from G = dL/dŴ: of code value k the sum of G s over the weights with that code, of a
+     * block's scale the sum of G v over its weights.
      *
-     * @param x tokens x columns; not modified
-     * @param dy tokens x rows; not modified
+     * @param dense G, rows x columns; not modified
      * @param dCodebook shape of {@link #codebook()}; modified
      * @param dScales shape of the scales; modified
      * @param dOffset 1 x 1; modified
      */
     public void accumulate(
-            FloatMatrix x,
-            FloatMatrix dy,
-            FloatMatrix dCodebook,
-            FloatMatrix dScales,
-            FloatMatrix dOffset,
-            Workers workers) {
-        try (FloatMatrix dense = FloatMatrix.allocate(rows(), columns())) {
-            Gemm.multiply(dy, true, x, false, dense, Gemm.Mode.SET, workers);
-            float[] values = codebook.toArray();
-            double[][] ofCodes = new double[Math.ceilDiv(rows(), ROWS_PER_SUM)][];
-            double[][] ofScales = new double[ofCodes.length][];
-            double[] ofOffset = new double[ofCodes.length];
-            workers.forEach(ofCodes.length, task -> {
-                double[] codeSums = new double[values.length];
-                double[] scaleSums = new double[scales.scales().columns()];
-                long end = Math.min(rows(), (task + 1L) * ROWS_PER_SUM) * columns();
-                for (long at = (long) task * ROWS_PER_SUM * columns(); at < end; at++) {
-                    int block = geometry.blockOf(at);
-                    int code = codes[(int) at] & 0xff;
-                    double g = dense.segment().getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, at);
-                    codeSums[code] += g * scales.of(block);
-                    double gv = g * values[code];
-                    scaleSums[scales.index(block)] += gv * scales.share(block);
-                    ofOffset[task] += gv;
-                }
-                ofCodes[task] = codeSums;
-                ofScales[task] = scaleSums;
-            });
-            add(ofCodes, dCodebook);
-            add(ofScales, dScales);
-            add(new double[][] {{Arrays.stream(ofOffset).reduce(0, Double::sum)}}, dOffset);
-        }
+            FloatMatrix dense, FloatMatrix dCodebook, FloatMatrix dScales, FloatMatrix dOffset, Workers workers) {
+        float[] values = codebook.toArray();
+        double[][] ofCodes = new double[Math.ceilDiv(rows(), ROWS_PER_SUM)][];
+        double[][] ofScales = new double[ofCodes.length][];
+        double[] ofOffset = new double[ofCodes.length];
+        workers.forEach(ofCodes.length, task -> {
+            double[] codeSums = new double[values.length];
+            double[] scaleSums = new double[scales.scales().columns()];
+            long end = Math.min(rows(), (task + 1L) * ROWS_PER_SUM) * columns();
+            for (long at = (long) task * ROWS_PER_SUM * columns(); at < end; at++) {
+                int block = geometry.blockOf(at);
+                int code = codes[(int) at] & 0xff;
+                double g = dense.segment().getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, at);
+                codeSums[code] += g * scales.of(block);
+                double gv = g * values[code];
+                scaleSums[scales.index(block)] += gv * scales.share(block);
+                ofOffset[task] += gv;
+            }
+            ofCodes[task] = codeSums;
+            ofScales[task] = scaleSums;
+        });
+        add(ofCodes, dCodebook);
+        add(ofScales, dScales);
+        add(new double[][] {{Arrays.stream(ofOffset).reduce(0, Double::sum)}}, dOffset);
     }
 
     private static void add(double[][] tasks, FloatMatrix gradient) {
@@ -158,6 +164,52 @@ public final class LiveBlocks implements QuantizedMatrix, AutoCloseable {
             }
             gradient.set(0, k, (float) (gradient.get(0, k) + sum));
         }
+    }
+
+    @Override
+    public int outGroup() {
+        return 1;
+    }
+
+    @Override
+    public int inGroup() {
+        return 1;
+    }
+
+    /** The nearest value of the codebook, of equal ones the lowest code. */
+    @Override
+    public int choose(int[] tiles, int count, FloatMatrix target, Workers workers) {
+        float[] values = codebook.toArray();
+        return ScalarTiles.choose(tiles, count, codes, workers, at -> {
+            float scale = scales.of(geometry.blockOf(at));
+            float weight = target.segment().getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, at) / scale;
+            return Float.isFinite(weight) ? nearest(values, weight) : codes[at];
+        });
+    }
+
+    private static byte nearest(float[] values, float weight) {
+        int best = 0;
+        for (int k = 1; k < values.length; k++) {
+            if (Math.abs(values[k] - weight) < Math.abs(values[best] - weight)) {
+                best = k;
+            }
+        }
+        return (byte) best;
+    }
+
+    @Override
+    public int codeCount() {
+        return codes.length;
+    }
+
+    @Override
+    public void readCodes(FloatMatrix out) {
+        ScalarTiles.read(codes, out);
+    }
+
+    @Override
+    public void writeCodes(FloatMatrix from) {
+        ScalarTiles.write(from, codes);
     }
 
     /**
@@ -192,7 +244,9 @@ public final class LiveBlocks implements QuantizedMatrix, AutoCloseable {
 
     @Override
     public void close() {
-        codebook.close();
         scales.close();
+        if (ownsCodebook) {
+            codebook.close();
+        }
     }
 }

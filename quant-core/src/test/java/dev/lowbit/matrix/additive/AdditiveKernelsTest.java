@@ -84,6 +84,15 @@ class AdditiveKernelsTest {
                 assertThat(Arrays.copyOf(actual, end)).isEqualTo(Arrays.copyOf(expected, end));
             }
         }
+        float[] offsets = words.negatedHalfSquares();
+        float[] point = values(format.tileSize());
+        for (int book = 0; book < format.codebooks(); book++) {
+            float[] expected = new float[format.entries()];
+            float[] actual = expected.clone();
+            scalar.gains(words, book, offsets, point, expected);
+            vector.gains(words, book, offsets, point, actual);
+            assertThat(actual).isEqualTo(expected);
+        }
         if (format.outGroup() == 1) {
             float[] x = values(5 + format.inGroup());
             float[] expected = new float[3 + words.count() + 2];

@@ -2,6 +2,7 @@ package dev.lowbit.transformer.tuning;
 
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.MatrixFormats;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.method.Tunable;
 import dev.lowbit.method.Tunable.TrainablePart;
@@ -24,10 +25,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.HashMap;
+import java.util.HashSet;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.IntConsumer;
 
@@ -51,6 +56,7 @@ public final class Tuner implements AutoCloseable {
     private static final double RETREAT = 1.0 / 3;
     private static final String SHARE = "share";
     private static final String BEST = "best:";
+    private static final String CODES = ".codes";
     private static final String STEP = "step";
     private static final String BEST_STEP = "bestStep";
     private static final String BEST_LOSS = "bestLoss";
@@ -65,9 +71,9 @@ public final class Tuner implements AutoCloseable {
     private final Map<String, Linear> layers = new LinkedHashMap<>();
     private final Map<String, QuantizedMatrix> originals = new HashMap<>();
     private final Map<String, Tunable> tunables = new LinkedHashMap<>();
+    private final Map<String, TrainablePart> trained = new LinkedHashMap<>();
     private final Map<String, FloatMatrix> values = new LinkedHashMap<>();
     private final Map<String, FloatMatrix> best = new LinkedHashMap<>();
-    private final List<FloatMatrix> gradients = new ArrayList<>();
     private final double before;
     private final Workspace space = new Workspace();
     private final Workspace referenceSpace = new Workspace();
@@ -76,7 +82,8 @@ public final class Tuner implements AutoCloseable {
      * Prepares a run and judges the model as it came.
      *
      * @param model its layers hold other matrices until {@link #close()} puts the first ones back
-     * @param compressed tensor names of the matrices that may be tuned; those outside the blocks are left alone
+     * @param compressed tensor names of the matrices that may be tuned, those outside the blocks are left alone; with the id of the set of parts
+     *     that a matrix has in common with others, which is trained where all that use it are tuned
      * @param reference not modified; null without one
      * @param beginning id of the beginning-of-sequence token
      * @param tokens the text
@@ -85,7 +92,7 @@ public final class Tuner implements AutoCloseable {
      */
     public Tuner(
             Transformer model,
-            Set<String> compressed,
+            Map<String, Optional<String>> compressed,
             Transformer reference,
             int beginning,
             int[] tokens,
@@ -99,16 +106,24 @@ public final class Tuner implements AutoCloseable {
         this.state = state;
         this.workers = workers;
         this.text = new TuningText(beginning, tokens, settings.context());
+        Map<String, Tunable> sharing = new HashMap<>();
         for (Linear layer : model.linears()) {
-            if (compressed.contains(layer.name())) {
-                Tunable.of(layer.weight(), settings.extent(), workers).ifPresent(t -> add(layer, t));
+            if (compressed.containsKey(layer.name())) {
+                Optional<String> set = compressed.get(layer.name());
+                Tunable.of(layer.weight(), settings.extent(), set.map(sharing::get), workers)
+                        .ifPresent(tunable -> {
+                            set.ifPresent(id -> sharing.putIfAbsent(id, tunable));
+                            add(layer, tunable);
+                        });
             }
         }
+        freezeIncomplete(compressed);
         if (tunables.isEmpty()) {
             throw InvalidRequestException.impossible("no trainable part: every compressed matrix has rank 0;"
                     + " compress with --min-rank 1 to have one, or tune with --rank or --parts all");
         }
         try {
+            keep();
             this.before = heldOutLoss();
         } catch (RuntimeException | Error e) {
             close();
@@ -121,14 +136,51 @@ public final class Tuner implements AutoCloseable {
         tunables.put(layer.name(), tunable);
         originals.put(layer.name(), layer.weight());
         for (TrainablePart part : tunable.parts()) {
-            String name = layer.name() + "." + part.name();
-            values.put(name, part.values());
-            FloatMatrix start =
-                    FloatMatrix.allocate(part.values().rows(), part.values().columns());
-            start.copyFrom(part.values());
-            best.put(BEST + name, start);
-            gradients.add(part.gradient());
+            if (trained.values().stream().noneMatch(other -> other.values() == part.values())) {
+                trained.put(layer.name() + "." + part.name(), part);
+            }
         }
+    }
+
+    /** Parts in common stay as they are where something uses them that is not tuned. */
+    private void freezeIncomplete(Map<String, Optional<String>> compressed) {
+        Set<String> incomplete = new HashSet<>();
+        compressed.forEach((name, set) -> {
+            if (!tunables.containsKey(name)) {
+                set.ifPresent(incomplete::add);
+            }
+        });
+        tunables.forEach((name, tunable) -> {
+            if (compressed.get(name).filter(incomplete::contains).isPresent()) {
+                List<String> common =
+                        MatrixFormats.parse(tunable.matrix().format()).shareable();
+                common.forEach(part -> trained.remove(name + "." + part));
+            }
+        });
+    }
+
+    /** Everything that a step may change, by name, and a copy of it. */
+    private void keep() {
+        trained.forEach((name, part) -> values.put(name, part.values()));
+        tunables.forEach((name, tunable) -> tunable.discrete()
+                .ifPresent(part -> values.put(
+                        name + CODES, FloatMatrix.allocate(1, part.codes().codeCount()))));
+        readCodes();
+        values.forEach((name, part) -> {
+            FloatMatrix start = FloatMatrix.allocate(part.rows(), part.columns());
+            start.copyFrom(part);
+            best.put(BEST + name, start);
+        });
+    }
+
+    private void readCodes() {
+        tunables.forEach((name, tunable) ->
+                tunable.discrete().ifPresent(part -> part.codes().readCodes(values.get(name + CODES))));
+    }
+
+    private void writeCodes() {
+        tunables.forEach((name, tunable) ->
+                tunable.discrete().ifPresent(part -> part.codes().writeCodes(values.get(name + CODES))));
     }
 
     /** Steps of a whole run. */
@@ -164,24 +216,24 @@ public final class Tuner implements AutoCloseable {
                 bestStep = Integer.parseInt(notes.get(BEST_STEP));
                 bestLoss = Double.parseDouble(notes.get(BEST_LOSS));
                 share = Double.parseDouble(notes.get(SHARE));
+                writeCodes();
             }
-            CosineSchedule schedule =
-                    new CosineSchedule(steps(), steps() / WARM_UP_SHARE, settings.learningRate(), LAST_RATE);
             layers.forEach((name, layer) -> layer.replace(tunables.get(name).matrix()));
             int interval = Math.ceilDiv(stepsPerEpoch(), CHECKS_PER_EPOCH);
             while (step < steps()) {
                 progress.accept(step);
-                step(step, share * schedule.rate(step), adam);
+                step(step, share, adam);
                 step++;
                 if (step % interval == 0 || step == steps()) {
                     double loss = storedLoss();
+                    readCodes();
                     if (loss < bestLoss) {
                         bestLoss = loss;
                         bestStep = step;
                         values.forEach((name, part) -> best.get(BEST + name).copyFrom(part));
                     } else {
                         share *= RETREAT;
-                        values.forEach((name, part) -> part.copyFrom(best.get(BEST + name)));
+                        takeBest();
                         adam.forget();
                     }
                     save(step, bestStep, bestLoss, share, adam);
@@ -192,12 +244,24 @@ public final class Tuner implements AutoCloseable {
         return result(bestLoss, bestStep);
     }
 
-    private void step(int step, double rate, Adam adam) {
+    private void takeBest() {
+        values.forEach((name, part) -> part.copyFrom(best.get(BEST + name)));
+        writeCodes();
+    }
+
+    /** The rate of a step as a share of the size of what is trained. */
+    private double rate(int step, double highest) {
+        return highest == 0 ? 0 : new CosineSchedule(steps(), steps() / WARM_UP_SHARE, highest, LAST_RATE).rate(step);
+    }
+
+    private void step(int step, double share, Adam adam) {
         int epoch = step / stepsPerEpoch();
         int from = step % stepsPerEpoch() * settings.windows();
         int[] order = text.order(settings.seed(), epoch);
         int[] windows = Arrays.copyOfRange(order, from, Math.min(order.length, from + settings.windows()));
         TokenBatch batch = text.batch(windows);
+        List<FloatMatrix> gradients =
+                trained.values().stream().map(TrainablePart::gradient).toList();
         gradients.forEach(gradient -> gradient.segment().fill((byte) 0));
         model.backward(batch, loss(batch, windows), new TunableGradients(tunables), space, workers);
         double norm = GradientClipping.clip(gradients, GRADIENT_NORM);
@@ -205,9 +269,28 @@ public final class Tuner implements AutoCloseable {
             throw InvalidRequestException.impossible("the gradient of step " + (step + 1) + " is " + norm
                     + "; use a smaller learning rate than " + settings.learningRate());
         }
-        tunables.forEach((name, tunable) -> tunable.parts()
-                .forEach(part ->
-                        adam.step(name + "." + part.name(), part.values(), part.gradient(), rate * part.unit())));
+        double valueRate = share * rate(step, settings.learningRate());
+        double codeRate =
+                share * settings.codes().map(codes -> rate(step, codes.rate())).orElse(0.0);
+        Set<FloatMatrix> targets = targets();
+        trained.forEach((name, part) -> {
+            double rate = targets.contains(part.values()) ? codeRate : valueRate;
+            if (rate > 0) {
+                adam.step(name, part.values(), part.gradient(), rate * part.unit());
+            }
+        });
+        settings.codes()
+                .ifPresent(codes -> tunables.values().stream()
+                        .flatMap(tunable -> tunable.discrete().stream())
+                        .forEach(part -> codes.step().apply(part, workers)));
+    }
+
+    private Set<FloatMatrix> targets() {
+        Set<FloatMatrix> targets = Collections.newSetFromMap(new IdentityHashMap<>());
+        tunables.values().stream()
+                .flatMap(tunable -> tunable.discrete().stream())
+                .forEach(part -> targets.add(part.target().values()));
+        return targets;
     }
 
     private TokenLoss loss(TokenBatch batch, int[] windows) {
@@ -264,7 +347,7 @@ public final class Tuner implements AutoCloseable {
     private TuningResult result(double bestLoss, int bestStep) {
         Map<String, QuantizedMatrix> matrices = new LinkedHashMap<>();
         if (bestStep > 0) {
-            values.forEach((name, part) -> part.copyFrom(best.get(BEST + name)));
+            takeBest();
             tunables.forEach((name, tunable) -> matrices.put(name, tunable.stored(workers)));
         }
         return new TuningResult(
@@ -275,7 +358,13 @@ public final class Tuner implements AutoCloseable {
     @Override
     public void close() {
         layers.forEach((name, layer) -> layer.replace(originals.get(name)));
-        tunables.values().forEach(Tunable::close);
+        // what others share is closed after them
+        new ArrayList<>(tunables.values()).reversed().forEach(Tunable::close);
+        values.forEach((name, part) -> {
+            if (name.endsWith(CODES)) {
+                part.close();
+            }
+        });
         best.values().forEach(FloatMatrix::close);
         space.close();
         referenceSpace.close();

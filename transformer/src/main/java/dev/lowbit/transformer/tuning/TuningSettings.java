@@ -1,7 +1,9 @@
 package dev.lowbit.transformer.tuning;
 
 import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.method.DiscreteStep;
 import dev.lowbit.method.Tunable;
+import java.util.Optional;
 
 /**
  * How a model is tuned.
@@ -11,7 +13,8 @@ import dev.lowbit.method.Tunable;
  * @param epochs times that the training text is read
  * @param windows windows in a step
  * @param crossEntropy weight of the text's cross entropy beside the divergence from the reference model; not used without one
- * @param learningRate the highest rate of Adam, as a share of the unit of a part ({@link Tunable.TrainablePart#unit})
+ * @param learningRate the highest rate of Adam, as a share of the unit of a part ({@link Tunable.TrainablePart#unit}); 0 only with codes
+ * @param codes how codes are trained, with {@link Tunable.Extent#CODES} alone
  * @param seed of the order of the windows
  */
 public record TuningSettings(
@@ -21,7 +24,23 @@ public record TuningSettings(
         int windows,
         double crossEntropy,
         double learningRate,
+        Optional<CodeTuning> codes,
         long seed) {
+    /**
+     * How codes are trained.
+     *
+     * @param step what lets them follow their target
+     * @param rate the highest rate of the target, as a share of its size
+     */
+    public record CodeTuning(DiscreteStep step, double rate) {
+        public CodeTuning {
+            if (!(rate > 0 && rate <= 1)) {
+                throw InvalidRequestException.usage(
+                        "a rate of " + rate + " for the codes is not possible; give one above 0, at most 1");
+            }
+        }
+    }
+
     public TuningSettings {
         if (context < 2 || epochs < 1 || windows < 1) {
             throw InvalidRequestException.usage(
@@ -32,7 +51,10 @@ public record TuningSettings(
             throw InvalidRequestException.usage(
                     "a weight of " + crossEntropy + " of the cross entropy is not possible; give 0 or more");
         }
-        if (!(learningRate > 0 && learningRate <= 1)) {
+        if (codes.isPresent() != (extent == Tunable.Extent.CODES)) {
+            throw new IllegalArgumentException("codes are tuned with their extent and with it alone, got " + extent);
+        }
+        if (!(learningRate > 0 && learningRate <= 1) && !(learningRate == 0 && codes.isPresent())) {
             throw InvalidRequestException.usage(
                     "a learning rate of " + learningRate + " is not possible; give one above 0, at most 1");
         }

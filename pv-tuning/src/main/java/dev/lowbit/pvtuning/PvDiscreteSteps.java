@@ -1,0 +1,15 @@
+package dev.lowbit.pvtuning;
+
+import dev.lowbit.method.DiscreteStep;
+import dev.lowbit.method.DiscreteSteps;
+
+/** The V steps of PV-Tuning, for ServiceLoader. */
+public final class PvDiscreteSteps implements DiscreteSteps {
+    /** For ServiceLoader. */
+    public PvDiscreteSteps() {}
+
+    @Override
+    public DiscreteStep subspace(double fraction, double decay) {
+        return new SubspaceStep(fraction, decay);
+    }
+}

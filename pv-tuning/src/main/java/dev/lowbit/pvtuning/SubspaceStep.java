@@ -1,0 +1,111 @@
+package dev.lowbit.pvtuning;
+
+import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.LiveCodes;
+import dev.lowbit.method.DiscreteStep;
+import dev.lowbit.method.Tunable.DiscretePart;
+import dev.lowbit.tensor.FloatMatrix;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+
+/**
+ * The V step of PV-Tuning (arXiv 2405.14852, its linearised subspace form) for any representation with codes: the tiles whose decoded weights are the
+ * farthest from the target T take the codes nearest to it, all others keep theirs; then the target forgets.
+ *
+ * <pre>
+ *   e[tile] = ||T - Ŵ||²     over the tile, with codebooks and scales as they are now
+ *   b[tile] = nearest(T)     for the ⌈fraction · tiles⌉ largest e, of equal ones the first tile
+ *   T = decay Ŵ + (1 - decay) T
+ * </pre>
+ *
+ * <p>Fraction 1 and decay 0 are plain straight-through estimation.
+ *
+ * @param fraction of the tiles of a matrix that may change in a step, above 0, at most 1
+ * @param decay of the target, from 0, which never forgets, to 1, which starts every step from Ŵ
+ */
+record SubspaceStep(double fraction, double decay) implements DiscreteStep {
+    public SubspaceStep {
+        if (!(fraction > 0 && fraction <= 1)) {
+            throw InvalidRequestException.usage(
+                    "a fraction of " + fraction + " of the codes is not possible; give one above 0, at most 1");
+        }
+        if (!(decay >= 0 && decay <= 1)) {
+            throw InvalidRequestException.usage("a decay of " + decay + " is not possible; give one from 0 to 1");
+        }
+    }
+
+    @Override
+    public int apply(DiscretePart part, Workers workers) {
+        LiveCodes codes = part.codes();
+        FloatMatrix target = part.target().values();
+        int count = (int) Math.ceil(fraction * codes.tiles());
+        int changed;
+        try (FloatMatrix decoded = FloatMatrix.allocate(codes.rows(), codes.columns())) {
+            int[] tiles;
+            if (count == codes.tiles()) {
+                tiles = new int[count];
+                Arrays.setAll(tiles, tile -> tile);
+            } else {
+                codes.dequantize(0, decoded, workers);
+                tiles = farthest(codes, target, decoded, count, workers);
+            }
+            changed = codes.choose(tiles, count, target, workers);
+            if (decay > 0) {
+                codes.dequantize(0, decoded, workers);
+                forget(target, decoded, workers);
+            }
+        }
+        return changed;
+    }
+
+    /** The tiles with the largest squared distance, the largest first. */
+    private static int[] farthest(
+            LiveCodes codes, FloatMatrix target, FloatMatrix decoded, int count, Workers workers) {
+        // Distances are not negative, so that their bits are in their order; the complement lets the first of equal
+        // tiles win.
+        long[] keys = new long[codes.tiles()];
+        int tileColumns = codes.tileColumns();
+        workers.forEach(keys.length / tileColumns, p -> {
+            double[] distances = distances(codes, target, decoded, p);
+            for (int q = 0; q < tileColumns; q++) {
+                int tile = p * tileColumns + q;
+                keys[tile] = (long) Float.floatToIntBits((float) distances[q]) << Integer.SIZE | ~tile & 0xffffffffL;
+            }
+        });
+        Arrays.sort(keys);
+        int[] tiles = new int[count];
+        for (int i = 0; i < count; i++) {
+            tiles[i] = ~(int) keys[keys.length - 1 - i];
+        }
+        return tiles;
+    }
+
+    /** Of the tiles of one row of tiles. */
+    private static double[] distances(LiveCodes codes, FloatMatrix target, FloatMatrix decoded, int p) {
+        double[] distances = new double[codes.tileColumns()];
+        int end = Math.min(codes.rows(), (p + 1) * codes.outGroup());
+        for (int row = p * codes.outGroup(); row < end; row++) {
+            long at = (long) row * codes.columns();
+            for (int column = 0; column < codes.columns(); column++) {
+                double difference = (double) value(target, at + column) - value(decoded, at + column);
+                distances[column / codes.inGroup()] += difference * difference;
+            }
+        }
+        return distances;
+    }
+
+    private void forget(FloatMatrix target, FloatMatrix decoded, Workers workers) {
+        workers.forEach(target.rows(), row -> {
+            long at = (long) row * target.columns();
+            for (long i = at; i < at + target.columns(); i++) {
+                double mixed = decay * value(decoded, i) + (1 - decay) * value(target, i);
+                target.segment().setAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, i, (float) mixed);
+            }
+        });
+    }
+
+    private static float value(FloatMatrix matrix, long at) {
+        return matrix.segment().getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, at);
+    }
+}

@@ -1,0 +1,109 @@
+package dev.lowbit.pvtuning;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.linalg.RandomStream;
+import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.matrix.block.BlockFormat;
+import dev.lowbit.matrix.block.BlockQuantizer;
+import dev.lowbit.method.DiscreteSteps;
+import dev.lowbit.method.Tunable;
+import dev.lowbit.method.Tunable.DiscretePart;
+import dev.lowbit.tensor.FloatMatrix;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+class SubspaceStepTest {
+    private static final int ROWS = 6;
+    private static final int COLUMNS = 20;
+    private static final Workers SERIAL = Workers.serial();
+
+    private final Tunable tunable =
+            Tunable.of(matrix(), Tunable.Extent.CODES, SERIAL).orElseThrow();
+    private final DiscretePart part = tunable.discrete().orElseThrow();
+    private final FloatMatrix target = part.target().values();
+
+    private static QuantizedMatrix matrix() {
+        FloatMatrix weights = FloatMatrix.wrap(ROWS, COLUMNS, new float[ROWS * COLUMNS]);
+        RandomStream.of(3, "test", "subspace").fillGaussian(weights);
+        return BlockQuantizer.quantize(weights, BlockFormat.parse("nf2-g20-f32"), SERIAL);
+    }
+
+    @AfterEach
+    void close() {
+        tunable.close();
+    }
+
+    private float[] decoded() {
+        FloatMatrix out = FloatMatrix.wrap(ROWS, COLUMNS, new float[ROWS * COLUMNS]);
+        part.codes().dequantize(0, out, SERIAL);
+        return out.toArray();
+    }
+
+    @Test
+    void aTargetThatHasNotMovedChangesNothing() {
+        float[] before = decoded();
+        assertThat(DiscreteSteps.find().subspace(1, 0).apply(part, SERIAL)).isZero();
+        assertThat(DiscreteSteps.find().subspace(0.01, 1).apply(part, SERIAL)).isZero();
+        assertThat(decoded()).isEqualTo(before);
+    }
+
+    @Test
+    void onlyTheFarthestTilesFollow() {
+        float[] before = decoded();
+        // the further down, the further away; one step of the codebook and more
+        for (int i = 0; i < ROWS; i++) {
+            for (int j = 0; j < COLUMNS; j++) {
+                target.set(i, j, before[i * COLUMNS + j] * -(1 + i));
+            }
+        }
+        int allowed = (int) Math.ceil(0.26 * ROWS * COLUMNS);
+        int changed = new SubspaceStep(0.26, 0).apply(part, SERIAL);
+        assertThat(changed).isPositive().isLessThanOrEqualTo(allowed);
+        float[] after = decoded();
+        double least = Double.POSITIVE_INFINITY;
+        double most = 0;
+        for (int i = 0; i < before.length; i++) {
+            double distance = Math.abs(target.get(i / COLUMNS, i % COLUMNS) - before[i]);
+            if (after[i] != before[i]) {
+                least = Math.min(least, distance);
+            } else if (Math.abs(before[i]) > 1e-3) {
+                most = Math.max(most, distance);
+            }
+        }
+        assertThat(least).isGreaterThanOrEqualTo(most);
+        assertThat(new SubspaceStep(1, 0).apply(part, SERIAL)).isGreaterThan(changed);
+    }
+
+    @Test
+    void theTargetForgets() {
+        for (int j = 0; j < COLUMNS; j++) {
+            target.set(2, j, 5);
+        }
+        new SubspaceStep(1, 0.25).apply(part, SERIAL);
+        float[] after = decoded();
+        for (int j = 0; j < COLUMNS; j++) {
+            assertThat(target.get(2, j)).isCloseTo(0.25f * after[2 * COLUMNS + j] + 0.75f * 5, within(1e-6f));
+        }
+        new SubspaceStep(1, 1).apply(part, SERIAL);
+        assertThat(target.toArray()).isEqualTo(decoded());
+    }
+
+    @Test
+    void impossibleNumbersAreRefused() {
+        for (double fraction : new double[] {0, -1, 1.01, Double.NaN}) {
+            assertThatThrownBy(() -> new SubspaceStep(fraction, 0))
+                    .isInstanceOf(InvalidRequestException.class)
+                    .hasMessageContaining("fraction");
+        }
+        for (double decay : new double[] {-0.1, 1.1, Double.NaN}) {
+            assertThatThrownBy(() -> new SubspaceStep(1, decay))
+                    .isInstanceOf(InvalidRequestException.class)
+                    .hasMessageContaining("decay");
+        }
+    }
+}

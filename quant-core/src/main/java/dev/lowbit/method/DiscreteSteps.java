@@ -1,0 +1,22 @@
+package dev.lowbit.method;
+
+import java.util.ServiceLoader;
+
+/** Where discrete steps come from: the module of a method has them, and whoever tunes finds them by ServiceLoader. */
+public interface DiscreteSteps {
+    /**
+     * A step in which some tiles of a matrix follow the target of their codes.
+     *
+     * @param fraction of the tiles that may change in a step, above 0, at most 1: those that the target has left the farthest
+     * @param decay how much of what the codes have not followed the target forgets, from 0, nothing, to 1, all
+     * @throws dev.lowbit.error.InvalidRequestException (usage) for other numbers
+     */
+    DiscreteStep subspace(double fraction, double decay);
+
+    /** The one on the class path. */
+    static DiscreteSteps find() {
+        return ServiceLoader.load(DiscreteSteps.class, DiscreteSteps.class.getClassLoader())
+                .findFirst()
+                .orElseThrow(() -> new IllegalStateException("no module on the class path has discrete steps"));
+    }
+}

@@ -1,0 +1,163 @@
+package dev.lowbit.matrix;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.lowbit.importance.Importance;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.linalg.RandomStream;
+import dev.lowbit.matrix.additive.AdditiveFormat;
+import dev.lowbit.matrix.additive.AdditiveSamples;
+import dev.lowbit.matrix.additive.LiveAdditive;
+import dev.lowbit.matrix.affine.AffineFormat;
+import dev.lowbit.matrix.affine.AffineQuantizer;
+import dev.lowbit.matrix.affine.LiveAffine;
+import dev.lowbit.matrix.block.BlockFormat;
+import dev.lowbit.matrix.block.BlockQuantizer;
+import dev.lowbit.matrix.block.LiveBlocks;
+import dev.lowbit.tensor.FloatMatrix;
+import java.util.Arrays;
+import java.util.stream.IntStream;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Codes that follow a target, in every representation that has any. */
+class LiveCodesTest {
+    private static final int ROWS = 11;
+    private static final int COLUMNS = 37;
+    private static final Workers SERIAL = Workers.serial();
+
+    private final RandomStream random = RandomStream.of(8, "test", "codes");
+
+    private FloatMatrix gaussian() {
+        FloatMatrix m = FloatMatrix.wrap(ROWS, COLUMNS, new float[ROWS * COLUMNS]);
+        random.fillGaussian(m);
+        return m;
+    }
+
+    private LiveCodes live(String format) {
+        FloatMatrix weights = gaussian();
+        return switch (MatrixFormats.parse(format)) {
+            case AdditiveFormat additive -> new LiveAdditive(AdditiveSamples.matrix(weights, additive));
+            case BlockFormat blocks -> new LiveBlocks(BlockQuantizer.quantize(weights, blocks, SERIAL));
+            case AffineFormat affine ->
+                new LiveAffine(AffineQuantizer.quantize(weights, Importance.uniform(), affine, SERIAL)
+                        .matrix());
+            default -> throw new IllegalArgumentException(format);
+        };
+    }
+
+    private static FloatMatrix decoded(LiveCodes live) {
+        FloatMatrix out = FloatMatrix.wrap(ROWS, COLUMNS, new float[ROWS * COLUMNS]);
+        live.dequantize(0, out, SERIAL);
+        return out;
+    }
+
+    /** Squared distances of the tiles. */
+    private static double[] distances(LiveCodes live, FloatMatrix target) {
+        FloatMatrix weights = decoded(live);
+        double[] distances = new double[live.tiles()];
+        for (int i = 0; i < ROWS; i++) {
+            for (int j = 0; j < COLUMNS; j++) {
+                int tile = i / live.outGroup() * live.tileColumns() + j / live.inGroup();
+                distances[tile] += Math.pow((double) weights.get(i, j) - target.get(i, j), 2);
+            }
+        }
+        return distances;
+    }
+
+    private static float[] codes(LiveCodes live) {
+        FloatMatrix codes = FloatMatrix.wrap(1, live.codeCount(), new float[live.codeCount()]);
+        live.readCodes(codes);
+        return codes.toArray();
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "aq1x3-g4-row-f32",
+                "aq1x5-g4o2-s8-s4x16-bf16",
+                "aq2x4-g8-row-f16",
+                "aq3x2-g5-row-f16",
+                "nf2-g16-f16",
+                "lc3-g8-s3x4-fp16-flat",
+                "nf4-g16-s8x16-fp32",
+                "affine2-g16-f32",
+                "affine3-row-s4x16-bf16",
+                "affine4-g8-f16-sym"
+            })
+    void chosenTilesComeNearerAndNoOthersMove(String format) {
+        LiveCodes live = live(format);
+        FloatMatrix target = gaussian();
+        double[] before = distances(live, target);
+        float[] codesBefore = codes(live);
+        int[] some =
+                IntStream.range(0, live.tiles()).filter(tile -> tile % 3 == 1).toArray();
+        int changed = live.choose(some, some.length, target, SERIAL);
+        double[] after = distances(live, target);
+        int moved = 0;
+        int perTile = live.codeCount() / live.tiles();
+        float[] codes = codes(live);
+        for (int tile = 0; tile < live.tiles(); tile++) {
+            boolean other = !Arrays.equals(
+                    codes, tile * perTile, (tile + 1) * perTile, codesBefore, tile * perTile, (tile + 1) * perTile);
+            moved += other ? 1 : 0;
+            if (tile % 3 == 1) {
+                // distances of about 1 from floats
+                assertThat(after[tile]).isLessThanOrEqualTo(before[tile] + 1e-5);
+            } else {
+                assertThat(other).isFalse();
+                assertThat(after[tile]).isEqualTo(before[tile]);
+            }
+        }
+        assertThat(changed).isEqualTo(moved).isPositive();
+        assertThat(live.choose(some, some.length, target, SERIAL)).isLessThanOrEqualTo(changed);
+        FloatMatrix kept = FloatMatrix.wrap(1, codesBefore.length, codesBefore);
+        live.writeCodes(kept);
+        assertThat(distances(live, target)).isEqualTo(before);
+    }
+
+    /** With one code for a tile the search is exhaustive. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "aq1x3-g4-row-f32",
+                "aq1x5-g4o2-s8-s4x16-bf16",
+                "nf2-g16-f16",
+                "lc3-g8-s3x4-fp16-flat",
+                "affine2-g16-f32",
+                "affine3-row-s4x16-bf16"
+            })
+    void oneCodeIsTheNearest(String format) {
+        LiveCodes live = live(format);
+        FloatMatrix target = gaussian();
+        int[] all = IntStream.range(0, live.tiles()).toArray();
+        live.choose(all, all.length, target, SERIAL);
+        double[] chosen = distances(live, target);
+        int bits = Integer.parseInt(format.replaceAll("^(aq1x|[a-z]+)([0-9]+).*", "$2"));
+        for (int code = 0; code < 1 << bits; code++) {
+            FloatMatrix same = FloatMatrix.wrap(1, live.codeCount(), new float[live.codeCount()]);
+            for (int i = 0; i < same.columns(); i++) {
+                same.set(0, i, code);
+            }
+            live.writeCodes(same);
+            double[] others = distances(live, target);
+            for (int tile = 0; tile < others.length; tile++) {
+                assertThat(chosen[tile]).isLessThanOrEqualTo(others[tile] + 1e-5);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"aq2x4-g8-row-f16", "nf2-g16-f16", "affine2-g16-f32"})
+    void tilesOfNoScaleKeepTheirCodes(String format) {
+        LiveCodes live = live(format);
+        switch (live) {
+            case LiveAdditive additive -> additive.scales().scales().set(0, 0, 0);
+            case LiveBlocks blocks -> blocks.scales().scales().set(0, 0, 0);
+            default -> ((LiveAffine) live).scales().scales().set(0, 0, 0);
+        }
+        float before = codes(live)[0];
+        assertThat(live.choose(new int[] {0}, 1, gaussian(), SERIAL)).isZero();
+        assertThat(codes(live)[0]).isEqualTo(before);
+    }
+}
