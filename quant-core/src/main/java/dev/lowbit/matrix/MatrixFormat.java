@@ -40,4 +40,12 @@ public interface MatrixFormat {
         }
         return total;
     }
+
+    /** Exact stored bytes of the parts that {@link #shareable} names; matrices of all shapes have them alike. */
+    default long shareableBytes(int rows, int columns) {
+        return layout(rows, columns).stream()
+                .filter(part -> shareable().contains(part.name()))
+                .mapToLong(PartSpec::bytes)
+                .sum();
+    }
 }

@@ -4,9 +4,11 @@ import dev.lowbit.budget.Candidate;
 import dev.lowbit.importance.Importance;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.MatrixFormat;
+import dev.lowbit.matrix.Part;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.tensor.FloatMatrix;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * What a compression method is: it prices the ways to store a matrix and turns weights into one of them. Found by
@@ -17,7 +19,40 @@ public interface Compressor {
     String name();
 
     /**
-     * The cost table of one matrix: every useful way to store it with exact bytes, and an error that is exact for rank 0 and
+     * The method for one model: one whose matrices have parts in common learns from all of them what these are, now or when they are first
+     * asked for. What it learns is a function of weights, importance and limits alone, so that a resumed job learns the same again.
+     *
+     * @param model readable as long as the method is used
+     */
+    default Compressor forModel(ModelWeights model, Limits limits, Workers workers) {
+        return this;
+    }
+
+    /**
+     * The set of shared parts that stands for the format's {@link MatrixFormat#shareable} parts in a matrix of this shape; empty when the matrix
+     * has parts of its own.
+     */
+    default Optional<String> sharedAs(MatrixFormat format, int rows, int columns) {
+        return Optional.empty();
+    }
+
+    /**
+     * The parts of a set that {@link #sharedAs} names, in the order of the format.
+     *
+     * @throws IllegalArgumentException when there is no such set
+     */
+    default List<Part> shared(String id) {
+        throw new IllegalArgumentException(name() + " shares nothing as " + id);
+    }
+
+    /** Exact stored bytes of a matrix, without what it shares: what its candidates cost beside the shared sets. */
+    default long bytes(MatrixFormat format, int rows, int columns) {
+        long all = format.bytes(rows, columns);
+        return sharedAs(format, rows, columns).isEmpty() ? all : all - format.shareableBytes(rows, columns);
+    }
+
+    /**
+     * The cost table of one matrix: every useful way to store it with exact {@link #bytes}, and an error that is exact for rank 0 and
      * predicted ({@code exact == false}) for the rest.
      *
      * @param name the tensor's name; keys the random stream
@@ -53,7 +88,8 @@ public interface Compressor {
     }
 
     /**
-     * Compresses one matrix into the candidate's format. The result has exactly the candidate's bytes.
+     * Compresses one matrix into the candidate's format. The result has exactly the candidate's bytes, and the parts of the set that
+     * {@link #sharedAs} names.
      *
      * @param weights rows x columns, finite; not modified
      */

@@ -6,6 +6,7 @@ import dev.lowbit.checkpoint.Digest;
 import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.method.Compressor;
 import dev.lowbit.transformer.Transformer;
 import dev.lowbit.transformer.Transformers;
 import dev.lowbit.transformer.calibration.CalibrationTokens;
@@ -26,7 +27,7 @@ final class CalibrationJudge implements Planner.Judge {
     /** Tokens of the calibration text that are read, in windows evenly spaced over it. */
     private static final int TOKENS = 8192;
 
-    private final JobRequest request;
+    private final Compressor method;
     private final Checkpoint checkpoint;
     private final TargetReader reader;
     private final List<Target> targets;
@@ -42,7 +43,7 @@ final class CalibrationJudge implements Planner.Judge {
      * @param costs where the table is kept
      */
     CalibrationJudge(
-            JobRequest request,
+            Compressor method,
             Checkpoint checkpoint,
             TargetReader reader,
             List<Target> targets,
@@ -51,7 +52,7 @@ final class CalibrationJudge implements Planner.Judge {
             Optional<Path> costs,
             Workers workers,
             ProgressListener progress) {
-        this.request = request;
+        this.method = method;
         this.checkpoint = checkpoint;
         this.reader = reader;
         this.targets = targets;
@@ -96,14 +97,13 @@ final class CalibrationJudge implements Planner.Judge {
                 try (TargetReader.Loaded loaded = reader.read(target)) {
                     compressed.put(
                             target.name(),
-                            request.method()
-                                    .compress(
-                                            target.name(),
-                                            loaded.weights(),
-                                            loaded.importance(),
-                                            chosen.get(i),
-                                            request.limits(),
-                                            workers));
+                            method.compress(
+                                    target.name(),
+                                    loaded.weights(),
+                                    loaded.importance(),
+                                    chosen.get(i),
+                                    table.key().limits(),
+                                    workers));
                 }
                 stage.advance(target.weights());
             }

@@ -12,6 +12,7 @@ import dev.lowbit.store.MatrixEntry;
 import dev.lowbit.store.MeasuredError;
 import dev.lowbit.store.ModelLayout;
 import dev.lowbit.store.ModelWriter;
+import dev.lowbit.store.SharedParts;
 import dev.lowbit.store.WorkDirectory;
 import dev.lowbit.tensor.FloatMatrix;
 import dev.lowbit.transformer.Transformer;
@@ -58,6 +59,7 @@ public final class CompressJob {
             try (ModelWriter writer = ModelWriter.open(layout, work)) {
                 if (!writer.isPublished()) {
                     requireRoom(layout, work);
+                    share(job, layout, writer);
                     compress(job, plan, writer);
                 }
                 Map<String, OutputError> outputErrors = outputErrors(job, writer, work);
@@ -86,6 +88,14 @@ public final class CompressJob {
         }
     }
 
+    private static void share(PlanJob job, ModelLayout layout, ModelWriter writer) {
+        for (SharedParts set : layout.shared()) {
+            if (!writer.hasShared(set.id())) {
+                writer.share(set.id(), job.method().shared(set.id()));
+            }
+        }
+    }
+
     private static void compress(PlanJob job, Plan plan, ModelWriter writer) {
         try (ProgressListener.Stage stage = job.progress().stage("compressing", plan.weights(), "weights")) {
             if (job.reader().sequential()) {
@@ -109,7 +119,7 @@ public final class CompressJob {
         String name = choice.target().name();
         JobRequest request = job.request();
         try (TargetReader.Loaded loaded = job.reader().read(choice.target())) {
-            QuantizedMatrix matrix = request.method()
+            QuantizedMatrix matrix = job.method()
                     .compress(
                             name,
                             loaded.weights(),

@@ -9,9 +9,10 @@ import java.util.OptionalDouble;
  * How every matrix is stored, and what that costs.
  *
  * @param matrices in the order of the job
+ * @param sharedBytes bytes of the sets of parts that matrices share, beside those of the candidates
  * @param budgetBytes bytes of all parts that could be spent
  * @param objective sum of the errors, an upper bound of what is measured on the bytes written
- * @param bound proven lower bound of the objective over all choices within the budget
+ * @param bound proven lower bound of the objective over all choices within the budget that use the same shared sets
  * @param outputBytes bytes of the whole output directory
  * @param uniform the best uniform format of each family within the same budget
  * @param calibrationDivergence KL(model || compressed model) on the calibration text, where there is one
@@ -19,6 +20,7 @@ import java.util.OptionalDouble;
  */
 record Plan(
         List<Choice> matrices,
+        long sharedBytes,
         long budgetBytes,
         double objective,
         double bound,
@@ -42,8 +44,12 @@ record Plan(
         uniform = List.copyOf(uniform);
     }
 
+    /** Of all parts, shared ones once. */
     long bytes() {
-        return matrices.stream().mapToLong(choice -> choice.candidate().bytes()).sum();
+        return sharedBytes
+                + matrices.stream()
+                        .mapToLong(choice -> choice.candidate().bytes())
+                        .sum();
     }
 
     long weights() {

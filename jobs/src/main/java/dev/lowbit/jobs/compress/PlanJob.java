@@ -2,6 +2,7 @@ package dev.lowbit.jobs.compress;
 
 import dev.lowbit.budget.Candidate;
 import dev.lowbit.checkpoint.Checkpoint;
+import dev.lowbit.checkpoint.Digest;
 import dev.lowbit.checkpoint.MalformedFileException;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.jobs.MemoryCap;
@@ -14,10 +15,12 @@ import dev.lowbit.jobs.calibrate.CalibrationText;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.MatrixFormats;
 import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.method.Compressor;
 import dev.lowbit.store.CompressedModel;
 import dev.lowbit.store.CompressionJob;
 import dev.lowbit.store.Manifest;
 import dev.lowbit.store.MatrixChoice;
+import dev.lowbit.store.MatrixEntry;
 import dev.lowbit.store.ModelLayout;
 import dev.lowbit.transformer.Transformer;
 import dev.lowbit.transformer.Transformers;
@@ -25,6 +28,7 @@ import dev.lowbit.transformer.calibration.CalibrationFile;
 import dev.lowbit.transformer.calibration.CalibrationTokens;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -34,6 +38,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
+import java.util.stream.Collectors;
 
 /**
  * Everything up to the point where a job starts writing: opens the input, selects matrices, prices them, and plans the budget.
@@ -55,6 +60,7 @@ public final class PlanJob implements AutoCloseable {
     private final List<String> warnings = new ArrayList<>();
     private final MemoryCap cap;
     private TargetReader reader;
+    private Compressor method;
 
     private PlanJob(JobRequest request, Checkpoint checkpoint, Workers workers, ProgressListener progress) {
         this.request = request;
@@ -225,21 +231,40 @@ public final class PlanJob implements AutoCloseable {
     /** @param costs where the cost table is kept */
     Plan plan(Optional<Path> costs) {
         CostTable.Key key = new CostTable.Key(
-                request.software(),
-                checkpoint.digest(),
-                reader.importanceKey(),
-                request.method().name(),
-                request.limits());
+                request.software(), checkpoint.digest(), reader.importanceKey(), pricedMethod(), request.limits());
         CostTable table = costs.map(file -> CostTableFile.read(file, key)).orElseGet(() -> new CostTable(key));
-        Pricing pricing = new Pricing(reader, request.method(), request.budget(), table, costs, workers, progress);
+        Pricing pricing = new Pricing(reader, method(), request.budget(), table, costs, workers, progress);
         pricing.price(targets);
         targets.forEach(target -> oddity(target, table.prices(target.name())).ifPresent(this::warn));
         long weights = targets.stream().mapToLong(Target::weights).sum();
-        SpendingLimit limit = new SpendingLimit(request.budget(), weights, this::outputBytes);
+        SharedSets sets = SharedSets.of(method(), targets);
+        SpendingLimit limit = new SpendingLimit(request.budget(), weights, sets, this::outputBytes);
         Optional<Planner.Judge> judge = judgeTokens()
                 .map(tokens -> new CalibrationJudge(
-                        request, checkpoint, reader, targets, tokens, table, costs, workers, progress));
-        return new Planner(table, targets, limit, MatrixFormats::bytes, pricing::confirm, judge).plan();
+                        method(), checkpoint, reader, targets, tokens, table, costs, workers, progress));
+        return new Planner(table, targets, sets, limit, this::ownBytes, pricing::confirm, judge).plan();
+    }
+
+    private long ownBytes(String format, int rows, int columns) {
+        return method().bytes(MatrixFormats.parse(format), rows, columns);
+    }
+
+    /** The method, with what its matrices have in common in this model; known when {@link #calibrate} has returned. */
+    Compressor method() {
+        if (method == null) {
+            method = request.method().forModel(new TargetWeights(reader, targets), request.limits(), workers);
+        }
+        return method;
+    }
+
+    /** What prices are of: those of a method that learns from a model depend on which of its matrices are compressed. */
+    private String pricedMethod() {
+        String name = request.method().name();
+        if (method() == request.method()) {
+            return name;
+        }
+        String selected = targets.stream().map(Target::name).collect(Collectors.joining("\n"));
+        return name + " of the matrices " + Digest.sha256(selected.getBytes(StandardCharsets.UTF_8));
     }
 
     /** The calibration text, where the calibration has one and the model is not too large to be held whole. */
@@ -298,25 +323,32 @@ public final class PlanJob implements AutoCloseable {
                     targets.get(i).transposed(),
                     request.method().name(),
                     chosen.get(i).format(),
-                    chosen.get(i).rank()));
+                    chosen.get(i).rank(),
+                    method().sharedAs(
+                                    MatrixFormats.parse(chosen.get(i).format()),
+                                    targets.get(i).rows(),
+                                    targets.get(i).columns())));
         }
         return ModelLayout.of(checkpoint, job, choices);
     }
 
     private JobResult result(Plan plan) {
-        List<MatrixResult> matrices = plan.matrices().stream()
-                .map(choice -> new MatrixResult(
-                        choice.target().name(),
-                        choice.target().rows(),
-                        choice.target().columns(),
-                        request.method().name(),
-                        choice.candidate().format(),
-                        choice.candidate().rank(),
-                        choice.candidate().bytes(),
-                        8.0 * choice.candidate().bytes() / choice.target().weights(),
-                        choice.relativeError(),
-                        OptionalDouble.empty()))
-                .toList();
+        List<MatrixEntry> stored = layout(plan).matrices();
+        List<MatrixResult> matrices = new ArrayList<>();
+        for (int i = 0; i < stored.size(); i++) {
+            MatrixEntry matrix = stored.get(i);
+            matrices.add(new MatrixResult(
+                    matrix.name(),
+                    matrix.rows(),
+                    matrix.columns(),
+                    matrix.method(),
+                    matrix.format(),
+                    matrix.rank(),
+                    matrix.bytes(),
+                    matrix.bitsPerWeight(),
+                    plan.matrices().get(i).relativeError(),
+                    OptionalDouble.empty()));
+        }
         return result(plan, matrices, plan.relativeError(), OptionalDouble.empty(), plan.calibrationDivergence());
     }
 

@@ -13,7 +13,7 @@ import java.util.Set;
  * Chooses one candidate for each matrix.
  *
  * <p>The budget program is solved over the prices; every chosen prediction is then replaced by a measured error and the
- * program solved again, until the answer rests on measured errors alone. After {@link #MAX_ROUNDS} rounds the predictions that
+ * program solved again, until the answer rests on measured errors alone. Which sets of shared parts it may use is decided first, on the prices. After {@link #MAX_ROUNDS} rounds the predictions that
  * are left are taken out. So the objective bounds what is written from above, and an optimistic prediction costs time but never
  * quality. The plan depends on the prices, the budget and nothing else.
  */
@@ -26,6 +26,7 @@ final class Planner {
 
     private final CostTable table;
     private final List<Target> targets;
+    private final SharedSets sets;
     private final SpendingLimit limit;
     private final UniformSearch.FormatSize formatSize;
     private final Confirmation confirmation;
@@ -52,12 +53,14 @@ final class Planner {
     Planner(
             CostTable table,
             List<Target> targets,
+            SharedSets sets,
             SpendingLimit limit,
             UniformSearch.FormatSize formatSize,
             Confirmation confirmation,
             Optional<Judge> judge) {
         this.table = table;
         this.targets = List.copyOf(targets);
+        this.sets = sets;
         this.limit = limit;
         this.formatSize = formatSize;
         this.confirmation = confirmation;
@@ -68,15 +71,20 @@ final class Planner {
         // which predictions this plan has looked at; an earlier plan's confirmations must not change this one
         List<Set<String>> seen = new ArrayList<>();
         targets.forEach(target -> seen.add(new HashSet<>()));
+        SharedSets.Menu menu = limit.menu(candidates(seen, true));
         for (int round = 0; round < MAX_ROUNDS; round++) {
-            List<List<Candidate>> candidates = candidates(seen, true);
-            SpendingLimit.Spending spending = limit.solve(candidates);
-            if (confirmChosen(candidates, spending.allocation(), seen)) {
+            List<List<Candidate>> candidates = sets.within(menu, candidates(seen, true));
+            SpendingLimit.Spending spending = limit.solve(menu, candidates);
+            SharedSets.Menu used = sets.used(chosen(candidates, spending));
+            if (confirmChosen(candidates, spending.allocation(), seen)
+                    && used.ids().equals(menu.ids())) {
                 return plan(candidates, spending);
             }
+            // what a set takes that is not used after all can be spent
+            menu = used;
         }
-        List<List<Candidate>> exact = candidates(seen, false);
-        return plan(exact, limit.solve(exact));
+        List<List<Candidate>> exact = sets.within(menu, candidates(seen, false));
+        return plan(exact, limit.solve(menu, exact));
     }
 
     private List<List<Candidate>> candidates(List<Set<String>> seen, boolean predictions) {
@@ -127,7 +135,7 @@ final class Planner {
         long weights = targets.stream().mapToLong(Target::weights).sum();
         OptionalDouble norm = targets.stream().map(this::squaredNorm).reduce(OptionalDouble.of(0), Planner::sum);
         List<UniformSearch.Uniform> uniform =
-                new UniformSearch(table, targets, formatSize, confirmation).best(spending.budgetBytes());
+                new UniformSearch(table, targets, sets, formatSize, confirmation).best(spending.budgetBytes());
         List<Candidate> chosen = chosen(candidates, spending, uniform);
         List<Plan.Choice> choices = new ArrayList<>();
         for (int i = 0; i < targets.size(); i++) {
@@ -136,6 +144,7 @@ final class Planner {
         double objective = chosen.stream().mapToDouble(Candidate::error).sum();
         return new Plan(
                 choices,
+                sets.used(chosen).bytes(),
                 spending.budgetBytes(),
                 objective,
                 Math.min(objective, spending.allocation().bound()),
@@ -143,7 +152,8 @@ final class Planner {
                 uniform.stream()
                         .map(format -> format.report(weights, norm, divergence(format.choice())))
                         .toList(),
-                UnspentBudget.reason(candidates, chosen, spending.budgetBytes(), EXPLAINED_FRACTION),
+                UnspentBudget.reason(
+                        candidates, chosen, sets.bytes(chosen), spending.budgetBytes(), EXPLAINED_FRACTION),
                 divergence(chosen));
     }
 
@@ -169,10 +179,7 @@ final class Planner {
     /** The program's answer, or a uniform format where that is better: by less than the program's gap, or on the calibration text. */
     private List<Candidate> chosen(
             List<List<Candidate>> candidates, SpendingLimit.Spending spending, List<UniformSearch.Uniform> uniform) {
-        List<Candidate> chosen = new ArrayList<>();
-        for (int i = 0; i < candidates.size(); i++) {
-            chosen.add(candidates.get(i).get(spending.allocation().choices()[i]));
-        }
+        List<Candidate> chosen = chosen(candidates, spending);
         double best = spending.allocation().objective();
         double divergence = divergence(chosen).orElse(0);
         for (UniformSearch.Uniform format : uniform) {
@@ -185,6 +192,14 @@ final class Planner {
                 divergence = other;
                 best = format.objective();
             }
+        }
+        return chosen;
+    }
+
+    private static List<Candidate> chosen(List<List<Candidate>> candidates, SpendingLimit.Spending spending) {
+        List<Candidate> chosen = new ArrayList<>();
+        for (int i = 0; i < candidates.size(); i++) {
+            chosen.add(candidates.get(i).get(spending.allocation().choices()[i]));
         }
         return chosen;
     }

@@ -109,7 +109,7 @@ final class Pricing {
     private List<Candidate> candidates(Target target, TargetReader.Loaded loaded) {
         if (budget instanceof MethodOptions.Budget.OneFormat one) {
             MatrixFormat format = one.format();
-            long bytes = format.bytes(target.rows(), target.columns());
+            long bytes = method.bytes(format, target.rows(), target.columns());
             return List.of(new Candidate(format.id(), format.rank(), bytes, 0, false));
         }
         return method.price(target.name(), loaded.weights(), loaded.importance(), limits, workers).stream()
@@ -138,7 +138,7 @@ final class Pricing {
 
     private long bytes(Target target, Candidate candidate) {
         try {
-            return MatrixFormats.bytes(candidate.format(), target.rows(), target.columns());
+            return method.bytes(MatrixFormats.parse(candidate.format()), target.rows(), target.columns());
         } catch (InvalidRequestException e) {
             throw changed(target, e.getMessage());
         }

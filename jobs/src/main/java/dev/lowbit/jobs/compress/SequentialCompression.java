@@ -74,8 +74,7 @@ final class SequentialCompression {
                         CalibratedImportance.DAMPING,
                         job.workers());
                 CalibratedImportance.Loaded importance = job.reader().importance(target, inputs.secondMoment())) {
-            QuantizedMatrix matrix = job.request()
-                    .method()
+            QuantizedMatrix matrix = job.method()
                     .compress(
                             target.name(),
                             aim,

@@ -9,9 +9,11 @@ import dev.lowbit.jobs.MethodOptions;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 
 /**
  * How much the parts of all matrices may take: bits per weight, what is left of the size of the whole output directory, or
@@ -24,6 +26,7 @@ final class SpendingLimit {
 
     private final MethodOptions.Budget budget;
     private final long weights;
+    private final SharedSets sets;
     private final OutputSize outputSize;
 
     /** How large the whole output directory becomes. */
@@ -40,9 +43,10 @@ final class SpendingLimit {
     }
 
     /** @param weights of all matrices */
-    SpendingLimit(MethodOptions.Budget budget, long weights, OutputSize outputSize) {
+    SpendingLimit(MethodOptions.Budget budget, long weights, SharedSets sets, OutputSize outputSize) {
         this.budget = budget;
         this.weights = weights;
+        this.sets = sets;
         this.outputSize = outputSize;
     }
 
@@ -61,40 +65,99 @@ final class SpendingLimit {
     /** Whether the limit is kept by one candidate per matrix. */
     boolean allows(List<Candidate> chosen, long budgetBytes) {
         return switch (budget) {
-            case MethodOptions.Budget.BitsPerWeight given -> bytes(chosen) <= budgetBytes;
+            case MethodOptions.Budget.BitsPerWeight given -> sets.bytes(chosen) <= budgetBytes;
             case MethodOptions.Budget.OutputBytes given -> outputBytes(chosen, budgetBytes) <= given.bytes();
             case MethodOptions.Budget.OneFormat given -> true;
         };
     }
 
     /**
-     * Solves the budget program.
+     * The best menu of shared sets: of the budget program's answers with each, the one of the smallest objective; of equal ones that of the
+     * first menu.
      *
      * @param candidates for each matrix the ways to store it, at least one each
+     * @throws InvalidRequestException (impossible) when nothing fits with any menu, naming the smallest limit that does
+     */
+    SharedSets.Menu menu(List<List<Candidate>> candidates) {
+        List<SharedSets.Menu> menus = sets.menus(candidates);
+        if (menus.size() == 1) {
+            return menus.getFirst();
+        }
+        SharedSets.Menu best = null;
+        double least = Double.POSITIVE_INFINITY;
+        for (SharedSets.Menu menu : menus) {
+            List<List<Candidate>> allowed = sets.within(menu, candidates);
+            OptionalLong room = room(menu, allowed);
+            if (room.isPresent()) {
+                double objective = BudgetSolver.solve(allowed, room.getAsLong()).objective();
+                if (best == null || objective < least) {
+                    best = menu;
+                    least = objective;
+                }
+            }
+        }
+        return best == null
+                ? menus.stream()
+                        .min(Comparator.comparingLong(menu -> smallest(menu, sets.within(menu, candidates))))
+                        .orElseThrow()
+                : best;
+    }
+
+    /** What candidates may take with a menu, before what describes them is looked at closely; empty when the smallest do not fit. */
+    private OptionalLong room(SharedSets.Menu menu, List<List<Candidate>> allowed) {
+        List<Candidate> smallest = chosen(allowed, smallestParts(allowed));
+        long room = switch (budget) {
+            case MethodOptions.Budget.BitsPerWeight given ->
+                BitBudget.ofBitsPerWeight(given.bits(), weights).bytes() - menu.bytes();
+            case MethodOptions.Budget.OutputBytes given ->
+                given.bytes() - need(smallest, given.bytes()) + sets.bytes(smallest) - menu.bytes();
+            case MethodOptions.Budget.OneFormat given -> ownBytes(smallest);
+        };
+        return room < ownBytes(smallest) ? OptionalLong.empty() : OptionalLong.of(room);
+    }
+
+    /** In what the limit counts, the least that a choice with a menu takes. */
+    private long smallest(SharedSets.Menu menu, List<List<Candidate>> allowed) {
+        int[] parts = smallestParts(allowed);
+        if (budget instanceof MethodOptions.Budget.OutputBytes given) {
+            List<long[]> descriptions = descriptions(allowed, chosen(allowed, parts));
+            return need(chosen(allowed, smallestOutput(allowed, parts, descriptions)), given.bytes());
+        }
+        return ownBytes(chosen(allowed, parts)) + menu.bytes();
+    }
+
+    /**
+     * Solves the budget program.
+     *
+     * @param menu what the shared sets take that candidates use
+     * @param candidates for each matrix the ways to store it that the menu allows, at least one each
      * @throws InvalidRequestException (impossible) when nothing fits, naming the smallest limit that does
      */
-    Spending solve(List<List<Candidate>> candidates) {
-        int[] smallest =
-                least(candidates, (matrix, i) -> candidates.get(matrix).get(i).bytes());
+    Spending solve(SharedSets.Menu menu, List<List<Candidate>> candidates) {
+        int[] smallest = smallestParts(candidates);
         return switch (budget) {
             case MethodOptions.Budget.BitsPerWeight given ->
-                solve(candidates, given.bits(), bytes(chosen(candidates, smallest)));
-            case MethodOptions.Budget.OutputBytes given -> solve(candidates, given.bytes(), smallest);
+                solve(menu, candidates, given.bits(), ownBytes(chosen(candidates, smallest)));
+            case MethodOptions.Budget.OutputBytes given -> solve(menu, candidates, given.bytes(), smallest);
             case MethodOptions.Budget.OneFormat given -> {
-                long bytes = bytes(chosen(candidates, smallest));
-                yield new Spending(BudgetSolver.solve(candidates, bytes), bytes);
+                long bytes = ownBytes(chosen(candidates, smallest));
+                yield new Spending(BudgetSolver.solve(candidates, bytes), bytes + menu.bytes());
             }
         };
     }
 
-    private Spending solve(List<List<Candidate>> candidates, double bits, long smallestBytes) {
+    private static int[] smallestParts(List<List<Candidate>> candidates) {
+        return least(candidates, (matrix, i) -> candidates.get(matrix).get(i).bytes());
+    }
+
+    private Spending solve(SharedSets.Menu menu, List<List<Candidate>> candidates, double bits, long smallestBytes) {
         long bytes = BitBudget.ofBitsPerWeight(bits, weights).bytes();
-        if (smallestBytes > bytes) {
+        long need = smallestBytes + menu.bytes();
+        if (need > bytes) {
             throw InvalidRequestException.impossible("--bits " + bits + " allows " + bytes
-                    + " bytes, the smallest formats need " + smallestBytes + "; give --bits "
-                    + smallestBits(smallestBytes) + " or more");
+                    + " bytes, the smallest formats need " + need + "; give --bits " + smallestBits(need) + " or more");
         }
-        return new Spending(BudgetSolver.solve(candidates, bytes), bytes);
+        return new Spending(BudgetSolver.solve(candidates, bytes - menu.bytes()), bytes);
     }
 
     /** The smallest number of five decimals whose budget holds so many bytes. */
@@ -124,7 +187,7 @@ final class SpendingLimit {
         return least;
     }
 
-    private Spending solve(List<List<Candidate>> candidates, long size, int[] smallestParts) {
+    private Spending solve(SharedSets.Menu menu, List<List<Candidate>> candidates, long size, int[] smallestParts) {
         List<long[]> descriptions = descriptions(candidates, chosen(candidates, smallestParts));
         int[] least = smallestOutput(candidates, smallestParts, descriptions);
         List<Candidate> smallest = chosen(candidates, least);
@@ -134,11 +197,11 @@ final class SpendingLimit {
             throw InvalidRequestException.impossible("--size allows " + size + " bytes, the smallest output needs "
                     + named + "; give --size " + named + " or more, or compress more of it with --embeddings");
         }
-        long budgetBytes = bytes(smallest) + size - need;
+        long budgetBytes = sets.bytes(smallest) + size - need;
         List<List<Candidate>> charged = charged(candidates, least, descriptions);
-        long room = budgetBytes;
+        long room = budgetBytes - menu.bytes();
         double bound = 0;
-        for (int correction = 0; correction < MAX_CORRECTIONS && room >= bytes(smallest); correction++) {
+        for (int correction = 0; correction < MAX_CORRECTIONS && room >= ownBytes(smallest); correction++) {
             Allocation allocation = BudgetSolver.solve(charged, room);
             long over = outputBytes(chosen(candidates, allocation.choices()), budgetBytes) - size;
             if (over <= 0) {
@@ -149,7 +212,7 @@ final class SpendingLimit {
         }
         // only the smallest output itself is certain to fit
         double objective = smallest.stream().mapToDouble(Candidate::error).sum();
-        return new Spending(new Allocation(least, objective, bound, bytes(smallest)), budgetBytes);
+        return new Spending(new Allocation(least, objective, bound, ownBytes(smallest)), budgetBytes);
     }
 
     /**
@@ -157,7 +220,7 @@ final class SpendingLimit {
      * never as many more as there are bytes more.
      */
     private long need(List<Candidate> chosen, long size) {
-        return outputSize.bytes(chosen, new MethodOptions.Budget.OutputBytes(size), bytes(chosen));
+        return outputSize.bytes(chosen, new MethodOptions.Budget.OutputBytes(size), sets.bytes(chosen));
     }
 
     /** The smallest size that is enough: the manifest records the size itself, so a longer number needs more. */
@@ -182,24 +245,36 @@ final class SpendingLimit {
 
     /**
      * What the description of each candidate takes in the directory beyond that of the matrix's smallest candidate: more parts
-     * need a longer manifest and longer headers. The same format of the same size is described alike.
+     * need a longer manifest and longer headers. The same format of the same size is described alike. That a set of shared parts is described
+     * too is no candidate's; {@link #solve} finds out.
      */
     private List<long[]> descriptions(List<List<Candidate>> candidates, List<Candidate> smallest) {
-        long base = outputBytes(smallest, 0) - bytes(smallest);
+        long base = description(smallest);
+        SharedSets.Menu used = sets.used(smallest);
+        Map<SharedSets.Menu, Long> baseWithOthers = new HashMap<>();
         Map<List<Object>, Long> extra = new HashMap<>();
         List<long[]> all = new ArrayList<>();
         for (int i = 0; i < candidates.size(); i++) {
             int matrix = i;
             all.add(candidates.get(i).stream()
-                    .mapToLong(candidate -> extra.computeIfAbsent(
-                            List.of(smallest.get(matrix).format(), candidate.format(), candidate.bytes()), absent -> {
-                                List<Candidate> choice = new ArrayList<>(smallest);
-                                choice.set(matrix, candidate);
-                                return outputBytes(choice, 0) - bytes(choice) - base;
-                            }))
+                    .mapToLong(candidate -> {
+                        List<Candidate> choice = new ArrayList<>(smallest);
+                        choice.set(matrix, candidate);
+                        SharedSets.Menu menu = sets.used(choice);
+                        return extra.computeIfAbsent(
+                                List.of(smallest.get(matrix).format(), candidate.format(), candidate.bytes(), menu),
+                                absent -> menu.equals(used)
+                                        ? description(choice) - base
+                                        : description(choice)
+                                                - baseWithOthers.computeIfAbsent(menu, first -> description(choice)));
+                    })
                     .toArray());
         }
         return all;
+    }
+
+    private long description(List<Candidate> chosen) {
+        return outputBytes(chosen, 0) - sets.bytes(chosen);
     }
 
     /** The candidates with their bytes raised by what their description takes beyond that of the candidate at {@code least}. */
@@ -232,7 +307,8 @@ final class SpendingLimit {
         return chosen;
     }
 
-    private static long bytes(List<Candidate> chosen) {
+    /** Without what they share. */
+    private static long ownBytes(List<Candidate> chosen) {
         return chosen.stream().mapToLong(Candidate::bytes).sum();
     }
 }

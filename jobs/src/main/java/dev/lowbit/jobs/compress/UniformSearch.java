@@ -24,19 +24,26 @@ final class UniformSearch {
 
     private final CostTable table;
     private final List<Target> targets;
+    private final SharedSets sets;
     private final FormatSize formatSize;
     private final Planner.Confirmation confirmation;
     private final boolean onlyExact;
 
-    /** How many bytes a format takes. */
+    /** How many bytes a format takes, without what is shared. */
     @FunctionalInterface
     interface FormatSize {
         long bytes(String format, int rows, int columns);
     }
 
-    UniformSearch(CostTable table, List<Target> targets, FormatSize formatSize, Planner.Confirmation confirmation) {
+    UniformSearch(
+            CostTable table,
+            List<Target> targets,
+            SharedSets sets,
+            FormatSize formatSize,
+            Planner.Confirmation confirmation) {
         this.table = table;
         this.targets = targets;
+        this.sets = sets;
         this.formatSize = formatSize;
         this.confirmation = confirmation;
         this.onlyExact = table.key().importance().isEmpty();
@@ -46,12 +53,9 @@ final class UniformSearch {
      * A format everywhere.
      *
      * @param choice for each target the candidate of that format; exact, or bounded from below
+     * @param bytes of all of them, with what they share
      */
-    record Uniform(String format, List<Candidate> choice) {
-        long bytes() {
-            return choice.stream().mapToLong(Candidate::bytes).sum();
-        }
-
+    record Uniform(String format, List<Candidate> choice, long bytes) {
         double objective() {
             return choice.stream().mapToDouble(Candidate::error).sum();
         }
@@ -68,8 +72,8 @@ final class UniformSearch {
             return new UniformFormat(
                     family(),
                     format,
-                    bytes(),
-                    8.0 * bytes() / weights,
+                    bytes,
+                    8.0 * bytes / weights,
                     objective(),
                     Plan.relativeError(objective(), squaredNorm),
                     divergence);
@@ -124,11 +128,10 @@ final class UniformSearch {
     }
 
     private Uniform bounded(String format) {
-        return new Uniform(
-                format,
-                targets.stream()
-                        .map(target -> known(target, format).orElseGet(() -> bound(target, format)))
-                        .toList());
+        List<Candidate> choice = targets.stream()
+                .map(target -> known(target, format).orElseGet(() -> bound(target, format)))
+                .toList();
+        return new Uniform(format, choice, sets.bytes(choice));
     }
 
     private Optional<Candidate> known(Target target, String format) {

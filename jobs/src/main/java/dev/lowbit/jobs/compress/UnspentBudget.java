@@ -14,10 +14,11 @@ final class UnspentBudget {
      *
      * @param candidates for each matrix the ways to store it
      * @param chosen for each matrix the chosen one
+     * @param bytes of all that is chosen
      */
     static Optional<String> reason(
-            List<List<Candidate>> candidates, List<Candidate> chosen, long budgetBytes, double fraction) {
-        long left = budgetBytes - chosen.stream().mapToLong(Candidate::bytes).sum();
+            List<List<Candidate>> candidates, List<Candidate> chosen, long bytes, long budgetBytes, double fraction) {
+        long left = budgetBytes - bytes;
         if (left <= fraction * budgetBytes) {
             return Optional.empty();
         }

@@ -19,6 +19,7 @@ class PlannerTest {
     private static final int SIDE = 40;
     private static final List<Target> TARGETS = List.of(target("a"), target("b"));
 
+    private final SharedSets sets = new SharedSets(TARGETS, (target, format) -> Optional.empty());
     private CostTable table = new CostTable(KEY);
     private final List<String> measured = new ArrayList<>();
 
@@ -44,10 +45,11 @@ class PlannerTest {
     }
 
     private Plan plan(Budget budget, Map<String, Double> truth, Optional<Planner.Judge> judge) {
-        SpendingLimit limit = new SpendingLimit(budget, 2L * SIDE * SIDE, PlannerTest::outputBytes);
+        SpendingLimit limit = new SpendingLimit(budget, 2L * SIDE * SIDE, sets, PlannerTest::outputBytes);
         return new Planner(
                         table,
                         TARGETS,
+                        sets,
                         limit,
                         (format, rows, columns) -> 600,
                         (targets, candidates) -> {

@@ -75,6 +75,16 @@ public final class AdditiveMatrix implements QuantizedMatrix {
         return new AdditiveMatrix(rows, columns, format, parts, stored, words);
     }
 
+    /**
+     * The parts of {@link AdditiveFormat#shareable}, which matrices of any shape may have in common.
+     *
+     * @param codebooks as in {@link #of}
+     * @throws InvalidRequestException when a codeword is no number or overflows F16
+     */
+    public static List<Part> codebooks(AdditiveFormat format, float[] codebooks) {
+        return List.of(Codewords.round(format, codebooks).part());
+    }
+
     private static void requireSize(String what, long size, long needed) {
         if (size != needed) {
             throw new IllegalArgumentException(size + " " + what + ", the format needs " + needed);

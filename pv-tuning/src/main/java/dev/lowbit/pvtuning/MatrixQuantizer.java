@@ -1,0 +1,226 @@
+package dev.lowbit.pvtuning;
+
+import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.importance.Importance;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.linalg.RandomStream;
+import dev.lowbit.matrix.additive.AdditiveFormat;
+import dev.lowbit.matrix.additive.AdditiveMatrix;
+import dev.lowbit.matrix.scale.EncodedScales;
+import dev.lowbit.matrix.scale.ScaleType;
+import dev.lowbit.store.MeasuredError;
+import dev.lowbit.tensor.DType;
+import dev.lowbit.tensor.FloatMatrix;
+import java.util.Arrays;
+
+/**
+ * One matrix in one format: V and P steps under H with codewords given or its own, then scales and codewords rounded to what is stored and codes
+ * searched once more for these. What is stored is measured by the importance itself; of all states measured the best is the result.
+ */
+final class MatrixQuantizer {
+    private static final String PURPOSE = "pv-tuning";
+    private static final int BEAM = 4;
+
+    /** Last searches, each for the scales that fit the codes of the one before best. */
+    private static final int LAST_SEARCHES = 2;
+
+    private static final double GAIN = 2e-3;
+
+    /** Of a row that is nothing: small enough to vanish and large enough to divide by. */
+    private static final double NO_SCALE = 1e-30;
+
+    private final FloatMatrix weights;
+    private final Importance importance;
+    private final AdditiveFormat format;
+    private final CodeShape shape;
+    private final WeightedMoment moment;
+    private final LayerProblem problem;
+    private final RandomStream stream;
+    private final Workers workers;
+    private Result best;
+
+    private MatrixQuantizer(
+            String name,
+            FloatMatrix weights,
+            Importance importance,
+            WeightedMoment moment,
+            AdditiveFormat format,
+            long seed,
+            Workers workers) {
+        this.weights = weights;
+        this.importance = importance;
+        this.format = format;
+        this.shape = CodeShape.of(format);
+        this.moment = moment;
+        this.problem = moment.problem(weights, shape, workers);
+        this.stream = RandomStream.of(seed, PURPOSE, name);
+        this.workers = workers;
+    }
+
+    /**
+     * What was found.
+     *
+     * @param error the objective, of what is stored
+     */
+    record Result(AdditiveMatrix matrix, double error) {}
+
+    /**
+     * Quantizes with codewords that are given.
+     *
+     * @param name keys the random stream
+     * @param codewords K x M x g, exact in F16, in units of the root mean square of a row; not modified
+     * @param rounds after each of which the result is measured, ascending
+     */
+    static Result withCodewords(
+            String name,
+            FloatMatrix weights,
+            Importance importance,
+            WeightedMoment moment,
+            AdditiveFormat format,
+            double[] codewords,
+            long seed,
+            int[] rounds,
+            Workers workers) {
+        MatrixQuantizer quantizer = new MatrixQuantizer(name, weights, importance, moment, format, seed, workers);
+        LayerState state = new LayerState(quantizer.problem, quantizer.nearest(codewords));
+        int done = 0;
+        for (int until : rounds) {
+            double before = Double.POSITIVE_INFINITY;
+            for (; done < until && state.loss() < before * (1 - GAIN); done++) {
+                before = state.loss();
+                quantizer.search(state);
+                ScaleStep.apply(state);
+            }
+            quantizer.measure(state.weights());
+        }
+        return quantizer.best;
+    }
+
+    /**
+     * Quantizes with codewords of its own.
+     *
+     * @param name keys the random stream
+     * @param rounds after each of which the result is measured, ascending
+     */
+    static Result withOwn(
+            String name,
+            FloatMatrix weights,
+            Importance importance,
+            WeightedMoment moment,
+            AdditiveFormat format,
+            long seed,
+            int[] rounds,
+            Workers workers) {
+        MatrixQuantizer quantizer = new MatrixQuantizer(name, weights, importance, moment, format, seed, workers);
+        CodeShape shape = quantizer.shape;
+        for (int until : rounds) {
+            LayerSettings settings = new LayerSettings(
+                    shape.codebooks(), shape.entries(), BEAM, new ResidualInit(30, 128), 2, 10, GAIN, until);
+            LayerResult result = LayerQuantizer.quantize(
+                    quantizer.problem,
+                    shape.tiling(weights.rows(), weights.columns()),
+                    settings,
+                    RandomStream.of(seed, PURPOSE + ".own", name));
+            quantizer.measure(quantizer.storable(result.weights()));
+        }
+        return quantizer.best;
+    }
+
+    /** Codes nearest in plain L2, codebook after codebook. */
+    private AdditiveWeights nearest(double[] codewords) {
+        int width = shape.inGroup();
+        Tiling tiling = shape.tiling(weights.rows(), weights.columns());
+        double[] scales = new double[weights.rows()];
+        double[] rest = problem.weights().clone();
+        for (int row = 0; row < scales.length; row++) {
+            double scale = moment.factor(row) * SampledRows.rootMeanSquare(weights, row);
+            scales[row] = Math.max(scale, NO_SCALE);
+            for (int i = row * tiling.columns(); i < (row + 1) * tiling.columns(); i++) {
+                rest[i] /= scales[row];
+            }
+        }
+        int books = shape.codebooks();
+        int[] codes = new int[tiling.tiles() * books];
+        for (int m = 0; m < books; m++) {
+            int length = shape.entries() * width;
+            double[] book = Arrays.copyOfRange(codewords, m * length, (m + 1) * length);
+            int[] nearest = new KMeans(rest, width, workers).assign(book);
+            for (int tile = 0; tile < nearest.length; tile++) {
+                codes[tile * books + m] = nearest[tile];
+                for (int c = 0; c < width; c++) {
+                    rest[tile * width + c] -= book[nearest[tile] * width + c];
+                }
+            }
+        }
+        return new AdditiveWeights(tiling, books, shape.entries(), codewords.clone(), codes, scales);
+    }
+
+    private void search(LayerState state) {
+        BeamOrder order = BeamOrder.shuffled(state.weights().tiling().tileColumns(), shape.codebooks(), stream);
+        int[] codes = new BeamSearch(state, order, BEAM).codes();
+        System.arraycopy(codes, 0, state.weights().codes(), 0, codes.length);
+        state.recompute();
+    }
+
+    /** The same weights with codewords of a size that F16 holds best, and rounded to it. */
+    private AdditiveWeights storable(AdditiveWeights own) {
+        AdditiveWeights storable = own.copy();
+        double largest = Arrays.stream(own.codewords()).map(Math::abs).max().orElseThrow();
+        double unit = largest > 0 ? Math.scalb(1.0, Math.getExponent(largest)) : 1;
+        Arrays.setAll(storable.codewords(), i -> ScaleType.round(DType.F16, (float) (own.codewords()[i] / unit)));
+        Arrays.setAll(storable.scales(), i -> own.scales()[i] * unit);
+        return storable;
+    }
+
+    /** Rounds the scales as they are stored, searches codes for them, and keeps the result if it is the best so far. */
+    private void measure(AdditiveWeights tuned) {
+        AdditiveWeights wanted = tuned;
+        for (int i = 0; i < LAST_SEARCHES; i++) {
+            EncodedScales scales = encode(wanted);
+            AdditiveWeights stored = withScales(wanted, scales);
+            LayerState state = new LayerState(problem, stored);
+            search(state);
+            AdditiveMatrix matrix = AdditiveMatrix.of(
+                    weights.rows(),
+                    weights.columns(),
+                    format,
+                    stored.codes().clone(),
+                    scales,
+                    floats(stored.codewords()));
+            double error =
+                    MeasuredError.of(weights, matrix, importance, workers).weightedError();
+            if (best == null || error < best.error()) {
+                best = new Result(matrix, error);
+            }
+            ScaleStep.apply(state);
+            wanted = stored;
+        }
+    }
+
+    private EncodedScales encode(AdditiveWeights wanted) {
+        float[] scales = new float[weights.rows()];
+        for (int row = 0; row < scales.length; row++) {
+            double scale = wanted.scales()[row];
+            scales[row] = scale > NO_SCALE ? (float) (scale / moment.factor(row)) : 0;
+        }
+        return EncodedScales.encode(scales, format.scales())
+                .orElseThrow(() -> InvalidRequestException.impossible(
+                        format.id() + " cannot hold scales as large as those of this matrix; take scales in bf16"));
+    }
+
+    private AdditiveWeights withScales(AdditiveWeights wanted, EncodedScales scales) {
+        AdditiveWeights stored = wanted.copy();
+        for (int row = 0; row < weights.rows(); row++) {
+            stored.scales()[row] = Math.max(scales.values()[row] * moment.factor(row), NO_SCALE);
+        }
+        return stored;
+    }
+
+    private static float[] floats(double[] values) {
+        float[] floats = new float[values.length];
+        for (int i = 0; i < values.length; i++) {
+            floats[i] = (float) values[i];
+        }
+        return floats;
+    }
+}

@@ -1,0 +1,105 @@
+package dev.lowbit.pvtuning;
+
+import dev.lowbit.budget.Candidate;
+import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.importance.Importance;
+import dev.lowbit.importance.RowSample;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.additive.AdditiveFormat;
+import dev.lowbit.matrix.scale.ScaleFormat;
+import dev.lowbit.method.Compressor;
+import dev.lowbit.method.Compressor.Limits;
+import dev.lowbit.tensor.DType;
+import dev.lowbit.tensor.FloatMatrix;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Collectors;
+
+/**
+ * The cost table of one matrix: what every {@link CodeShape} costs with the model's codebooks on some rows, carried over to the whole in proportion to what
+ * nothing at all would cost.
+ */
+final class PvPrices {
+    private static final int SAMPLE = 1 << 14;
+    private static final int[] ROUNDS = {1};
+
+    /** Rows of fewer weights have scales on two levels. */
+    private static final int LONG_ROW = 1024;
+
+    private static final ScaleFormat SHORT_ROWS = new ScaleFormat.TwoLevel(4, 64, DType.BF16);
+    private static final ScaleFormat LONG_ROWS = new ScaleFormat.OneLevel(DType.BF16);
+
+    private PvPrices() {}
+
+    /** See {@link Compressor#price}. */
+    static List<Candidate> of(
+            Compressor method,
+            String name,
+            FloatMatrix w,
+            Importance importance,
+            SharedCodebooks books,
+            Limits limits,
+            Workers workers) {
+        List<CodeShape> shapes = shapes(limits);
+        List<Candidate> candidates = new ArrayList<>();
+        try (RowSample sample = RowSample.of(w, importance, SAMPLE)) {
+            FloatMatrix rows = sample.weights();
+            WeightedMoment moment = WeightedMoment.of(sample.importance(), rows.rows(), rows.columns(), workers);
+            double whole = energy(w, importance);
+            double part = energy(rows, sample.importance());
+            double ratio = part > 0 ? whole / part : 1;
+            for (CodeShape shape : shapes) {
+                AdditiveFormat format = shape.format(w.columns() < LONG_ROW ? SHORT_ROWS : LONG_ROWS);
+                double error = MatrixQuantizer.withCodewords(
+                                name,
+                                rows,
+                                sample.importance(),
+                                moment,
+                                format,
+                                books.codewords(shape),
+                                limits.seed(),
+                                ROUNDS,
+                                workers)
+                        .error();
+                long bytes = method.bytes(format, w.rows(), w.columns());
+                candidates.add(new Candidate(format.id(), 0, bytes, error * ratio, false));
+            }
+        }
+        return candidates;
+    }
+
+    private static List<CodeShape> shapes(Limits limits) {
+        if (limits.minRank() > 0) {
+            throw InvalidRequestException.usage(
+                    "pv-tuning has no low-rank part, but --min-rank is " + limits.minRank() + "; take 0");
+        }
+        int group = limits.groupSize();
+        List<CodeShape> shapes = CodeShape.PRICED.stream()
+                .filter(shape -> group == 0 || shape.inGroup() == group)
+                .toList();
+        if (shapes.isEmpty()) {
+            throw InvalidRequestException.usage("--group " + group + ": pv-tuning has codewords of "
+                    + CodeShape.PRICED.stream()
+                            .map(CodeShape::inGroup)
+                            .distinct()
+                            .sorted()
+                            .map(String::valueOf)
+                            .collect(Collectors.joining(", "))
+                    + " weights; choose one of these, or give --format");
+        }
+        return shapes;
+    }
+
+    /** What zeros in place of the weights would cost, as far as no pairs count. */
+    private static double energy(FloatMatrix w, Importance importance) {
+        FloatMatrix diagonal = importance.diagonal().orElse(null);
+        double sum = 0;
+        for (int i = 0; i < w.rows(); i++) {
+            for (int j = 0; j < w.columns(); j++) {
+                double value = w.get(i, j);
+                sum += (diagonal == null ? 1 : diagonal.get(i, j)) * value * value;
+            }
+        }
+        return sum;
+    }
+}

@@ -1,0 +1,178 @@
+package dev.lowbit.pvtuning;
+
+import dev.lowbit.budget.Candidate;
+import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.importance.Importance;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.MatrixFormat;
+import dev.lowbit.matrix.MatrixFormats;
+import dev.lowbit.matrix.Part;
+import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.matrix.additive.AdditiveFormat;
+import dev.lowbit.matrix.additive.AdditiveMatrix;
+import dev.lowbit.method.Compressor;
+import dev.lowbit.method.MatrixJob;
+import dev.lowbit.method.ModelWeights;
+import dev.lowbit.tensor.FloatMatrix;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.BiConsumer;
+
+/**
+ * Vector quantization tuned layer by layer: AQLM's sums of codewords (arXiv 2401.06118) under the steps of PV-Tuning (arXiv 2405.14852). A matrix that is
+ * large beside its codebooks has its own; the others share those of their shape, learned from the whole model. See docs/methods/pv-tuning.md.
+ */
+public final class PvTuning implements Compressor {
+    /** What {@link #confirm} reports; compress goes on from there. */
+    private static final int[] CONFIRMED = {2};
+
+    private static final int[] ALL = {2, 8};
+
+    private final Optional<SharedCodebooks> shared;
+
+    /** For ServiceLoader; {@link #builder()} compresses a single matrix to a budget. */
+    public PvTuning() {
+        this(Optional.empty());
+    }
+
+    private PvTuning(Optional<SharedCodebooks> shared) {
+        this.shared = shared;
+    }
+
+    /** Starts the description of how to compress single matrices, with codebooks of their own. */
+    public static MatrixJob.Builder builder() {
+        return new MatrixJob.Builder(new PvTuning());
+    }
+
+    @Override
+    public String name() {
+        return "pv-tuning";
+    }
+
+    @Override
+    public Compressor forModel(ModelWeights model, Limits limits, Workers workers) {
+        return new PvTuning(Optional.of(new SharedCodebooks(model, limits.seed(), workers)));
+    }
+
+    @Override
+    public Optional<String> sharedAs(MatrixFormat format, int rows, int columns) {
+        return shared.isPresent() && writes(format)
+                ? Optional.of(CodeShape.of((AdditiveFormat) format))
+                        .filter(shape -> !shape.isOwn(rows, columns))
+                        .map(CodeShape::id)
+                : Optional.empty();
+    }
+
+    @Override
+    public List<Part> shared(String id) {
+        AdditiveFormat format = AdditiveFormat.parseIfAdditive(id + "-row-f32")
+                .filter(this::writes)
+                .orElseThrow(() -> new IllegalArgumentException(id + " is no shape of codebooks"));
+        double[] codewords = shared.orElseThrow().codewords(CodeShape.of(format));
+        return AdditiveMatrix.codebooks(format, floats(codewords));
+    }
+
+    @Override
+    public List<Candidate> price(
+            String name, FloatMatrix weights, Importance importance, Limits limits, Workers workers) {
+        SharedCodebooks books =
+                shared.orElseGet(() -> new SharedCodebooks(single(name, weights, importance), limits.seed(), workers));
+        return PvPrices.of(this, name, weights, importance, books, limits, workers);
+    }
+
+    private static ModelWeights single(String name, FloatMatrix weights, Importance importance) {
+        return new ModelWeights() {
+            @Override
+            public List<Shape> matrices() {
+                return List.of(new Shape(name, weights.rows(), weights.columns()));
+            }
+
+            @Override
+            public void visit(Shape matrix, BiConsumer<FloatMatrix, Importance> visitor) {
+                visitor.accept(weights, importance);
+            }
+        };
+    }
+
+    @Override
+    public Candidate confirm(
+            String name,
+            FloatMatrix weights,
+            Importance importance,
+            Candidate candidate,
+            Limits limits,
+            Workers workers) {
+        double error = run(name, weights, importance, candidate, CONFIRMED, limits, workers)
+                .error();
+        return new Candidate(candidate.format(), candidate.rank(), candidate.bytes(), error, true);
+    }
+
+    @Override
+    public QuantizedMatrix compress(
+            String name,
+            FloatMatrix weights,
+            Importance importance,
+            Candidate candidate,
+            Limits limits,
+            Workers workers) {
+        return run(name, weights, importance, candidate, ALL, limits, workers).matrix();
+    }
+
+    private MatrixQuantizer.Result run(
+            String name,
+            FloatMatrix weights,
+            Importance importance,
+            Candidate candidate,
+            int[] rounds,
+            Limits limits,
+            Workers workers) {
+        MatrixFormat parsed = MatrixFormats.parse(candidate.format());
+        if (!writes(parsed)) {
+            throw InvalidRequestException.usage(
+                    "pv-tuning does not write the format " + parsed.id() + "; take one like aq2x8-g8-row-bf16");
+        }
+        AdditiveFormat format = (AdditiveFormat) parsed;
+        WeightedMoment moment = WeightedMoment.of(importance, weights.rows(), weights.columns(), workers);
+        if (sharedAs(format, weights.rows(), weights.columns()).isEmpty()) {
+            return MatrixQuantizer.withOwn(name, weights, importance, moment, format, limits.seed(), rounds, workers);
+        }
+        double[] codewords = shared.orElseThrow().codewords(CodeShape.of(format));
+        return MatrixQuantizer.withCodewords(
+                name, weights, importance, moment, format, codewords, limits.seed(), rounds, workers);
+    }
+
+    /** Tiles of one row with one scale for the row. */
+    @Override
+    public boolean writes(MatrixFormat format) {
+        return format instanceof AdditiveFormat additive && additive.outGroup() == 1 && additive.scaleColumns() == 0;
+    }
+
+    /** Twelve matrices of doubles (weights, two states and what they are multiplied with), six of inputs x inputs, and the sample of the model. */
+    @Override
+    public long scratchBytes(int rows, int columns, Limits limits) {
+        long padded = columns + 16L;
+        return Double.BYTES * (12 * rows * padded + 6 * padded * padded) + (96L << 20);
+    }
+
+    /** As the papers count: codes, codebooks in 16 bits where a matrix has its own, and 16 bits for every scale. */
+    @Override
+    public double paperBitsPerWeight(String format, int rows, int columns) {
+        MatrixFormat parsed = MatrixFormats.parse(format);
+        if (!writes(parsed)) {
+            throw InvalidRequestException.usage("pv-tuning does not write the format " + format);
+        }
+        AdditiveFormat additive = (AdditiveFormat) parsed;
+        CodeShape shape = CodeShape.of(additive);
+        double codeBits = (double) rows * additive.tileColumns(columns) * shape.codebooks() * shape.codeBits();
+        long bookBytes = sharedAs(parsed, rows, columns).isPresent() ? 0 : shape.codebookBytes();
+        return (codeBits + 8.0 * bookBytes + 16.0 * rows) / ((double) rows * columns);
+    }
+
+    private static float[] floats(double[] values) {
+        float[] floats = new float[values.length];
+        for (int i = 0; i < values.length; i++) {
+            floats[i] = (float) values[i];
+        }
+        return floats;
+    }
+}

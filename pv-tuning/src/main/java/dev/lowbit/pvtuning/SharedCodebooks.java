@@ -1,0 +1,131 @@
+package dev.lowbit.pvtuning;
+
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.linalg.RandomStream;
+import dev.lowbit.matrix.scale.ScaleType;
+import dev.lowbit.method.ModelWeights;
+import dev.lowbit.tensor.DType;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
+
+/**
+ * Codebooks for all matrices of a model, in units of the root mean square of a row: residual k-means over {@link SampledRows}, then P and V steps on the
+ * sample with the cost of every group in place of H. Each is learned when first asked for. For use by one thread.
+ */
+final class SharedCodebooks {
+    private static final String PURPOSE = "pv-tuning.shared";
+    private static final int POINTS_PER_CENTROID = 128;
+    private static final int TRIALS = 2;
+    private static final int TRIAL_ROUNDS = 5;
+    private static final int ROUNDS = 25;
+    private static final int REFINEMENTS = 8;
+    private static final int ITERATIONS = 6;
+    private static final int BEAM = 2;
+
+    /** Of the mean cost of a group: less is taken for this. */
+    private static final double LEAST_COST = 1e-6;
+
+    private final ModelWeights model;
+    private final long seed;
+    private final Workers workers;
+    private final Map<CodeShape, double[]> learned = new HashMap<>();
+    private SampledRows sample;
+
+    SharedCodebooks(ModelWeights model, long seed, Workers workers) {
+        this.model = model;
+        this.seed = seed;
+        this.workers = workers;
+    }
+
+    /** C, K x M x g, every value exact in F16; not to be modified. */
+    double[] codewords(CodeShape shape) {
+        return learned.computeIfAbsent(shape, this::learn);
+    }
+
+    private double[] learn(CodeShape shape) {
+        if (sample == null) {
+            sample = SampledRows.of(model);
+        }
+        SampledRows.Groups groups = sample.groups(shape.inGroup());
+        if (groups.costs().length == 0) {
+            return new double[shape.values()];
+        }
+        RandomStream stream = RandomStream.of(seed, PURPOSE, shape.id());
+        AdditiveWeights start = start(shape, groups, stream);
+        LayerState state = new LayerState(problem(groups, shape.inGroup(), start.scales()), start);
+        for (int round = 0; round < REFINEMENTS; round++) {
+            CodewordStep.apply(state, ITERATIONS);
+            UnusedCodewords.replace(state);
+            BeamOrder order = BeamOrder.shuffled(1, shape.codebooks(), stream);
+            int[] codes = new BeamSearch(state, order, BEAM).codes();
+            System.arraycopy(codes, 0, state.weights().codes(), 0, codes.length);
+            state.recompute();
+        }
+        CodewordStep.apply(state, ITERATIONS);
+        return rounded(state.weights().codewords());
+    }
+
+    /** Residual k-means, all groups alike. */
+    private AdditiveWeights start(CodeShape shape, SampledRows.Groups groups, RandomStream stream) {
+        int width = shape.inGroup();
+        int count = groups.costs().length;
+        double[] rest = groups.values().clone();
+        double[] codewords = new double[shape.values()];
+        int[] codes = new int[count * shape.codebooks()];
+        for (int m = 0; m < shape.codebooks(); m++) {
+            KMeans some = new KMeans(drawn(rest, width, shape.entries(), stream), width, workers);
+            double[] book = some.bestStart(shape.entries(), TRIALS, TRIAL_ROUNDS, stream);
+            some.improve(book, ROUNDS);
+            System.arraycopy(book, 0, codewords, m * book.length, book.length);
+            int[] nearest = new KMeans(rest, width, workers).assign(book);
+            for (int group = 0; group < count; group++) {
+                codes[group * shape.codebooks() + m] = nearest[group];
+                for (int c = 0; c < width; c++) {
+                    rest[group * width + c] -= book[nearest[group] * width + c];
+                }
+            }
+        }
+        Tiling tiling = new Tiling(count, width, 1, width);
+        return new AdditiveWeights(tiling, shape.codebooks(), shape.entries(), codewords, codes, scales(groups));
+    }
+
+    private static double[] drawn(double[] points, int width, int entries, RandomStream stream) {
+        int count = points.length / width;
+        if ((long) entries * POINTS_PER_CENTROID >= count) {
+            return points;
+        }
+        int[] rows = Draws.distinct(count, entries * POINTS_PER_CENTROID, stream);
+        double[] some = new double[rows.length * width];
+        for (int i = 0; i < rows.length; i++) {
+            System.arraycopy(points, rows[i] * width, some, i * width, width);
+        }
+        return some;
+    }
+
+    /** Square roots of costs: with weights and scales multiplied by them, every group costs what it should. */
+    private static double[] scales(SampledRows.Groups groups) {
+        double mean = Arrays.stream(groups.costs()).average().orElseThrow();
+        return Arrays.stream(groups.costs())
+                .map(cost -> mean > 0 ? Math.sqrt(Math.max(cost / mean, LEAST_COST)) : 1)
+                .toArray();
+    }
+
+    private LayerProblem problem(SampledRows.Groups groups, int width, double[] scales) {
+        double[] weights = groups.values().clone();
+        for (int i = 0; i < weights.length; i++) {
+            weights[i] *= scales[i / width];
+        }
+        double[] identity = new double[width * width];
+        for (int c = 0; c < width; c++) {
+            identity[c * width + c] = 1;
+        }
+        return new LayerProblem(weights, identity, width, workers);
+    }
+
+    private static double[] rounded(double[] codewords) {
+        double[] rounded = new double[codewords.length];
+        Arrays.setAll(rounded, i -> ScaleType.round(DType.F16, (float) codewords[i]));
+        return rounded;
+    }
+}

@@ -1,0 +1,113 @@
+package dev.lowbit.pvtuning;
+
+import dev.lowbit.importance.Hessian;
+import dev.lowbit.importance.Importance;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.linalg.DoubleGemm;
+import dev.lowbit.tensor.FloatMatrix;
+import java.util.Arrays;
+
+/**
+ * An importance as Σ_i f_i² δ_i H δ_iᵀ. For a Hessian that is what it is, for none H = I and f = 1; a Fisher diagonal F becomes the product of its row sums and column
+ * means, because H is one for all rows.
+ *
+ * <p>A factor belongs to a row's weights and its scale alike, so codes and codewords of f_i w_i are those of w_i: {@link #problem} has weights
+ * and scales that are f times the true ones.
+ */
+final class WeightedMoment {
+    /** Of the mean importance of rows: less is taken for this, so that rows that hardly count stay defined. */
+    private static final double LEAST = 1e-6;
+
+    private final int columns;
+    private final double[] moment;
+    private final double[] factors;
+
+    private WeightedMoment(int columns, double[] moment, double[] rowImportance) {
+        this.columns = columns;
+        this.moment = moment;
+        double mean = Arrays.stream(rowImportance).average().orElseThrow();
+        this.factors = new double[rowImportance.length];
+        Arrays.setAll(factors, i -> mean > 0 ? Math.sqrt(Math.max(rowImportance[i] / mean, LEAST)) : 1);
+    }
+
+    /** The importance of a rows x columns matrix. */
+    static WeightedMoment of(Importance importance, int rows, int columns, Workers workers) {
+        return switch (importance) {
+            case Importance.Uniform uniform -> new WeightedMoment(columns, diagonal(ones(columns)), ones(rows));
+            case Importance.Diagonal diagonal -> ofDiagonal(diagonal.fisher());
+            case Hessian hessian -> {
+                float[] outputs = hessian.outputs();
+                double[] wide = new double[rows];
+                Arrays.setAll(wide, i -> outputs[i]);
+                yield new WeightedMoment(columns, product(hessian.factor(), workers), wide);
+            }
+        };
+    }
+
+    private static WeightedMoment ofDiagonal(FloatMatrix fisher) {
+        double[] byRow = new double[fisher.rows()];
+        double[] byColumn = new double[fisher.columns()];
+        double sum = 0;
+        for (int i = 0; i < fisher.rows(); i++) {
+            for (int j = 0; j < fisher.columns(); j++) {
+                byRow[i] += fisher.get(i, j);
+                byColumn[j] += fisher.get(i, j);
+            }
+            sum += byRow[i];
+        }
+        return new WeightedMoment(fisher.columns(), diagonal(sum > 0 ? byColumn : ones(fisher.columns())), byRow);
+    }
+
+    private static double[] ones(int n) {
+        double[] ones = new double[n];
+        Arrays.fill(ones, 1);
+        return ones;
+    }
+
+    private static double[] diagonal(double[] values) {
+        int n = values.length;
+        double[] moment = new double[Math.multiplyExact(n, n)];
+        for (int j = 0; j < n; j++) {
+            moment[j * n + j] = values[j];
+        }
+        return moment;
+    }
+
+    /** H = R Rᵀ. */
+    private static double[] product(FloatMatrix factor, Workers workers) {
+        int n = factor.columns();
+        return DoubleGemm.product(DoubleGemm.of(factor), n, DoubleGemm.ofTransposed(factor), n, n, workers);
+    }
+
+    /** f of a row, positive. */
+    double factor(int row) {
+        return factors[row];
+    }
+
+    /**
+     * The problem of weights; columns beyond the matrix are zero and no input meets them.
+     *
+     * @param weights rows x columns; not modified
+     */
+    LayerProblem problem(FloatMatrix weights, CodeShape shape, Workers workers) {
+        int padded = shape.paddedColumns(columns);
+        double[] scaled = new double[Math.multiplyExact(weights.rows(), padded)];
+        for (int i = 0; i < weights.rows(); i++) {
+            for (int j = 0; j < columns; j++) {
+                scaled[i * padded + j] = factors[i] * weights.get(i, j);
+            }
+        }
+        return new LayerProblem(scaled, padded(padded), padded, workers);
+    }
+
+    private double[] padded(int n) {
+        if (n == columns) {
+            return moment;
+        }
+        double[] padded = new double[Math.multiplyExact(n, n)];
+        for (int i = 0; i < columns; i++) {
+            System.arraycopy(moment, i * columns, padded, i * n, columns);
+        }
+        return padded;
+    }
+}
