@@ -202,6 +202,49 @@ class TuneTest {
         }
     }
 
+    private Path additive(String name, Object... more) {
+        Path out = common.resolve(name);
+        List<Object> args = new ArrayList<>(List.of("compress", model, "--out", out, "--method", "pv-tuning"));
+        args.addAll(List.of("--format", "aq1x4-g4-row-s4x64-bf16", "--quiet"));
+        args.addAll(Arrays.asList(more));
+        Lowbit run = Lowbit.run(args.toArray());
+        assertThat(run.code()).as(run.err()).isZero();
+        return out;
+    }
+
+    @Test
+    void codebooksOfSeveralMatricesAreTrainedOnce() {
+        Path plain = additive("common");
+        List<Object> codes = List.of("--reference", model, "--parts", "codes", "--code-rate", 0.03);
+        JsonNode result = succeeded(tune(plain, "out", with(codes, "--threads", 1)));
+        assertThat(result.get("lossAfter").doubleValue())
+                .isLessThan(result.get("lossBefore").doubleValue());
+        assertThat(Verifier.verify(folder.resolve("out"))).isEmpty();
+        Manifest before = Manifest.read(plain);
+        Manifest tuned = Manifest.read(folder.resolve("out"));
+        assertThat(before.shared()).hasSize(1);
+        assertThat(tuned.shared()).hasSize(1).isNotEqualTo(before.shared());
+        assertThat(tuned.bytes()).isEqualTo(before.bytes());
+        succeeded(tune(plain, "threads", with(codes, "--threads", 3)));
+        assertThat(digest("threads")).isEqualTo(digest("out"));
+        // what the output's bytes give on the held-out part is what was promised, to the last bit
+        JsonNode again = succeeded(tune(folder.resolve("out"), "again", "--reference", model, "--parts", "all"));
+        assertThat(again.get("lossBefore")).isEqualTo(result.get("lossAfter"));
+    }
+
+    /** Embeddings are not tuned, so what they share must not move under them. */
+    @Test
+    void codebooksThatSomethingElseUsesStay() {
+        Path plain = additive("embeddings", "--embeddings");
+        JsonNode result = succeeded(
+                tune(plain, "out", "--reference", model, "--parts", "codes", "--code-rate", 0.03, "--threads", 1));
+        assertThat(result.get("lossAfter").doubleValue())
+                .isLessThan(result.get("lossBefore").doubleValue());
+        assertThat(Verifier.verify(folder.resolve("out"))).isEmpty();
+        assertThat(Manifest.read(folder.resolve("out")).shared())
+                .isEqualTo(Manifest.read(plain).shared());
+    }
+
     private static Object[] with(List<Object> options, Object... more) {
         List<Object> all = new ArrayList<>(options);
         all.addAll(Arrays.asList(more));
