@@ -10,7 +10,7 @@ import java.util.OptionalDouble;
  * @param benchmark class and method
  * @param parameters values in the order of the parameters' names
  * @param weights weights that one call handles; 0 where that means nothing
- * @param work operations or bytes of one call, as the measure needs
+ * @param work operations, bytes or weights of one call, as the measure needs
  * @param bar the least speed that the project promises, as a ratio
  */
 record Figure(
@@ -44,6 +44,14 @@ record Figure(
                     .read(LARGE, 3.126953125),
             of(GemvBenchmark.class, "multiplyTransposed", "gemv-transposed-nf4", "nf4-g64-s8x256-fp32")
                     .read(LARGE, 4.126953125),
+            of(AdditiveBenchmark.class, "multiply", "gemv-aq1x8-g8", "aq1x8-g8-row-f16")
+                    .ofGemv(LARGE),
+            of(AdditiveBenchmark.class, "multiply", "gemv-aq2x8-g8", "aq2x8-g8-row-f16")
+                    .ofGemv(LARGE),
+            of(AdditiveBenchmark.class, "multiply", "gemv-aq1x8-g4", "aq1x8-g4-row-f16")
+                    .ofGemv(LARGE),
+            of(AdditiveBenchmark.class, "multiply", "gemv-aq1x12-g8", "aq1x12-g8-row-f16")
+                    .ofGemv(LARGE),
             of(ConversionBenchmark.class, "widen", "widen-f16", "F16").store(ConversionBenchmark.COUNT),
             of(ConversionBenchmark.class, "widen", "widen-bf16", "BF16").store(ConversionBenchmark.COUNT),
             of(ConversionBenchmark.class, "widen", "widen-f8", "F8_E4M3").store(ConversionBenchmark.COUNT),
@@ -78,6 +86,11 @@ record Figure(
             of(GptqBenchmark.class, "quantize", "gptq-1024-g128", "false", "1").timesS(1024.0 * 1024, 9),
             of(GptqBenchmark.class, "quantize", "gptq-1024-g128-2-threads", "false", "2")
                     .timesS(1024.0 * 1024, 9),
+            of(LayerBenchmark.class, "quantize", "layer-1024-2x8-g8", "1").timesS(1024.0 * 1024, 840),
+            of(LayerBenchmark.class, "quantize", "layer-1024-2x8-g8-2-threads", "2")
+                    .timesS(1024.0 * 1024, 840),
+            of(CodewordBenchmark.class, "assign", "codewords-assign").operations(CodewordBenchmark.ASSIGN_OPERATIONS),
+            of(CodewordBenchmark.class, "search", "codewords-search").operations(CodewordBenchmark.SEARCH_OPERATIONS),
             of(CorrectionBenchmark.class, "correct", "correction-4096-r32", "2").timesS(LARGE),
             of(SvdBenchmark.class, "decompose", "svd-4096", "4096").timesS(LARGE),
             of(TransformerBenchmark.class, "product", "transformer-512-product")
@@ -104,6 +117,10 @@ record Figure(
         Figure read(double weights, double bits) {
             double bytes = weights * bits / Byte.SIZE;
             return new Figure(id, benchmark, parameters, weights, bytes, Measure.OF_READ, OptionalDouble.empty());
+        }
+
+        Figure ofGemv(double weights) {
+            return new Figure(id, benchmark, parameters, weights, weights, Measure.OF_GEMV, OptionalDouble.empty());
         }
 
         Figure store(double weights) {

@@ -23,6 +23,13 @@ enum Measure {
             return work / seconds / references.storeRate();
         }
     },
+    /** Weights per second as a multiple of the dense float product's with one vector. */
+    OF_GEMV("of float gemv", true) {
+        @Override
+        double ratio(double seconds, double work, References references) {
+            return work / seconds / references.gemvRate();
+        }
+    },
     /** Bytes of weights read per second as a fraction of the read bandwidth. */
     OF_READ("of read bandwidth", true) {
         @Override
@@ -41,7 +48,7 @@ enum Measure {
 
     /**
      * @param seconds of one call
-     * @param work of one call, in the unit of the measure (operations or bytes; unused for {@link #TIMES_S})
+     * @param work of one call, in the unit of the measure (operations, bytes or weights; unused for {@link #TIMES_S})
      */
     abstract double ratio(double seconds, double work, References references);
 

@@ -1,6 +1,8 @@
 package dev.lowbit.bench;
 
 import dev.lowbit.kernel.VectorWidth;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.linalg.Gemm;
 import dev.lowbit.tensor.FloatMatrix;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
@@ -51,6 +53,8 @@ public class ReferenceBenchmark {
     private FloatMatrix targetFloats;
     private MemorySegment source;
     private MemorySegment target;
+    private FloatMatrix x;
+    private FloatMatrix y;
     private OpenBlas blas;
     private float seed = 1;
 
@@ -61,6 +65,8 @@ public class ReferenceBenchmark {
         targetFloats = FloatMatrix.allocate(ROWS, Math.toIntExact(STORE_BYTES / Float.BYTES / ROWS));
         source = sourceFloats.segment().fill((byte) 1);
         target = targetFloats.segment();
+        x = Inputs.gaussian("vector", 1, targetFloats.columns());
+        y = FloatMatrix.allocate(1, ROWS);
         try (FloatMatrix a = Inputs.gaussian("left", SGEMM_SIZE, SGEMM_SIZE);
                 FloatMatrix b = Inputs.gaussian("right", SGEMM_SIZE, SGEMM_SIZE)) {
             blas = new OpenBlas(a, b);
@@ -75,6 +81,8 @@ public class ReferenceBenchmark {
         blas.close();
         sourceFloats.close();
         targetFloats.close();
+        x.close();
+        y.close();
     }
 
     /** S: C = A B of 1024 x 1024 floats by OpenBLAS on one thread. */
@@ -111,6 +119,12 @@ public class ReferenceBenchmark {
             value.intoMemorySegment(target, at, ByteOrder.nativeOrder());
         }
         return target;
+    }
+
+    /** The dense product with one vector: y = W x of 4096 x 4096 floats. {@link GemmBenchmark} checks it. */
+    @Benchmark
+    public void gemv() {
+        Gemm.multiply(x, false, targetFloats, true, y, Gemm.Mode.SET, Workers.serial());
     }
 
     /** {@value #FMA_STEPS} fused multiply-adds in each lane of twelve independent chains: enough to hide their latency. */

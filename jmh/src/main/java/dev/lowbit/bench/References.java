@@ -7,8 +7,9 @@ package dev.lowbit.bench;
  * @param readRate bytes read from memory per second
  * @param storeRate bytes written by the plain store loop per second
  * @param fmaRate floating-point operations per second of the fused multiply-add loop
+ * @param gemvRate weights per second of the float product of 4096 x 4096 weights with one vector
  */
-record References(double sgemmSeconds, double readRate, double storeRate, double fmaRate) {
+record References(double sgemmSeconds, double readRate, double storeRate, double fmaRate, double gemvRate) {
     /** Operations of the reference sgemm. */
     static final double SGEMM_OPERATIONS =
             2.0 * ReferenceBenchmark.SGEMM_SIZE * ReferenceBenchmark.SGEMM_SIZE * ReferenceBenchmark.SGEMM_SIZE;
@@ -22,7 +23,8 @@ record References(double sgemmSeconds, double readRate, double storeRate, double
                 results.seconds(prefix + "sgemm"),
                 ReferenceBenchmark.READ_BYTES / results.seconds(prefix + "read"),
                 ReferenceBenchmark.STORE_BYTES / results.seconds(prefix + "store"),
-                ReferenceBenchmark.fmaOperations() / results.seconds(prefix + "fma"));
+                ReferenceBenchmark.fmaOperations() / results.seconds(prefix + "fma"),
+                (double) ReferenceBenchmark.STORE_BYTES / Float.BYTES / results.seconds(prefix + "gemv"));
     }
 
     double sgemmRate() {

@@ -32,7 +32,7 @@ class ComparisonTest {
      */
     private static String run(double machine, String slowed, double factor, String left) {
         List<String> entries = new ArrayList<>();
-        for (String reference : List.of("sgemm", "read", "store", "fma")) {
+        for (String reference : List.of("sgemm", "read", "store", "fma", "gemv")) {
             entries.add(entry(ReferenceBenchmark.class.getName() + "." + reference, List.of(), 20_000 * machine));
         }
         for (Figure figure : Figure.ALL) {

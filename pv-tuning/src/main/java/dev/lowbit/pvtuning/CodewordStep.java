@@ -14,14 +14,18 @@ final class CodewordStep {
      */
     private static final double NOISE = 1e-10;
 
+    /** What an iteration has to take off L, as a part of it, for another to follow: its product buys more in the next beam search. */
+    private static final double SMALLEST_GAIN = 2e-4;
+
     private CodewordStep() {}
 
     /**
-     * Takes so many iterations, each one product of O x I by I x I, or fewer where the gradient vanishes.
+     * Takes so many iterations, each one product of O x I by I x I, or fewer where they no longer pay.
      *
      * @param state modified
      */
     static void apply(LayerState state, int iterations) {
+        double enough = SMALLEST_GAIN * state.loss();
         AdditiveWeights weights = state.weights();
         LayerProblem problem = state.problem();
         Workers workers = problem.workers();
@@ -52,6 +56,10 @@ final class CodewordStep {
             addScaled(weights.codewords(), step, direction);
             addScaled(state.delta(), step, image);
             addScaled(state.product(), step, product);
+            // This took slope² / curvature off L.
+            if (step * slope < enough) {
+                return;
+            }
         }
     }
 

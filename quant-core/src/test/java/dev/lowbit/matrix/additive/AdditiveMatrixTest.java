@@ -67,9 +67,10 @@ class AdditiveMatrixTest extends QuantizedMatrixContract {
 
     /** Tables and decoded rows: both ways of products with few tokens are taken by the shapes of the contract. */
     @Test
-    void tablesNeedManyRowsForEachCodeword() {
-        assertThat(TableProducts.suit(format("aq2x4-g4-row-bf16"), 127, 65)).isFalse();
-        assertThat(TableProducts.suit(format("aq2x4-g4-row-bf16"), 128, 65)).isTrue();
+    void tablesNeedFewCodewordsAndManyRows() {
+        assertThat(TableProducts.suit(format("aq2x4-g4-row-bf16"), 31, 65)).isFalse();
+        assertThat(TableProducts.suit(format("aq2x4-g4-row-bf16"), 32, 65)).isTrue();
+        assertThat(TableProducts.suit(format("aq1x10-g8-row-f16"), 4096, 4096)).isFalse();
         assertThat(TableProducts.suit(format("aq1x16-g8-row-f16"), 4096, 4096)).isFalse();
         assertThat(TableProducts.suit(format("aq2x8-g8-row-f16"), 4096, 4096)).isTrue();
         assertThat(TableProducts.suit(format("aq2x4-g8o2-row-f16"), 4096, 4096)).isFalse();
