@@ -1,6 +1,7 @@
 package dev.lowbit.jobs;
 
 import dev.lowbit.jobs.commands.CalibrateCommand;
+import dev.lowbit.jobs.commands.CompareCommand;
 import dev.lowbit.jobs.commands.CompressCommand;
 import dev.lowbit.jobs.commands.DemoCommand;
 import dev.lowbit.jobs.commands.DoctorCommand;
@@ -53,6 +54,7 @@ public final class Main implements Callable<Integer> {
             ExportCommand::new,
             ImportCommand::new,
             TuneCommand::new,
+            CompareCommand::new,
             DoctorCommand::new);
 
     @Spec

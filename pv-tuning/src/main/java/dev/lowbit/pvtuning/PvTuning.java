@@ -13,6 +13,7 @@ import dev.lowbit.matrix.additive.AdditiveMatrix;
 import dev.lowbit.method.Compressor;
 import dev.lowbit.method.MatrixJob;
 import dev.lowbit.method.ModelWeights;
+import dev.lowbit.method.Tunable;
 import dev.lowbit.tensor.FloatMatrix;
 import java.util.List;
 import java.util.Optional;
@@ -145,6 +146,12 @@ public final class PvTuning implements Compressor {
     @Override
     public boolean writes(MatrixFormat format) {
         return format instanceof AdditiveFormat additive && additive.outGroup() == 1 && additive.scaleColumns() == 0;
+    }
+
+    /** The name of the method: codes are tuned as well as values. */
+    @Override
+    public Tunable.Extent tuned() {
+        return Tunable.Extent.CODES;
     }
 
     /** Twelve matrices of doubles (weights, two states and what they are multiplied with), six of inputs x inputs, and the sample of the model. */

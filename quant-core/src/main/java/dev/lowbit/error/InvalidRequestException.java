@@ -8,8 +8,10 @@ public final class InvalidRequestException extends RuntimeException {
     public enum Kind {
         /** Unknown or contradictory options, shapes that do not fit, a pattern that matches nothing. */
         USAGE,
-        /** Well-formed but impossible: a budget below the smallest, a cap below the largest matrix, an output that exists. */
-        IMPOSSIBLE
+        /** Well-formed but impossible: a cap below the largest matrix, an output that exists. */
+        IMPOSSIBLE,
+        /** Impossible because of the budget alone: nothing that the method can write is small enough; a larger one would do. */
+        BUDGET_TOO_SMALL
     }
 
     private final Kind kind;
@@ -27,6 +29,11 @@ public final class InvalidRequestException extends RuntimeException {
     /** @param message one line: what was given, what is needed, what to do */
     public static InvalidRequestException impossible(String message) {
         return new InvalidRequestException(Kind.IMPOSSIBLE, message);
+    }
+
+    /** @param message one line: what was given, what is needed, what to do */
+    public static InvalidRequestException budgetTooSmall(String message) {
+        return new InvalidRequestException(Kind.BUDGET_TOO_SMALL, message);
     }
 
     public Kind kind() {

@@ -104,6 +104,11 @@ public interface Compressor {
     /** Whether {@link #compress} can write this format. */
     boolean writes(MatrixFormat format);
 
+    /** What the method has trained end to end in its results, where that is asked for without saying what. */
+    default Tunable.Extent tuned() {
+        return Tunable.Extent.ALL;
+    }
+
     /** Bytes of scratch memory that compressing a rows x columns matrix needs beside the weights themselves. */
     long scratchBytes(int rows, int columns, Limits limits);
 

@@ -34,9 +34,6 @@ import picocli.CommandLine.Spec;
             "The last tenth of the text is held out; the result is never worse on it than the model was before."
         })
 public final class TuneCommand implements Callable<Integer> {
-    private static final double CODE_FRACTION = 0.05;
-    private static final double CODE_RATE = 0.01;
-
     private final Console console;
 
     @Spec
@@ -62,10 +59,10 @@ public final class TuneCommand implements Callable<Integer> {
     private Path reference;
 
     private Tunable.Extent extent = Tunable.Extent.LOW_RANK;
-    private int maxTokens = 65_536;
+    private int maxTokens = TuneRequest.USUAL_TOKENS;
     private OptionalInt context = OptionalInt.empty();
-    private int epochs = 3;
-    private int batch = 4;
+    private int epochs = TuneRequest.USUAL_EPOCHS;
+    private int batch = TuneRequest.USUAL_BATCH;
 
     @Option(
             names = "--parts",
@@ -134,9 +131,8 @@ public final class TuneCommand implements Callable<Integer> {
     @Option(
             names = "--learning-rate",
             paramLabel = "R",
-            defaultValue = "0.03",
             description = "Highest learning rate of Adam, as a share of the size of what is trained (default: 0.03).")
-    private double learningRate;
+    private double learningRate = TuneRequest.USUAL_RATE;
 
     @Option(
             names = "--code-fraction",
@@ -186,10 +182,11 @@ public final class TuneCommand implements Callable<Integer> {
             }
             return Optional.empty();
         }
+        TuneRequest.Codes usual = TuneRequest.Codes.USUAL;
         return Optional.of(new TuneRequest.Codes(
-                codeFraction == null ? CODE_FRACTION : codeFraction,
-                codeDecay == null ? 0 : codeDecay,
-                codeRate == null ? CODE_RATE : codeRate));
+                codeFraction == null ? usual.fraction() : codeFraction,
+                codeDecay == null ? usual.decay() : codeDecay,
+                codeRate == null ? usual.rate() : codeRate));
     }
 
     @Override

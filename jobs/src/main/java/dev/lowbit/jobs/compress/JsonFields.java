@@ -15,8 +15,9 @@ import java.util.Map;
  * @param path of the object inside the document, for messages
  * @param values the object
  */
-record JsonFields(Path file, String path, Map<String, Object> values) {
-    MalformedFileException bad(String detail) {
+public record JsonFields(Path file, String path, Map<String, Object> values) {
+    /** The fault of the file, with the place of this object. */
+    public MalformedFileException bad(String detail) {
         return new MalformedFileException(file, -1, Reason.BAD_JSON, (path.isEmpty() ? "" : path + ": ") + detail);
     }
 
@@ -24,32 +25,32 @@ record JsonFields(Path file, String path, Map<String, Object> values) {
         return bad("\"" + key + "\" is " + values.get(key) + ", " + needed + " is needed");
     }
 
-    boolean has(String key) {
+    public boolean has(String key) {
         return values.containsKey(key);
     }
 
-    String text(String key) {
+    public String text(String key) {
         if (values.get(key) instanceof String text) {
             return text;
         }
         throw wrong(key, "a text");
     }
 
-    boolean flag(String key) {
+    public boolean flag(String key) {
         if (values.get(key) instanceof Boolean flag) {
             return flag;
         }
         throw wrong(key, "true or false");
     }
 
-    long integer(String key) {
+    public long integer(String key) {
         if (values.get(key) instanceof Long integer) {
             return integer;
         }
         throw wrong(key, "a whole number");
     }
 
-    long nonNegative(String key) {
+    public long nonNegative(String key) {
         long integer = integer(key);
         if (integer < 0) {
             throw wrong(key, "a whole number that is not negative");
@@ -57,7 +58,7 @@ record JsonFields(Path file, String path, Map<String, Object> values) {
         return integer;
     }
 
-    int size(String key) {
+    public int size(String key) {
         long integer = nonNegative(key);
         if (integer > Integer.MAX_VALUE) {
             throw wrong(key, "a whole number below 2^31");
@@ -66,7 +67,7 @@ record JsonFields(Path file, String path, Map<String, Object> values) {
     }
 
     /** A finite number that is not negative. */
-    double magnitude(String key) {
+    public double magnitude(String key) {
         if (values.get(key) instanceof Number number
                 && number.doubleValue() >= 0
                 && number.doubleValue() <= Double.MAX_VALUE) {
@@ -75,11 +76,19 @@ record JsonFields(Path file, String path, Map<String, Object> values) {
         throw wrong(key, "a finite number that is not negative");
     }
 
-    JsonFields object(String key) {
+    /** A finite number. */
+    public double number(String key) {
+        if (values.get(key) instanceof Number number && Double.isFinite(number.doubleValue())) {
+            return number.doubleValue();
+        }
+        throw wrong(key, "a finite number");
+    }
+
+    public JsonFields object(String key) {
         return object(key, values.get(key));
     }
 
-    List<JsonFields> objects(String key) {
+    public List<JsonFields> objects(String key) {
         if (!(values.get(key) instanceof List<?> elements)) {
             throw wrong(key, "an array of objects");
         }

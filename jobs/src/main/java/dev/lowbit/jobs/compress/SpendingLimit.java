@@ -76,7 +76,7 @@ final class SpendingLimit {
      * first menu.
      *
      * @param candidates for each matrix the ways to store it, at least one each
-     * @throws InvalidRequestException (impossible) when nothing fits with any menu, naming the smallest limit that does
+     * @throws InvalidRequestException (budget too small) when nothing fits with any menu, naming the smallest limit that does
      */
     SharedSets.Menu menu(List<List<Candidate>> candidates) {
         List<SharedSets.Menu> menus = sets.menus(candidates);
@@ -131,7 +131,7 @@ final class SpendingLimit {
      *
      * @param menu what the shared sets take that candidates use
      * @param candidates for each matrix the ways to store it that the menu allows, at least one each
-     * @throws InvalidRequestException (impossible) when nothing fits, naming the smallest limit that does
+     * @throws InvalidRequestException (budget too small) when nothing fits, naming the smallest limit that does
      */
     Spending solve(SharedSets.Menu menu, List<List<Candidate>> candidates) {
         int[] smallest = smallestParts(candidates);
@@ -154,7 +154,7 @@ final class SpendingLimit {
         long bytes = BitBudget.ofBitsPerWeight(bits, weights).bytes();
         long need = smallestBytes + menu.bytes();
         if (need > bytes) {
-            throw InvalidRequestException.impossible("--bits " + bits + " allows " + bytes
+            throw InvalidRequestException.budgetTooSmall("--bits " + bits + " allows " + bytes
                     + " bytes, the smallest formats need " + need + "; give --bits " + smallestBits(need) + " or more");
         }
         return new Spending(BudgetSolver.solve(candidates, bytes - menu.bytes()), bytes);
@@ -194,7 +194,7 @@ final class SpendingLimit {
         long need = need(smallest, size);
         if (need > size) {
             long named = smallestSize(smallest, need);
-            throw InvalidRequestException.impossible("--size allows " + size + " bytes, the smallest output needs "
+            throw InvalidRequestException.budgetTooSmall("--size allows " + size + " bytes, the smallest output needs "
                     + named + "; give --size " + named + " or more, or compress more of it with --embeddings");
         }
         long budgetBytes = sets.bytes(smallest) + size - need;

@@ -43,6 +43,18 @@ public record TuneRequest(
         Optional<Codes> codes,
         long seed,
         OptionalLong memoryBytes) {
+    /** Tokens of the text that are used unless said otherwise. */
+    public static final int USUAL_TOKENS = 65_536;
+
+    /** Times that the text is read unless said otherwise. */
+    public static final int USUAL_EPOCHS = 3;
+
+    /** Windows in a step unless said otherwise. */
+    public static final int USUAL_BATCH = 4;
+
+    /** The learning rate unless said otherwise. */
+    public static final double USUAL_RATE = 0.03;
+
     private static final int USUAL_CONTEXT = 512;
 
     /**
@@ -53,6 +65,9 @@ public record TuneRequest(
      * @param rate the highest rate of the target, as a share of its size
      */
     public record Codes(double fraction, double decay, double rate) {
+        /** How codes are trained unless said otherwise. */
+        public static final Codes USUAL = new Codes(0.05, 0, 0.01);
+
         TuningSettings.CodeTuning tuning() {
             return new TuningSettings.CodeTuning(DiscreteSteps.find().subspace(fraction, decay), rate);
         }

@@ -223,13 +223,13 @@ class PlannerTest {
         price("a", exact("nf2", 401, 9));
         price("b", exact("nf2", 400, 9));
         assertThatThrownBy(() -> plan(bits(800), Map.of())).isInstanceOfSatisfying(InvalidRequestException.class, e -> {
-            assertThat(e.kind()).isEqualTo(InvalidRequestException.Kind.IMPOSSIBLE);
+            assertThat(e.kind()).isEqualTo(InvalidRequestException.Kind.BUDGET_TOO_SMALL);
             assertThat(e).hasMessageContaining("--bits 2.00250 or more");
         });
         assertThat(plan(new Budget.BitsPerWeight(2.00250), Map.of()).bytes()).isEqualTo(801);
         assertThatThrownBy(() -> plan(new Budget.OutputBytes(900), Map.of()))
                 .isInstanceOfSatisfying(InvalidRequestException.class, e -> {
-                    assertThat(e.kind()).isEqualTo(InvalidRequestException.Kind.IMPOSSIBLE);
+                    assertThat(e.kind()).isEqualTo(InvalidRequestException.Kind.BUDGET_TOO_SMALL);
                     assertThat(e).hasMessageContaining("--size 901 or more");
                 });
         assertThat(plan(new Budget.OutputBytes(901), Map.of()).outputBytes()).isEqualTo(901);
