@@ -35,7 +35,9 @@ import picocli.CommandLine.Spec;
         })
 public final class TuneCommand implements Callable<Integer> {
     private static final double CODE_FRACTION = 0.05;
-    private static final double CODE_RATE = 0.01;
+    private static final double CODE_RATE = 0.02;
+    private static final double RATE = 0.03;
+    private static final double RATE_WITH_CODES = 0.01;
 
     private final Console console;
 
@@ -134,9 +136,14 @@ public final class TuneCommand implements Callable<Integer> {
     @Option(
             names = "--learning-rate",
             paramLabel = "R",
-            defaultValue = "0.03",
-            description = "Highest learning rate of Adam, as a share of the size of what is trained (default: 0.03).")
-    private double learningRate;
+            description =
+                    "Highest learning rate of Adam, as a share of the size of what is trained (default: 0.03; 0.01"
+                            + " with --parts codes).")
+    private Double learningRate;
+
+    private double learningRate() {
+        return learningRate != null ? learningRate : extent == Tunable.Extent.CODES ? RATE_WITH_CODES : RATE;
+    }
 
     @Option(
             names = "--code-fraction",
@@ -149,7 +156,7 @@ public final class TuneCommand implements Callable<Integer> {
             paramLabel = "R",
             description =
                     "With --parts codes: highest learning rate of the weights that codes follow, as a share of their size"
-                            + " (default: 0.01).")
+                            + " (default: 0.02).")
     private Double codeRate;
 
     @Option(
@@ -206,7 +213,7 @@ public final class TuneCommand implements Callable<Integer> {
                 epochs,
                 batch,
                 crossEntropy(),
-                learningRate,
+                learningRate(),
                 codes(),
                 options.seed(),
                 options.memoryBytes());
