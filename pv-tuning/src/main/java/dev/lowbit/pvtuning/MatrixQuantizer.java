@@ -19,11 +19,6 @@ import java.util.Arrays;
  */
 final class MatrixQuantizer {
     private static final String PURPOSE = "pv-tuning";
-    private static final int BEAM = 4;
-
-    /** Last searches, each for the scales that fit the codes of the one before best. */
-    private static final int LAST_SEARCHES = 2;
-
     private static final double GAIN = 2e-3;
 
     /** Of a row that is nothing: small enough to vanish and large enough to divide by. */
@@ -36,6 +31,7 @@ final class MatrixQuantizer {
     private final WeightedMoment moment;
     private final LayerProblem problem;
     private final RandomStream stream;
+    private final Effort effort;
     private final Workers workers;
     private Result best;
 
@@ -46,6 +42,7 @@ final class MatrixQuantizer {
             WeightedMoment moment,
             AdditiveFormat format,
             long seed,
+            Effort effort,
             Workers workers) {
         this.weights = weights;
         this.importance = importance;
@@ -54,8 +51,18 @@ final class MatrixQuantizer {
         this.moment = moment;
         this.problem = moment.problem(weights, shape, workers);
         this.stream = RandomStream.of(seed, PURPOSE, name);
+        this.effort = effort;
         this.workers = workers;
     }
+
+    /**
+     * How hard to look. Who looks longer finds nothing worse: the same steps come first.
+     *
+     * @param beam hypotheses of a search
+     * @param lastSearches for the stored scales, each for those that fit the codes of the one before best
+     * @param rounds after each of which the result is measured, ascending
+     */
+    record Effort(int beam, int lastSearches, int... rounds) {}
 
     /**
      * What was found.
@@ -69,7 +76,6 @@ final class MatrixQuantizer {
      *
      * @param name keys the random stream
      * @param codewords K x M x g, exact in F16, in units of the root mean square of a row; not modified
-     * @param rounds after each of which the result is measured, ascending
      */
     static Result withCodewords(
             String name,
@@ -79,12 +85,13 @@ final class MatrixQuantizer {
             AdditiveFormat format,
             double[] codewords,
             long seed,
-            int[] rounds,
+            Effort effort,
             Workers workers) {
-        MatrixQuantizer quantizer = new MatrixQuantizer(name, weights, importance, moment, format, seed, workers);
+        MatrixQuantizer quantizer =
+                new MatrixQuantizer(name, weights, importance, moment, format, seed, effort, workers);
         LayerState state = new LayerState(quantizer.problem, quantizer.nearest(codewords));
         int done = 0;
-        for (int until : rounds) {
+        for (int until : effort.rounds()) {
             double before = Double.POSITIVE_INFINITY;
             for (; done < until && state.loss() < before * (1 - GAIN); done++) {
                 before = state.loss();
@@ -100,7 +107,6 @@ final class MatrixQuantizer {
      * Quantizes with codewords of its own.
      *
      * @param name keys the random stream
-     * @param rounds after each of which the result is measured, ascending
      */
     static Result withOwn(
             String name,
@@ -109,13 +115,14 @@ final class MatrixQuantizer {
             WeightedMoment moment,
             AdditiveFormat format,
             long seed,
-            int[] rounds,
+            Effort effort,
             Workers workers) {
-        MatrixQuantizer quantizer = new MatrixQuantizer(name, weights, importance, moment, format, seed, workers);
+        MatrixQuantizer quantizer =
+                new MatrixQuantizer(name, weights, importance, moment, format, seed, effort, workers);
         CodeShape shape = quantizer.shape;
-        for (int until : rounds) {
+        for (int until : effort.rounds()) {
             LayerSettings settings = new LayerSettings(
-                    shape.codebooks(), shape.entries(), BEAM, new ResidualInit(30, 128), 2, 10, GAIN, until);
+                    shape.codebooks(), shape.entries(), effort.beam(), new ResidualInit(30, 128), 2, 10, GAIN, until);
             LayerResult result = LayerQuantizer.quantize(
                     quantizer.problem,
                     shape.tiling(weights.rows(), weights.columns()),
@@ -157,7 +164,7 @@ final class MatrixQuantizer {
 
     private void search(LayerState state) {
         BeamOrder order = BeamOrder.shuffled(state.weights().tiling().tileColumns(), shape.codebooks(), stream);
-        int[] codes = new BeamSearch(state, order, BEAM).codes();
+        int[] codes = new BeamSearch(state, order, effort.beam()).codes();
         System.arraycopy(codes, 0, state.weights().codes(), 0, codes.length);
         state.recompute();
     }
@@ -175,7 +182,7 @@ final class MatrixQuantizer {
     /** Rounds the scales as they are stored, searches codes for them, and keeps the result if it is the best so far. */
     private void measure(AdditiveWeights tuned) {
         AdditiveWeights wanted = tuned;
-        for (int i = 0; i < LAST_SEARCHES; i++) {
+        for (int i = 0; i < effort.lastSearches(); i++) {
             EncodedScales scales = encode(wanted);
             AdditiveWeights stored = withScales(wanted, scales);
             LayerState state = new LayerState(problem, stored);

@@ -7,6 +7,7 @@ import dev.lowbit.method.ModelWeights;
 import dev.lowbit.tensor.DType;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -36,6 +37,11 @@ final class SharedCodebooks {
         this.model = model;
         this.seed = seed;
         this.workers = workers;
+    }
+
+    /** The matrices that they are for. */
+    List<ModelWeights.Shape> matrices() {
+        return model.matrices();
     }
 
     /** C, K x M x g, every value exact in F16; not to be modified. */
