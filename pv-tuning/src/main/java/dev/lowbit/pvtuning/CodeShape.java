@@ -42,7 +42,7 @@ record CodeShape(int codebooks, int codeBits, int inGroup) {
             new CodeShape(1, 8, 2));
 
     /** Of the codes of a model: codebooks that take a larger part are not worth looking at. */
-    private static final int MODEL_SHARE = 8;
+    private static final int MODEL_SHARE = 16;
 
     /** Shapes of one number of bits that are priced. */
     private static final int ALIKE = 2;

@@ -21,9 +21,6 @@ final class MatrixQuantizer {
     private static final String PURPOSE = "pv-tuning";
     private static final double GAIN = 2e-3;
 
-    /** Of a row that is nothing: small enough to vanish and large enough to divide by. */
-    private static final double NO_SCALE = 1e-30;
-
     private final FloatMatrix weights;
     private final Importance importance;
     private final AdditiveFormat format;
@@ -89,7 +86,7 @@ final class MatrixQuantizer {
             Workers workers) {
         MatrixQuantizer quantizer =
                 new MatrixQuantizer(name, weights, importance, moment, format, seed, effort, workers);
-        LayerState state = new LayerState(quantizer.problem, quantizer.nearest(codewords));
+        LayerState state = NearestCodes.of(quantizer.problem, weights, moment, quantizer.shape, codewords, workers);
         int done = 0;
         for (int until : effort.rounds()) {
             double before = Double.POSITIVE_INFINITY;
@@ -131,35 +128,6 @@ final class MatrixQuantizer {
             quantizer.measure(quantizer.storable(result.weights()));
         }
         return quantizer.best;
-    }
-
-    /** Codes nearest in plain L2, codebook after codebook. */
-    private AdditiveWeights nearest(double[] codewords) {
-        int width = shape.inGroup();
-        Tiling tiling = shape.tiling(weights.rows(), weights.columns());
-        double[] scales = new double[weights.rows()];
-        double[] rest = problem.weights().clone();
-        for (int row = 0; row < scales.length; row++) {
-            double scale = moment.factor(row) * SampledRows.rootMeanSquare(weights, row);
-            scales[row] = Math.max(scale, NO_SCALE);
-            for (int i = row * tiling.columns(); i < (row + 1) * tiling.columns(); i++) {
-                rest[i] /= scales[row];
-            }
-        }
-        int books = shape.codebooks();
-        int[] codes = new int[tiling.tiles() * books];
-        for (int m = 0; m < books; m++) {
-            int length = shape.entries() * width;
-            double[] book = Arrays.copyOfRange(codewords, m * length, (m + 1) * length);
-            int[] nearest = new KMeans(rest, width, workers).assign(book);
-            for (int tile = 0; tile < nearest.length; tile++) {
-                codes[tile * books + m] = nearest[tile];
-                for (int c = 0; c < width; c++) {
-                    rest[tile * width + c] -= book[nearest[tile] * width + c];
-                }
-            }
-        }
-        return new AdditiveWeights(tiling, books, shape.entries(), codewords.clone(), codes, scales);
     }
 
     private void search(LayerState state) {
@@ -208,7 +176,7 @@ final class MatrixQuantizer {
         float[] scales = new float[weights.rows()];
         for (int row = 0; row < scales.length; row++) {
             double scale = wanted.scales()[row];
-            scales[row] = scale > NO_SCALE ? (float) (scale / moment.factor(row)) : 0;
+            scales[row] = scale > NearestCodes.NO_SCALE ? (float) (scale / moment.factor(row)) : 0;
         }
         return EncodedScales.encode(scales, format.scales())
                 .orElseThrow(() -> InvalidRequestException.impossible(
@@ -218,7 +186,7 @@ final class MatrixQuantizer {
     private AdditiveWeights withScales(AdditiveWeights wanted, EncodedScales scales) {
         AdditiveWeights stored = wanted.copy();
         for (int row = 0; row < weights.rows(); row++) {
-            stored.scales()[row] = Math.max(scales.values()[row] * moment.factor(row), NO_SCALE);
+            stored.scales()[row] = Math.max(scales.values()[row] * moment.factor(row), NearestCodes.NO_SCALE);
         }
         return stored;
     }

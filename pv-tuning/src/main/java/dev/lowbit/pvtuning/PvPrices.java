@@ -25,7 +25,8 @@ final class PvPrices {
     /** Rows of fewer weights have scales on two levels. */
     private static final int LONG_ROW = 1024;
 
-    private static final ScaleFormat SHORT_ROWS = new ScaleFormat.TwoLevel(4, 64, DType.BF16);
+    private static final ScaleFormat SHORT_ROWS =
+            new ScaleFormat.TwoLevel(Integer.getInteger("pv.scale", 4), 64, DType.BF16);
     private static final ScaleFormat LONG_ROWS = new ScaleFormat.OneLevel(DType.BF16);
 
     private PvPrices() {}

@@ -68,7 +68,7 @@ public final class PvTuning implements Compressor {
         AdditiveFormat format = AdditiveFormat.parseIfAdditive(id + "-row-f32")
                 .filter(this::writes)
                 .orElseThrow(() -> new IllegalArgumentException(id + " is no shape of codebooks"));
-        double[] codewords = shared.orElseThrow().codewords(CodeShape.of(format));
+        double[] codewords = shared.orElseThrow().refined(CodeShape.of(format));
         return AdditiveMatrix.codebooks(format, floats(codewords));
     }
 
@@ -136,7 +136,7 @@ public final class PvTuning implements Compressor {
         if (sharedAs(format, weights.rows(), weights.columns()).isEmpty()) {
             return MatrixQuantizer.withOwn(name, weights, importance, moment, format, limits.seed(), effort, workers);
         }
-        double[] codewords = shared.orElseThrow().codewords(CodeShape.of(format));
+        double[] codewords = shared.orElseThrow().refined(CodeShape.of(format));
         return MatrixQuantizer.withCodewords(
                 name, weights, importance, moment, format, codewords, limits.seed(), effort, workers);
     }
