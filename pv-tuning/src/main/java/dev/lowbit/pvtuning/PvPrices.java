@@ -13,7 +13,6 @@ import dev.lowbit.tensor.DType;
 import dev.lowbit.tensor.FloatMatrix;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.Collectors;
 
 /**
  * The cost table of one matrix: what every {@link CodeShape} costs with the model's codebooks on some rows, carried over to the whole in proportion to what
@@ -21,12 +20,13 @@ import java.util.stream.Collectors;
  */
 final class PvPrices {
     private static final int SAMPLE = 1 << 14;
-    private static final int[] ROUNDS = {1};
+    private static final MatrixQuantizer.Effort EFFORT = new MatrixQuantizer.Effort(2, 1, 1);
 
     /** Rows of fewer weights have scales on two levels. */
     private static final int LONG_ROW = 1024;
 
-    private static final ScaleFormat SHORT_ROWS = new ScaleFormat.TwoLevel(4, 64, DType.BF16);
+    private static final ScaleFormat SHORT_ROWS =
+            new ScaleFormat.TwoLevel(Integer.getInteger("pv.scale", 4), 64, DType.BF16);
     private static final ScaleFormat LONG_ROWS = new ScaleFormat.OneLevel(DType.BF16);
 
     private PvPrices() {}
@@ -40,7 +40,11 @@ final class PvPrices {
             SharedCodebooks books,
             Limits limits,
             Workers workers) {
-        List<CodeShape> shapes = shapes(limits);
+        if (limits.minRank() > 0) {
+            throw InvalidRequestException.usage(
+                    "pv-tuning has no low-rank part, but --min-rank is " + limits.minRank() + "; take 0");
+        }
+        List<CodeShape> shapes = CodeShape.worthwhile(books.matrices(), limits.groupSize());
         List<Candidate> candidates = new ArrayList<>();
         try (RowSample sample = RowSample.of(w, importance, SAMPLE)) {
             FloatMatrix rows = sample.weights();
@@ -58,7 +62,7 @@ final class PvPrices {
                                 format,
                                 books.codewords(shape),
                                 limits.seed(),
-                                ROUNDS,
+                                EFFORT,
                                 workers)
                         .error();
                 long bytes = method.bytes(format, w.rows(), w.columns());
@@ -66,28 +70,6 @@ final class PvPrices {
             }
         }
         return candidates;
-    }
-
-    private static List<CodeShape> shapes(Limits limits) {
-        if (limits.minRank() > 0) {
-            throw InvalidRequestException.usage(
-                    "pv-tuning has no low-rank part, but --min-rank is " + limits.minRank() + "; take 0");
-        }
-        int group = limits.groupSize();
-        List<CodeShape> shapes = CodeShape.PRICED.stream()
-                .filter(shape -> group == 0 || shape.inGroup() == group)
-                .toList();
-        if (shapes.isEmpty()) {
-            throw InvalidRequestException.usage("--group " + group + ": pv-tuning has codewords of "
-                    + CodeShape.PRICED.stream()
-                            .map(CodeShape::inGroup)
-                            .distinct()
-                            .sorted()
-                            .map(String::valueOf)
-                            .collect(Collectors.joining(", "))
-                    + " weights; choose one of these, or give --format");
-        }
-        return shapes;
     }
 
     /** What zeros in place of the weights would cost, as far as no pairs count. */

@@ -24,9 +24,9 @@ import java.util.function.BiConsumer;
  */
 public final class PvTuning implements Compressor {
     /** What {@link #confirm} reports; compress goes on from there. */
-    private static final int[] CONFIRMED = {2};
+    private static final MatrixQuantizer.Effort CONFIRMED = new MatrixQuantizer.Effort(4, 2, 2);
 
-    private static final int[] ALL = {2, 8};
+    private static final MatrixQuantizer.Effort ALL = new MatrixQuantizer.Effort(4, 2, 2, 8);
 
     private final Optional<SharedCodebooks> shared;
 
@@ -68,7 +68,7 @@ public final class PvTuning implements Compressor {
         AdditiveFormat format = AdditiveFormat.parseIfAdditive(id + "-row-f32")
                 .filter(this::writes)
                 .orElseThrow(() -> new IllegalArgumentException(id + " is no shape of codebooks"));
-        double[] codewords = shared.orElseThrow().codewords(CodeShape.of(format));
+        double[] codewords = shared.orElseThrow().refined(CodeShape.of(format));
         return AdditiveMatrix.codebooks(format, floats(codewords));
     }
 
@@ -123,7 +123,7 @@ public final class PvTuning implements Compressor {
             FloatMatrix weights,
             Importance importance,
             Candidate candidate,
-            int[] rounds,
+            MatrixQuantizer.Effort effort,
             Limits limits,
             Workers workers) {
         MatrixFormat parsed = MatrixFormats.parse(candidate.format());
@@ -134,11 +134,11 @@ public final class PvTuning implements Compressor {
         AdditiveFormat format = (AdditiveFormat) parsed;
         WeightedMoment moment = WeightedMoment.of(importance, weights.rows(), weights.columns(), workers);
         if (sharedAs(format, weights.rows(), weights.columns()).isEmpty()) {
-            return MatrixQuantizer.withOwn(name, weights, importance, moment, format, limits.seed(), rounds, workers);
+            return MatrixQuantizer.withOwn(name, weights, importance, moment, format, limits.seed(), effort, workers);
         }
-        double[] codewords = shared.orElseThrow().codewords(CodeShape.of(format));
+        double[] codewords = shared.orElseThrow().refined(CodeShape.of(format));
         return MatrixQuantizer.withCodewords(
-                name, weights, importance, moment, format, codewords, limits.seed(), rounds, workers);
+                name, weights, importance, moment, format, codewords, limits.seed(), effort, workers);
     }
 
     /** Tiles of one row with one scale for the row. */
