@@ -3,11 +3,15 @@ package dev.lowbit.jobs;
 import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.jobs.compress.Target;
 import dev.lowbit.jobs.compress.TargetSelection;
+import dev.lowbit.linalg.RandomStream;
+import dev.lowbit.matrix.MatrixFormat;
 import dev.lowbit.matrix.MatrixFormats;
 import dev.lowbit.matrix.Part;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.matrix.additive.AdditiveFormat;
 import dev.lowbit.matrix.additive.AdditiveSamples;
+import dev.lowbit.matrix.sum.FreshFactors;
+import dev.lowbit.matrix.sum.SumFormat;
 import dev.lowbit.store.CompressionJob;
 import dev.lowbit.store.MatrixChoice;
 import dev.lowbit.store.ModelLayout;
@@ -48,7 +52,13 @@ public final class AdditiveModels {
             for (Target target : selection.of(checkpoint)) {
                 String format = formats.apply(target.name());
                 if (format != null) {
-                    choices.add(new MatrixChoice(target.name(), target.transposed(), "test", format, 0, shared));
+                    choices.add(new MatrixChoice(
+                            target.name(),
+                            target.transposed(),
+                            "test",
+                            format,
+                            MatrixFormats.parse(format).rank(),
+                            shared));
                 }
             }
             CompressionJob job = new CompressionJob("test", "test", 0, 0, 0, 0, new TreeMap<>());
@@ -66,7 +76,12 @@ public final class AdditiveModels {
 
     private static QuantizedMatrix matrix(Checkpoint checkpoint, MatrixChoice choice) {
         try (FloatMatrix weights = checkpoint.matrix(choice.name(), choice.transposed())) {
-            return AdditiveSamples.matrix(weights, (AdditiveFormat) MatrixFormats.parse(choice.format()));
+            MatrixFormat format = MatrixFormats.parse(choice.format());
+            if (format instanceof SumFormat sum) {
+                QuantizedMatrix base = AdditiveSamples.matrix(weights, (AdditiveFormat) sum.base());
+                return FreshFactors.add(base, sum.rank(), RandomStream.of(1, "test", choice.name()));
+            }
+            return AdditiveSamples.matrix(weights, (AdditiveFormat) format);
         }
     }
 

@@ -165,6 +165,30 @@ class AqlmExportTest {
         assertThat(again.out()).contains(rounds ? "scales rounded to f16" : "nothing was rounded");
     }
 
+    @Test
+    void aCorrectionIsAnAdapter() throws IOException {
+        Path compressed = AdditiveModels.write(source(), folder.resolve("compressed"), "aq1x4-g8-row-f16+r2-f16");
+        Lowbit run = export(compressed, "--json");
+        assertThat(run.code()).as(run.err()).isZero();
+        assertThat(JsonMapper.shared()
+                        .readTree(run.out())
+                        .get("adapterMatrices")
+                        .asInt())
+                .isEqualTo(14);
+        Path adapter = folder.resolve("aqlm").resolve("adapter");
+        try (CompressedModel model = CompressedModel.open(compressed);
+                Checkpoint exported = Checkpoint.open(folder.resolve("aqlm"));
+                Checkpoint factors = Checkpoint.open(adapter.resolve("adapter_model.safetensors"))) {
+            assertThat(PlainAqlm.requireSame(model, exported)).isEqualTo(14);
+            assertThat(factors.names()).hasSize(28);
+            String pair = factors.metadata(factors.files().getFirst()).get(Exporter.PAIR);
+            assertThat(pair).hasSize(64);
+            exported.files()
+                    .forEach(weights -> assertThat(exported.metadata(weights).get(Exporter.PAIR))
+                            .isEqualTo(pair));
+        }
+    }
+
     /** Shared codebooks stand in every layer, and nowhere else. */
     @ParameterizedTest
     @ValueSource(strings = {"aqlm", "safetensors"})
