@@ -35,6 +35,7 @@ final class AqlmMatrices implements ExportedMatrices {
     private static final int BAND_VALUES = 1 << 22;
 
     private final Map<String, Object> config = new LinkedHashMap<>();
+    private final boolean rounds;
     private double squaredChange;
     private double squaredNorm;
 
@@ -46,14 +47,18 @@ final class AqlmMatrices implements ExportedMatrices {
                     + ", where readers of AQLM look for the sizes of codes and codebooks; export --to safetensors");
         }
         AdditiveFormat first = layout(entries.getFirst()).exact();
+        boolean inexact = false;
         Set<String> compressed = new TreeSet<>();
         for (MatrixEntry entry : entries) {
-            if (!layout(entry).exact().equals(first)) {
+            AqlmLayout layout = layout(entry);
+            if (!layout.exact().equals(first)) {
                 throw LAYERS.mixed(
                         "one number of codebooks, one of bits and one size of tiles", entries.getFirst(), entry);
             }
+            inexact |= !layout.format().equals(first);
             compressed.add(entry.name());
         }
+        rounds = inexact;
         Set<String> dense = new TreeSet<>(LinearLayers.left(model, new TargetSelection(true, List.of(), List.of())));
         if (!compressed.contains(HEAD)) {
             dense.add(HEAD);
@@ -88,7 +93,9 @@ final class AqlmMatrices implements ExportedMatrices {
         AdditiveMatrix base = (AdditiveMatrix) PeftAdapter.base(matrix);
         AqlmPacker packer = new AqlmPacker(TargetSelection.layer(entry.name()), base);
         packer.write(writer::write);
-        measure(base, packer, workers);
+        if (rounds) {
+            measure(base, packer, workers);
+        }
     }
 
     /** A scale that is changed by some part changes its weights by the same part. */
@@ -100,12 +107,13 @@ final class AqlmMatrices implements ExportedMatrices {
             for (int from = 0; from < matrix.rows(); from += bandRows) {
                 FloatMatrix part = band.rows(0, Math.min(bandRows, matrix.rows() - from));
                 matrix.dequantize(from, part, workers);
-                for (int i = 0; i < part.rows(); i++) {
+                double[] norms = new double[part.rows()];
+                workers.forEach(norms.length, i -> norms[i] = squaredNorm(part, i));
+                for (int i = 0; i < norms.length; i++) {
                     int p = (from + i) / matrix.additiveFormat().outGroup();
                     double change = scales[p] == 0 ? 0 : ((double) packer.scale(p) - scales[p]) / scales[p];
-                    double norm = squaredNorm(part, i);
-                    squaredChange += change * change * norm;
-                    squaredNorm += norm;
+                    squaredChange += change * change * norms[i];
+                    squaredNorm += norms[i];
                 }
             }
         }
