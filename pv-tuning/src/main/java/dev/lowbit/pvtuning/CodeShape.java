@@ -89,7 +89,8 @@ record CodeShape(int codebooks, int codeBits, int inGroup) {
                 .sum();
     }
 
-    private double bits() {
+    /** K B / g, bits of codes for a weight. */
+    double bits() {
         return (double) codebooks * codeBits / inGroup;
     }
 

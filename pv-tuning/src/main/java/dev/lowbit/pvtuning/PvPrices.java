@@ -25,9 +25,8 @@ final class PvPrices {
     /** Rows of fewer weights have scales on two levels. */
     private static final int LONG_ROW = 1024;
 
-    private static final ScaleFormat SHORT_ROWS =
-            new ScaleFormat.TwoLevel(Integer.getInteger("pv.scale", 4), 64, DType.BF16);
-    private static final ScaleFormat LONG_ROWS = new ScaleFormat.OneLevel(DType.BF16);
+    /** Codes of so many bits a weight are worth scales of 6 bits; below, those cost more than they gain over 4. */
+    private static final double MANY_BITS = 2.5;
 
     private PvPrices() {}
 
@@ -53,7 +52,7 @@ final class PvPrices {
             double part = energy(rows, sample.importance());
             double ratio = part > 0 ? whole / part : 1;
             for (CodeShape shape : shapes) {
-                AdditiveFormat format = shape.format(w.columns() < LONG_ROW ? SHORT_ROWS : LONG_ROWS);
+                AdditiveFormat format = shape.format(scales(shape, w.columns()));
                 double error = MatrixQuantizer.withCodewords(
                                 name,
                                 rows,
@@ -70,6 +69,12 @@ final class PvPrices {
             }
         }
         return candidates;
+    }
+
+    private static ScaleFormat scales(CodeShape shape, int columns) {
+        return columns < LONG_ROW
+                ? new ScaleFormat.TwoLevel(shape.bits() < MANY_BITS ? 4 : 6, 64, DType.BF16)
+                : new ScaleFormat.OneLevel(DType.BF16);
     }
 
     /** What zeros in place of the weights would cost, as far as no pairs count. */

@@ -54,7 +54,7 @@ final class SharedCodebooks {
 
     /** The same after {@link ModelRefinement}, where the model is small enough for that. */
     double[] refined(CodeShape shape) {
-        if (!ModelRefinement.suits(model) || System.getProperty("pv.joint") != null) {
+        if (!ModelRefinement.suits(model)) {
             return codewords(shape);
         }
         return refined.computeIfAbsent(
