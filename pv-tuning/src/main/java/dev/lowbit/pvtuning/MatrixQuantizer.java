@@ -118,8 +118,8 @@ final class MatrixQuantizer {
                 new MatrixQuantizer(name, weights, importance, moment, format, seed, effort, workers);
         CodeShape shape = quantizer.shape;
         for (int until : effort.rounds()) {
-            LayerSettings settings = new LayerSettings(
-                    shape.codebooks(), shape.entries(), effort.beam(), new ResidualInit(30, 128), 2, 10, GAIN, until);
+            LayerSettings settings = LayerSettings.of(shape.codebooks(), shape.entries(), effort.beam())
+                    .withRounds(until);
             LayerResult result = LayerQuantizer.quantize(
                     quantizer.problem,
                     shape.tiling(weights.rows(), weights.columns()),
