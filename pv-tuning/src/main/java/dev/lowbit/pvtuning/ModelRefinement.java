@@ -11,8 +11,8 @@ import java.util.List;
  * for the sum of the losses. For models that are small enough to be held with all their H.
  */
 final class ModelRefinement {
-    private static final long MOST_WEIGHTS = 1 << 21;
-    private static final long MOST_MOMENTS = 1 << 23;
+    private static final long MOST_WEIGHTS = 1 << 22;
+    private static final long MOST_MOMENTS = 1 << 22;
     private static final int ROUNDS = 4;
     private static final int ITERATIONS = 5;
     private static final int BEAM = 2;

@@ -28,6 +28,9 @@ public final class PvTuning implements Compressor {
 
     private static final MatrixQuantizer.Effort ALL = new MatrixQuantizer.Effort(4, 2, 2, 8);
 
+    /** What shared codebooks are learned from, and the layers of a model that is refined whole. */
+    private static final long MODEL_BYTES = 256L << 20;
+
     private final Optional<SharedCodebooks> shared;
 
     /** For ServiceLoader; {@link #builder()} compresses a single matrix to a budget. */
@@ -150,8 +153,14 @@ public final class PvTuning implements Compressor {
     /** Twelve matrices of doubles (weights, two states and what they are multiplied with), six of inputs x inputs, and the sample of the model. */
     @Override
     public long scratchBytes(int rows, int columns, Limits limits) {
+        return heapBytes(rows, columns, limits);
+    }
+
+    /** Everything is double precision in arrays. */
+    @Override
+    public long heapBytes(int rows, int columns, Limits limits) {
         long padded = columns + 16L;
-        return Double.BYTES * (12 * rows * padded + 6 * padded * padded) + (96L << 20);
+        return Double.BYTES * (12 * rows * padded + 6 * padded * padded) + MODEL_BYTES;
     }
 
     /** As the papers count: codes, codebooks in 16 bits where a matrix has its own, and 16 bits for every scale. */

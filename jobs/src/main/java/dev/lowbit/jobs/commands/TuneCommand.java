@@ -34,8 +34,8 @@ import picocli.CommandLine.Spec;
             "The last tenth of the text is held out; the result is never worse on it than the model was before."
         })
 public final class TuneCommand implements Callable<Integer> {
-    private static final double CODE_FRACTION = 0.05;
-    private static final double CODE_RATE = 0.02;
+    private static final double CODE_FRACTION = 1;
+    private static final double CODE_RATE = 0.015;
     private static final double RATE = 0.03;
     private static final double RATE_WITH_CODES = 0.01;
 
@@ -148,7 +148,7 @@ public final class TuneCommand implements Callable<Integer> {
     @Option(
             names = "--code-fraction",
             paramLabel = "F",
-            description = "With --parts codes: part of the codes that may change in a step (default: 0.05).")
+            description = "With --parts codes: part of the codes that may change in a step (default: 1).")
     private Double codeFraction;
 
     @Option(
@@ -156,7 +156,7 @@ public final class TuneCommand implements Callable<Integer> {
             paramLabel = "R",
             description =
                     "With --parts codes: highest learning rate of the weights that codes follow, as a share of their size"
-                            + " (default: 0.02).")
+                            + " (default: 0.015).")
     private Double codeRate;
 
     @Option(
