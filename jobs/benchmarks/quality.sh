@@ -9,6 +9,7 @@
 #   PARTS       environment: what TUNE tunes of the results with --min-rank 1, low-rank or all (default: low-rank)
 #   FORMATS     environment: single formats, each with what is done: none:F without calibration, data:F with it, tune:F its factors tuned
 #               after that, all:F all its parts tuned (default: none)
+#   WAYS        environment: ways to tune the default results at BITS, each label=options of tune, separated by semicolons (default: none)
 # Calibrations, cost tables and results stay in the work directory and are used again.
 set -eu
 home=$(cd "$(dirname "$0")/../.." && pwd -P)
@@ -77,6 +78,12 @@ for model in "${folders[@]}"; do
   for bits in ${BITS:-4.25 4 3.5 3.4375 3.0625 3 2.75 2.5625 2.5 2.25}; do
     compressed "$model" "default-$bits" --bits "$bits" --calibration "$statistics" --costs "$place/default.costs" "$@"
     row "$name" default "$place/default-$bits" --reference "$model"
+    IFS=';' read -ra ways <<< "${WAYS:-}"
+    for way in "${ways[@]}"; do
+      read -ra options <<< "${way#*=}"
+      tuned "$place/default-$bits" "$model" "$place/${way%%=*}-$bits" "${options[@]}"
+      row "$name" "${way%%=*}" "$place/${way%%=*}-$bits" --reference "$model"
+    done
     for objective in ${OBJECTIVES:-}; do
       if [ "$objective" = none ]; then
         compressed "$model" "none-$bits" --bits "$bits" --costs "$place/none.costs" "$@"

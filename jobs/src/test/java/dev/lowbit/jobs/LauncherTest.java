@@ -124,6 +124,11 @@ class LauncherTest {
         for (String[] cap : List.of(new String[] {"--memory", "1GiB"}, new String[] {"--memory=1024mib"})) {
             assertThat(run(log, cap).out()).contains("Heap Max Capacity: 256M");
         }
+        // compare has a method that works on the heap, unless others are named
+        assertThat(run(log, "compare", "--memory=960MiB").out()).contains("Heap Max Capacity: 640M");
+        assertThat(run(log, "compare", "--memory=960MiB", "--methods", "lq-lora")
+                        .out())
+                .contains("Heap Max Capacity: 240M");
         Map<String, String> own = Map.of("JAVA_OPTS", "-Xlog:gc+init", "LOWBIT_JAVA_OPTS", "-Xmx100m");
         assertThat(run(own, "--memory", "1GiB").out()).contains("Heap Max Capacity: 100M");
     }

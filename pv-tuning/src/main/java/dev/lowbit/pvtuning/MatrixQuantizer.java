@@ -19,15 +19,7 @@ import java.util.Arrays;
  */
 final class MatrixQuantizer {
     private static final String PURPOSE = "pv-tuning";
-    private static final int BEAM = 4;
-
-    /** Last searches, each for the scales that fit the codes of the one before best. */
-    private static final int LAST_SEARCHES = 2;
-
     private static final double GAIN = 2e-3;
-
-    /** Of a row that is nothing: small enough to vanish and large enough to divide by. */
-    private static final double NO_SCALE = 1e-30;
 
     private final FloatMatrix weights;
     private final Importance importance;
@@ -36,6 +28,7 @@ final class MatrixQuantizer {
     private final WeightedMoment moment;
     private final LayerProblem problem;
     private final RandomStream stream;
+    private final Effort effort;
     private final Workers workers;
     private Result best;
 
@@ -46,6 +39,7 @@ final class MatrixQuantizer {
             WeightedMoment moment,
             AdditiveFormat format,
             long seed,
+            Effort effort,
             Workers workers) {
         this.weights = weights;
         this.importance = importance;
@@ -54,8 +48,18 @@ final class MatrixQuantizer {
         this.moment = moment;
         this.problem = moment.problem(weights, shape, workers);
         this.stream = RandomStream.of(seed, PURPOSE, name);
+        this.effort = effort;
         this.workers = workers;
     }
+
+    /**
+     * How hard to look. Who looks longer finds nothing worse: the same steps come first.
+     *
+     * @param beam hypotheses of a search
+     * @param lastSearches for the stored scales, each for those that fit the codes of the one before best
+     * @param rounds after each of which the result is measured, ascending
+     */
+    record Effort(int beam, int lastSearches, int... rounds) {}
 
     /**
      * What was found.
@@ -69,7 +73,6 @@ final class MatrixQuantizer {
      *
      * @param name keys the random stream
      * @param codewords K x M x g, exact in F16, in units of the root mean square of a row; not modified
-     * @param rounds after each of which the result is measured, ascending
      */
     static Result withCodewords(
             String name,
@@ -79,12 +82,13 @@ final class MatrixQuantizer {
             AdditiveFormat format,
             double[] codewords,
             long seed,
-            int[] rounds,
+            Effort effort,
             Workers workers) {
-        MatrixQuantizer quantizer = new MatrixQuantizer(name, weights, importance, moment, format, seed, workers);
-        LayerState state = new LayerState(quantizer.problem, quantizer.nearest(codewords));
+        MatrixQuantizer quantizer =
+                new MatrixQuantizer(name, weights, importance, moment, format, seed, effort, workers);
+        LayerState state = NearestCodes.of(quantizer.problem, weights, moment, quantizer.shape, codewords, workers);
         int done = 0;
-        for (int until : rounds) {
+        for (int until : effort.rounds()) {
             double before = Double.POSITIVE_INFINITY;
             for (; done < until && state.loss() < before * (1 - GAIN); done++) {
                 before = state.loss();
@@ -100,7 +104,6 @@ final class MatrixQuantizer {
      * Quantizes with codewords of its own.
      *
      * @param name keys the random stream
-     * @param rounds after each of which the result is measured, ascending
      */
     static Result withOwn(
             String name,
@@ -109,13 +112,14 @@ final class MatrixQuantizer {
             WeightedMoment moment,
             AdditiveFormat format,
             long seed,
-            int[] rounds,
+            Effort effort,
             Workers workers) {
-        MatrixQuantizer quantizer = new MatrixQuantizer(name, weights, importance, moment, format, seed, workers);
+        MatrixQuantizer quantizer =
+                new MatrixQuantizer(name, weights, importance, moment, format, seed, effort, workers);
         CodeShape shape = quantizer.shape;
-        for (int until : rounds) {
-            LayerSettings settings = new LayerSettings(
-                    shape.codebooks(), shape.entries(), BEAM, new ResidualInit(30, 128), 2, 10, GAIN, until);
+        for (int until : effort.rounds()) {
+            LayerSettings settings = LayerSettings.of(shape.codebooks(), shape.entries(), effort.beam())
+                    .withRounds(until);
             LayerResult result = LayerQuantizer.quantize(
                     quantizer.problem,
                     shape.tiling(weights.rows(), weights.columns()),
@@ -126,38 +130,9 @@ final class MatrixQuantizer {
         return quantizer.best;
     }
 
-    /** Codes nearest in plain L2, codebook after codebook. */
-    private AdditiveWeights nearest(double[] codewords) {
-        int width = shape.inGroup();
-        Tiling tiling = shape.tiling(weights.rows(), weights.columns());
-        double[] scales = new double[weights.rows()];
-        double[] rest = problem.weights().clone();
-        for (int row = 0; row < scales.length; row++) {
-            double scale = moment.factor(row) * SampledRows.rootMeanSquare(weights, row);
-            scales[row] = Math.max(scale, NO_SCALE);
-            for (int i = row * tiling.columns(); i < (row + 1) * tiling.columns(); i++) {
-                rest[i] /= scales[row];
-            }
-        }
-        int books = shape.codebooks();
-        int[] codes = new int[tiling.tiles() * books];
-        for (int m = 0; m < books; m++) {
-            int length = shape.entries() * width;
-            double[] book = Arrays.copyOfRange(codewords, m * length, (m + 1) * length);
-            int[] nearest = new KMeans(rest, width, workers).assign(book);
-            for (int tile = 0; tile < nearest.length; tile++) {
-                codes[tile * books + m] = nearest[tile];
-                for (int c = 0; c < width; c++) {
-                    rest[tile * width + c] -= book[nearest[tile] * width + c];
-                }
-            }
-        }
-        return new AdditiveWeights(tiling, books, shape.entries(), codewords.clone(), codes, scales);
-    }
-
     private void search(LayerState state) {
         BeamOrder order = BeamOrder.shuffled(state.weights().tiling().tileColumns(), shape.codebooks(), stream);
-        int[] codes = new BeamSearch(state, order, BEAM).codes();
+        int[] codes = new BeamSearch(state, order, effort.beam()).codes();
         System.arraycopy(codes, 0, state.weights().codes(), 0, codes.length);
         state.recompute();
     }
@@ -175,7 +150,7 @@ final class MatrixQuantizer {
     /** Rounds the scales as they are stored, searches codes for them, and keeps the result if it is the best so far. */
     private void measure(AdditiveWeights tuned) {
         AdditiveWeights wanted = tuned;
-        for (int i = 0; i < LAST_SEARCHES; i++) {
+        for (int i = 0; i < effort.lastSearches(); i++) {
             EncodedScales scales = encode(wanted);
             AdditiveWeights stored = withScales(wanted, scales);
             LayerState state = new LayerState(problem, stored);
@@ -201,7 +176,7 @@ final class MatrixQuantizer {
         float[] scales = new float[weights.rows()];
         for (int row = 0; row < scales.length; row++) {
             double scale = wanted.scales()[row];
-            scales[row] = scale > NO_SCALE ? (float) (scale / moment.factor(row)) : 0;
+            scales[row] = scale > NearestCodes.NO_SCALE ? (float) (scale / moment.factor(row)) : 0;
         }
         return EncodedScales.encode(scales, format.scales())
                 .orElseThrow(() -> InvalidRequestException.impossible(
@@ -211,7 +186,7 @@ final class MatrixQuantizer {
     private AdditiveWeights withScales(AdditiveWeights wanted, EncodedScales scales) {
         AdditiveWeights stored = wanted.copy();
         for (int row = 0; row < weights.rows(); row++) {
-            stored.scales()[row] = Math.max(scales.values()[row] * moment.factor(row), NO_SCALE);
+            stored.scales()[row] = Math.max(scales.values()[row] * moment.factor(row), NearestCodes.NO_SCALE);
         }
         return stored;
     }

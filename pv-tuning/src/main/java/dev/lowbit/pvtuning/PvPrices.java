@@ -13,7 +13,6 @@ import dev.lowbit.tensor.DType;
 import dev.lowbit.tensor.FloatMatrix;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.Collectors;
 
 /**
  * The cost table of one matrix: what every {@link CodeShape} costs with the model's codebooks on some rows, carried over to the whole in proportion to what
@@ -21,13 +20,13 @@ import java.util.stream.Collectors;
  */
 final class PvPrices {
     private static final int SAMPLE = 1 << 14;
-    private static final int[] ROUNDS = {1};
+    private static final MatrixQuantizer.Effort EFFORT = new MatrixQuantizer.Effort(2, 1, 1);
 
     /** Rows of fewer weights have scales on two levels. */
     private static final int LONG_ROW = 1024;
 
-    private static final ScaleFormat SHORT_ROWS = new ScaleFormat.TwoLevel(4, 64, DType.BF16);
-    private static final ScaleFormat LONG_ROWS = new ScaleFormat.OneLevel(DType.BF16);
+    /** Codes of so many bits a weight are worth scales of 6 bits; below, those cost more than they gain over 4. */
+    private static final double MANY_BITS = 2.5;
 
     private PvPrices() {}
 
@@ -40,7 +39,11 @@ final class PvPrices {
             SharedCodebooks books,
             Limits limits,
             Workers workers) {
-        List<CodeShape> shapes = shapes(limits);
+        if (limits.minRank() > 0) {
+            throw InvalidRequestException.usage(
+                    "pv-tuning has no low-rank part, but --min-rank is " + limits.minRank() + "; take 0");
+        }
+        List<CodeShape> shapes = CodeShape.worthwhile(books.matrices(), limits.groupSize());
         List<Candidate> candidates = new ArrayList<>();
         try (RowSample sample = RowSample.of(w, importance, SAMPLE)) {
             FloatMatrix rows = sample.weights();
@@ -49,7 +52,7 @@ final class PvPrices {
             double part = energy(rows, sample.importance());
             double ratio = part > 0 ? whole / part : 1;
             for (CodeShape shape : shapes) {
-                AdditiveFormat format = shape.format(w.columns() < LONG_ROW ? SHORT_ROWS : LONG_ROWS);
+                AdditiveFormat format = shape.format(scales(shape, w.columns()));
                 double error = MatrixQuantizer.withCodewords(
                                 name,
                                 rows,
@@ -58,7 +61,7 @@ final class PvPrices {
                                 format,
                                 books.codewords(shape),
                                 limits.seed(),
-                                ROUNDS,
+                                EFFORT,
                                 workers)
                         .error();
                 long bytes = method.bytes(format, w.rows(), w.columns());
@@ -68,26 +71,10 @@ final class PvPrices {
         return candidates;
     }
 
-    private static List<CodeShape> shapes(Limits limits) {
-        if (limits.minRank() > 0) {
-            throw InvalidRequestException.usage(
-                    "pv-tuning has no low-rank part, but --min-rank is " + limits.minRank() + "; take 0");
-        }
-        int group = limits.groupSize();
-        List<CodeShape> shapes = CodeShape.PRICED.stream()
-                .filter(shape -> group == 0 || shape.inGroup() == group)
-                .toList();
-        if (shapes.isEmpty()) {
-            throw InvalidRequestException.usage("--group " + group + ": pv-tuning has codewords of "
-                    + CodeShape.PRICED.stream()
-                            .map(CodeShape::inGroup)
-                            .distinct()
-                            .sorted()
-                            .map(String::valueOf)
-                            .collect(Collectors.joining(", "))
-                    + " weights; choose one of these, or give --format");
-        }
-        return shapes;
+    private static ScaleFormat scales(CodeShape shape, int columns) {
+        return columns < LONG_ROW
+                ? new ScaleFormat.TwoLevel(shape.bits() < MANY_BITS ? 4 : 6, 64, DType.BF16)
+                : new ScaleFormat.OneLevel(DType.BF16);
     }
 
     /** What zeros in place of the weights would cost, as far as no pairs count. */

@@ -25,9 +25,12 @@ import java.util.function.BiConsumer;
  */
 public final class PvTuning implements Compressor {
     /** What {@link #confirm} reports; compress goes on from there. */
-    private static final int[] CONFIRMED = {2};
+    private static final MatrixQuantizer.Effort CONFIRMED = new MatrixQuantizer.Effort(4, 2, 2);
 
-    private static final int[] ALL = {2, 8};
+    private static final MatrixQuantizer.Effort ALL = new MatrixQuantizer.Effort(4, 2, 2, 8);
+
+    /** What shared codebooks are learned from, and the layers of a model that is refined whole. */
+    private static final long MODEL_BYTES = 256L << 20;
 
     private final Optional<SharedCodebooks> shared;
 
@@ -69,7 +72,7 @@ public final class PvTuning implements Compressor {
         AdditiveFormat format = AdditiveFormat.parseIfAdditive(id + "-row-f32")
                 .filter(this::writes)
                 .orElseThrow(() -> new IllegalArgumentException(id + " is no shape of codebooks"));
-        double[] codewords = shared.orElseThrow().codewords(CodeShape.of(format));
+        double[] codewords = shared.orElseThrow().refined(CodeShape.of(format));
         return AdditiveMatrix.codebooks(format, floats(codewords));
     }
 
@@ -124,7 +127,7 @@ public final class PvTuning implements Compressor {
             FloatMatrix weights,
             Importance importance,
             Candidate candidate,
-            int[] rounds,
+            MatrixQuantizer.Effort effort,
             Limits limits,
             Workers workers) {
         MatrixFormat parsed = MatrixFormats.parse(candidate.format());
@@ -135,11 +138,11 @@ public final class PvTuning implements Compressor {
         AdditiveFormat format = (AdditiveFormat) parsed;
         WeightedMoment moment = WeightedMoment.of(importance, weights.rows(), weights.columns(), workers);
         if (sharedAs(format, weights.rows(), weights.columns()).isEmpty()) {
-            return MatrixQuantizer.withOwn(name, weights, importance, moment, format, limits.seed(), rounds, workers);
+            return MatrixQuantizer.withOwn(name, weights, importance, moment, format, limits.seed(), effort, workers);
         }
-        double[] codewords = shared.orElseThrow().codewords(CodeShape.of(format));
+        double[] codewords = shared.orElseThrow().refined(CodeShape.of(format));
         return MatrixQuantizer.withCodewords(
-                name, weights, importance, moment, format, codewords, limits.seed(), rounds, workers);
+                name, weights, importance, moment, format, codewords, limits.seed(), effort, workers);
     }
 
     /** Tiles of one row with one scale for the row. */
@@ -157,8 +160,14 @@ public final class PvTuning implements Compressor {
     /** Twelve matrices of doubles (weights, two states and what they are multiplied with), six of inputs x inputs, and the sample of the model. */
     @Override
     public long scratchBytes(int rows, int columns, Limits limits) {
+        return heapBytes(rows, columns, limits);
+    }
+
+    /** Everything is double precision in arrays. */
+    @Override
+    public long heapBytes(int rows, int columns, Limits limits) {
         long padded = columns + 16L;
-        return Double.BYTES * (12 * rows * padded + 6 * padded * padded) + (96L << 20);
+        return Double.BYTES * (12 * rows * padded + 6 * padded * padded) + MODEL_BYTES;
     }
 
     /** As the papers count: codes, codebooks in 16 bits where a matrix has its own, and 16 bits for every scale. */

@@ -7,6 +7,7 @@ import dev.lowbit.method.ModelWeights;
 import dev.lowbit.tensor.DType;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -15,11 +16,13 @@ import java.util.Map;
  */
 final class SharedCodebooks {
     private static final String PURPOSE = "pv-tuning.shared";
-    private static final int POINTS_PER_CENTROID = 128;
-    private static final int TRIALS = 2;
-    private static final int TRIAL_ROUNDS = 5;
-    private static final int ROUNDS = 25;
-    private static final int REFINEMENTS = 8;
+    /** Multiply-adds of a round of k-means, about. */
+    private static final int ROUND_WORK = 1 << 26;
+
+    private static final int FEWEST_POINTS_PER_CENTROID = 16;
+    private static final int MOST_POINTS_PER_CENTROID = 128;
+    private static final int ROUNDS = 15;
+    private static final int REFINEMENTS = 4;
     private static final int ITERATIONS = 6;
     private static final int BEAM = 2;
 
@@ -30,6 +33,7 @@ final class SharedCodebooks {
     private final long seed;
     private final Workers workers;
     private final Map<CodeShape, double[]> learned = new HashMap<>();
+    private final Map<CodeShape, double[]> refined = new HashMap<>();
     private SampledRows sample;
 
     SharedCodebooks(ModelWeights model, long seed, Workers workers) {
@@ -38,9 +42,29 @@ final class SharedCodebooks {
         this.workers = workers;
     }
 
+    /** The matrices that they are for. */
+    List<ModelWeights.Shape> matrices() {
+        return model.matrices();
+    }
+
     /** C, K x M x g, every value exact in F16; not to be modified. */
     double[] codewords(CodeShape shape) {
         return learned.computeIfAbsent(shape, this::learn);
+    }
+
+    /** The same after {@link ModelRefinement}, where the model is small enough for that. */
+    double[] refined(CodeShape shape) {
+        if (!ModelRefinement.suits(model)) {
+            return codewords(shape);
+        }
+        return refined.computeIfAbsent(
+                shape,
+                absent -> rounded(ModelRefinement.of(
+                        model,
+                        shape,
+                        codewords(shape),
+                        RandomStream.of(seed, PURPOSE + ".refined", shape.id()),
+                        workers)));
     }
 
     private double[] learn(CodeShape shape) {
@@ -56,14 +80,21 @@ final class SharedCodebooks {
         LayerState state = new LayerState(problem(groups, shape.inGroup(), start.scales()), start);
         for (int round = 0; round < REFINEMENTS; round++) {
             CodewordStep.apply(state, ITERATIONS);
-            UnusedCodewords.replace(state);
-            BeamOrder order = BeamOrder.shuffled(1, shape.codebooks(), stream);
-            int[] codes = new BeamSearch(state, order, BEAM).codes();
+            int[] codes = codes(state, shape, groups, stream);
             System.arraycopy(codes, 0, state.weights().codes(), 0, codes.length);
             state.recompute();
         }
         CodewordStep.apply(state, ITERATIONS);
         return rounded(state.weights().codewords());
+    }
+
+    private int[] codes(LayerState state, CodeShape shape, SampledRows.Groups groups, RandomStream stream) {
+        if (shape.codebooks() == 1) {
+            return new KMeans(groups.values(), shape.inGroup(), workers)
+                    .assign(state.weights().codewords());
+        }
+        UnusedCodewords.replace(state);
+        return new BeamSearch(state, BeamOrder.shuffled(1, shape.codebooks(), stream), BEAM).codes();
     }
 
     /** Residual k-means, all groups alike. */
@@ -75,7 +106,7 @@ final class SharedCodebooks {
         int[] codes = new int[count * shape.codebooks()];
         for (int m = 0; m < shape.codebooks(); m++) {
             KMeans some = new KMeans(drawn(rest, width, shape.entries(), stream), width, workers);
-            double[] book = some.bestStart(shape.entries(), TRIALS, TRIAL_ROUNDS, stream);
+            double[] book = some.randomStart(shape.entries(), stream);
             some.improve(book, ROUNDS);
             System.arraycopy(book, 0, codewords, m * book.length, book.length);
             int[] nearest = new KMeans(rest, width, workers).assign(book);
@@ -92,10 +123,14 @@ final class SharedCodebooks {
 
     private static double[] drawn(double[] points, int width, int entries, RandomStream stream) {
         int count = points.length / width;
-        if ((long) entries * POINTS_PER_CENTROID >= count) {
+        int wanted = Math.clamp(
+                ROUND_WORK / (entries * width),
+                FEWEST_POINTS_PER_CENTROID * entries,
+                MOST_POINTS_PER_CENTROID * entries);
+        if (wanted >= count) {
             return points;
         }
-        int[] rows = Draws.distinct(count, entries * POINTS_PER_CENTROID, stream);
+        int[] rows = Draws.distinct(count, wanted, stream);
         double[] some = new double[rows.length * width];
         for (int i = 0; i < rows.length; i++) {
             System.arraycopy(points, rows[i] * width, some, i * width, width);

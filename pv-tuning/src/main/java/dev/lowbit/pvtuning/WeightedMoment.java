@@ -8,7 +8,7 @@ import dev.lowbit.tensor.FloatMatrix;
 import java.util.Arrays;
 
 /**
- * An importance as Σ_i f_i² δ_i H δ_iᵀ. For a Hessian that is what it is, for none H = I and f = 1; a Fisher diagonal F becomes the product of its row sums and column
+ * An importance as u Σ_i f_i² δ_i H δ_iᵀ, f² about 1. For a Hessian that is what it is, for none H = I and f = 1; a Fisher diagonal F becomes the product of its row sums and column
  * means, because H is one for all rows.
  *
  * <p>A factor belongs to a row's weights and its scale alike, so codes and codewords of f_i w_i are those of w_i: {@link #problem} has weights
@@ -21,11 +21,13 @@ final class WeightedMoment {
     private final int columns;
     private final double[] moment;
     private final double[] factors;
+    private final double unit;
 
     private WeightedMoment(int columns, double[] moment, double[] rowImportance) {
         this.columns = columns;
         this.moment = moment;
         double mean = Arrays.stream(rowImportance).average().orElseThrow();
+        this.unit = mean > 0 ? mean : 1;
         this.factors = new double[rowImportance.length];
         Arrays.setAll(factors, i -> mean > 0 ? Math.sqrt(Math.max(rowImportance[i] / mean, LEAST)) : 1);
     }
@@ -77,6 +79,11 @@ final class WeightedMoment {
     private static double[] product(FloatMatrix factor, Workers workers) {
         int n = factor.columns();
         return DoubleGemm.product(DoubleGemm.of(factor), n, DoubleGemm.ofTransposed(factor), n, n, workers);
+    }
+
+    /** u, positive: what the loss of a {@link #problem} counts in the importance. */
+    double unit() {
+        return unit;
     }
 
     /** f of a row, positive. */

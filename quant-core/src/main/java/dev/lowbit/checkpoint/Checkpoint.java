@@ -177,6 +177,11 @@ public final class Checkpoint implements AutoCloseable {
         return List.copyOf(tensors.keySet());
     }
 
+    /** Whether there is a tensor of that name. */
+    public boolean contains(String name) {
+        return tensors.containsKey(name);
+    }
+
     /**
      * What is known about a tensor.
      *

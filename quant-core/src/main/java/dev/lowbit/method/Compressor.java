@@ -112,6 +112,11 @@ public interface Compressor {
     /** Bytes of scratch memory that compressing a rows x columns matrix needs beside the weights themselves. */
     long scratchBytes(int rows, int columns, Limits limits);
 
+    /** The part of {@link #scratchBytes} that lies on the Java heap, where that is more than small change. */
+    default long heapBytes(int rows, int columns, Limits limits) {
+        return 0;
+    }
+
     /** The bits per weight by the method's own paper (its rules about what counts), for a report beside the true figure. */
     double paperBitsPerWeight(String format, int rows, int columns);
 

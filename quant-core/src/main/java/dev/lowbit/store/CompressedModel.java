@@ -208,6 +208,13 @@ public final class CompressedModel implements AutoCloseable {
         return owners;
     }
 
+    /** Digests of all parts of a matrix by the part's name, those that it shares included. */
+    public Map<String, String> digests(String name) {
+        Map<String, String> digests = new LinkedHashMap<>();
+        owners(entry(name)).forEach(owner -> owner.parts().forEach(part -> digests.put(part.name(), part.sha256())));
+        return digests;
+    }
+
     /** Stored bytes of all parts of a matrix, shared ones in full. */
     long bytesOfParts(String name) {
         return owners(entry(name)).stream().mapToLong(PartOwner::ownBytes).sum();

@@ -9,12 +9,15 @@ import dev.lowbit.jobs.PeakMemory;
 import dev.lowbit.jobs.Quantity;
 import dev.lowbit.jobs.ResourceOptions;
 import dev.lowbit.jobs.WorkerPool;
+import dev.lowbit.jobs.export.AqlmExport;
 import dev.lowbit.jobs.export.Exporter;
 import dev.lowbit.matrix.gptq.GptqVersion;
 import dev.lowbit.store.CompressedModel;
 import dev.lowbit.tensor.DType;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.concurrent.Callable;
@@ -30,7 +33,8 @@ import picocli.CommandLine.Parameters;
             "Write a compressed model in a format that others read.",
             "safetensors: every matrix dequantized, in the source's names and orientation.",
             "peft: base/, the model without its low-rank parts, and adapter/, those parts as a LoRA adapter.",
-            "gptq, gptq-v2: matrices of one affine format in the layout of GPTQ, low-rank parts in adapter/."
+            "gptq, gptq-v2: matrices of one affine format in the layout of GPTQ, low-rank parts in adapter/.",
+            "aqlm: matrices of one additive format in the layout of AQLM and PV-Tuning, low-rank parts in adapter/."
         })
 public final class ExportCommand implements Callable<Integer> {
     /** Formats of {@code --to}. */
@@ -38,7 +42,8 @@ public final class ExportCommand implements Callable<Integer> {
         safetensors,
         peft,
         gptq,
-        gptq_v2;
+        gptq_v2,
+        aqlm;
 
         @Override
         public String toString() {
@@ -65,6 +70,7 @@ public final class ExportCommand implements Callable<Integer> {
             Optional<ElementType> dtype,
             int matrices,
             OptionalInt adapterMatrices,
+            OptionalDouble roundingError,
             long outputBytes,
             double seconds,
             OptionalLong peakMemoryBytes) {}
@@ -105,6 +111,7 @@ public final class ExportCommand implements Callable<Integer> {
         ElementType written = type.orElse(ElementType.f32);
         int matrices;
         OptionalInt adapter = OptionalInt.empty();
+        OptionalDouble rounding = OptionalDouble.empty();
         try (CompressedModel model = CompressedModel.open(path);
                 WorkerPool pool = options.openWorkers()) {
             Exporter exporter = new Exporter(model, written.type, console.progress(options), pool.workers());
@@ -114,6 +121,11 @@ public final class ExportCommand implements Callable<Integer> {
                 case peft -> adapter = OptionalInt.of(exporter.toPeft(out));
                 case gptq -> adapter = some(exporter.toGptq(out, GptqVersion.V1));
                 case gptq_v2 -> adapter = some(exporter.toGptq(out, GptqVersion.V2));
+                case aqlm -> {
+                    AqlmExport export = exporter.toAqlm(out);
+                    adapter = some(export.adapterMatrices());
+                    rounding = OptionalDouble.of(export.roundingError());
+                }
             }
         }
         Result result = new Result(
@@ -121,6 +133,7 @@ public final class ExportCommand implements Callable<Integer> {
                 dequantizes ? Optional.of(written) : Optional.empty(),
                 matrices,
                 adapter,
+                rounding,
                 DirectorySize.bytes(out),
                 (System.nanoTime() - start) / 1e9,
                 PeakMemory.bytes());
@@ -130,12 +143,20 @@ public final class ExportCommand implements Callable<Integer> {
             adapter.ifPresent(count -> console.out()
                     .println("adapter for " + count + " of " + result.matrices()
                             + " matrices, alpha = rank, so base + B A is" + " the compressed weight"));
+            rounding.ifPresent(error -> console.out().println(rounded(error)));
             console.out()
                     .println("wrote " + out + ": " + result.matrices() + " matrices as "
                             + (dequantizes ? written : format) + ", " + Quantity.bytes(result.outputBytes()) + " in "
                             + Quantity.duration(result.seconds()));
         }
         return ExitCodes.OK;
+    }
+
+    private static String rounded(double error) {
+        return error == 0
+                ? "scales are f16, nothing was rounded"
+                : String.format(
+                        Locale.ROOT, "scales rounded to f16, which changed the weights by %.2e of their norm", error);
     }
 
     private static OptionalInt some(int count) {

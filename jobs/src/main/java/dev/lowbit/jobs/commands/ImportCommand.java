@@ -6,7 +6,7 @@ import dev.lowbit.jobs.JsonOutput;
 import dev.lowbit.jobs.Quantity;
 import dev.lowbit.jobs.ResourceOptions;
 import dev.lowbit.jobs.WorkerPool;
-import dev.lowbit.jobs.importing.GptqImport;
+import dev.lowbit.jobs.importing.ImportJob;
 import dev.lowbit.jobs.importing.ImportResult;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -16,17 +16,17 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** {@code lowbit import}: the inverse of {@code export --to gptq}. */
+/** {@code lowbit import}: the inverse of {@code export --to gptq} and {@code --to aqlm}. */
 @Command(
         name = "import",
         description = {
-            "Make a compressed model of one that was quantized with GPTQ, with exactly its numbers.",
+            "Make a compressed model of one that was quantized with GPTQ, AQLM or PV-Tuning, with exactly its numbers.",
             "For verify, inspect, evaluate, generate, tune and export."
         })
 public final class ImportCommand implements Callable<Integer> {
     private final Console console;
 
-    @Parameters(paramLabel = "MODEL", description = "Hugging Face folder as AutoGPTQ and GPTQModel write it.")
+    @Parameters(paramLabel = "MODEL", description = "Hugging Face folder as AutoGPTQ, GPTQModel and AQLM write it.")
     private Path model;
 
     @Option(names = "--out", paramLabel = "DIR", required = true, description = "Directory to create.")
@@ -44,7 +44,7 @@ public final class ImportCommand implements Callable<Integer> {
         console.interruptHint("run the same command to continue");
         ImportResult result;
         try (WorkerPool pool = options.openWorkers()) {
-            result = GptqImport.run(model, out, pool.workers(), console.progress(options));
+            result = ImportJob.run(model, out, pool.workers(), console.progress(options));
         }
         if (options.json()) {
             JsonOutput.write(console.out(), result);

@@ -131,13 +131,19 @@ public final class TuneCommand implements Callable<Integer> {
     @Option(
             names = "--learning-rate",
             paramLabel = "R",
-            description = "Highest learning rate of Adam, as a share of the size of what is trained (default: 0.03).")
-    private double learningRate = TuneRequest.USUAL_RATE;
+            description =
+                    "Highest learning rate of Adam, as a share of the size of what is trained (default: 0.03; 0.01"
+                            + " with --parts codes).")
+    private Double learningRate;
+
+    private double learningRate() {
+        return learningRate != null ? learningRate : TuneRequest.usualRate(extent);
+    }
 
     @Option(
             names = "--code-fraction",
             paramLabel = "F",
-            description = "With --parts codes: part of the codes that may change in a step (default: 0.05).")
+            description = "With --parts codes: part of the codes that may change in a step (default: 1).")
     private Double codeFraction;
 
     @Option(
@@ -145,7 +151,7 @@ public final class TuneCommand implements Callable<Integer> {
             paramLabel = "R",
             description =
                     "With --parts codes: highest learning rate of the weights that codes follow, as a share of their size"
-                            + " (default: 0.01).")
+                            + " (default: 0.015).")
     private Double codeRate;
 
     @Option(
@@ -203,7 +209,7 @@ public final class TuneCommand implements Callable<Integer> {
                 epochs,
                 batch,
                 crossEntropy(),
-                learningRate,
+                learningRate(),
                 codes(),
                 options.seed(),
                 options.memoryBytes());

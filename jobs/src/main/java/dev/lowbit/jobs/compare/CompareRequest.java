@@ -82,7 +82,7 @@ public record CompareRequest(
                 TuneRequest.USUAL_EPOCHS,
                 TuneRequest.USUAL_BATCH,
                 0,
-                TuneRequest.USUAL_RATE,
+                TuneRequest.usualRate(extent),
                 extent == Tunable.Extent.CODES ? Optional.of(TuneRequest.Codes.USUAL) : Optional.empty(),
                 limits.seed(),
                 memoryBytes);

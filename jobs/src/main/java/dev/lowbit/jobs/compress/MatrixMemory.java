@@ -2,6 +2,7 @@ package dev.lowbit.jobs.compress;
 
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.jobs.MemoryCap;
+import dev.lowbit.jobs.Quantity;
 import dev.lowbit.method.Compressor;
 import java.util.Comparator;
 import java.util.List;
@@ -23,6 +24,25 @@ final class MatrixMemory {
                 bytes(largest, method, limits, weighted),
                 largest.name() + " (" + largest.rows() + " x " + largest.columns() + ")",
                 "leave it out with --skip");
+    }
+
+    /**
+     * Compares what a method has on the Java heap with what the process may have there.
+     *
+     * @throws InvalidRequestException (impossible) naming the need
+     */
+    static void requireHeap(List<Target> targets, Compressor method, Compressor.Limits limits) {
+        Target largest = targets.stream()
+                .max(Comparator.comparingLong(target -> method.heapBytes(target.rows(), target.columns(), limits)))
+                .orElseThrow();
+        long need = method.heapBytes(largest.rows(), largest.columns(), limits);
+        long most = Runtime.getRuntime().maxMemory();
+        if (need > most) {
+            throw InvalidRequestException.impossible(method.name() + " needs " + Quantity.bytes(need)
+                    + " of Java heap for " + largest.name() + " (" + largest.rows() + " x " + largest.columns()
+                    + "), this process may take " + Quantity.bytes(most) + "; give JAVA_OPTS=-Xmx"
+                    + Math.ceilDiv(need, 1L << 20) + "m, or with --memory a larger cap, or leave it out with --skip");
+        }
     }
 
     /** Bytes for the largest matrix. */

@@ -137,6 +137,7 @@ public final class PlanJob implements AutoCloseable {
             requireModel(CalibrationText.DEFAULT_TOKENS, CalibrationTokens.BATCH_TOKENS);
         }
         MatrixMemory.require(cap, targets, request.method(), request.limits(), file.isPresent());
+        MatrixMemory.requireHeap(targets, request.method(), request.limits());
         if (known) {
             reader.checkImportance(targets, progress);
         }

@@ -15,7 +15,7 @@ import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.store.CompressedModel;
 import dev.lowbit.store.FileEntry;
 import dev.lowbit.store.MatrixEntry;
-import dev.lowbit.store.PartEntry;
+import dev.lowbit.store.SharedParts;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
@@ -43,6 +43,7 @@ final class ExportWriter {
     private final ExportedMatrices matrices;
     private final Map<String, String> metadata;
     private final Map<String, MatrixEntry> matrixOfPart = new LinkedHashMap<>();
+    private final Set<String> shared = new HashSet<>();
 
     /** Tensors of the output: those of {@code matrix}, or a single one that is copied when that is null. */
     private record Planned(List<SafetensorsWriter.Entry> entries, MatrixEntry matrix) {
@@ -59,6 +60,9 @@ final class ExportWriter {
         this.metadata = metadata;
         for (MatrixEntry matrix : model.manifest().matrices()) {
             matrix.parts().forEach(part -> matrixOfPart.put(matrix.tensorName(part), matrix));
+        }
+        for (SharedParts set : model.manifest().shared()) {
+            set.parts().forEach(part -> shared.add(set.tensorName(part)));
         }
     }
 
@@ -98,10 +102,10 @@ final class ExportWriter {
         Set<MatrixEntry> seen = new HashSet<>();
         for (TensorInfo tensor : checkpoint.tensors(file)) {
             MatrixEntry matrix = matrixOfPart.get(tensor.name());
-            if (matrix == null) {
+            if (matrix == null && !shared.contains(tensor.name())) {
                 plan.add(new Planned(
                         List.of(new SafetensorsWriter.Entry(tensor.name(), tensor.type(), tensor.shape())), null));
-            } else if (seen.add(matrix)) {
+            } else if (matrix != null && seen.add(matrix)) {
                 plan.add(new Planned(matrices.tensors(matrix), matrix));
             }
         }
@@ -134,15 +138,14 @@ final class ExportWriter {
 
     /** A damaged model must not live on as an export that nothing can check. */
     private void requireUndamaged(MatrixEntry entry, QuantizedMatrix matrix) {
-        List<Part> parts = matrix.parts();
-        for (int i = 0; i < parts.size(); i++) {
-            PartEntry expected = entry.parts().get(i);
-            if (!Digest.sha256(parts.get(i).bytes()).equals(expected.sha256())) {
+        Map<String, String> digests = model.digests(entry.name());
+        for (Part part : matrix.parts()) {
+            if (!Digest.sha256(part.bytes()).equals(digests.get(part.name()))) {
                 throw new MalformedFileException(
                         model.directory().resolve(entry.file()),
                         -1,
                         Reason.DAMAGED,
-                        "tensor " + entry.tensorName(expected)
+                        entry.name() + ": part " + part.name()
                                 + " does not have the digest of the manifest; lowbit verify lists all damage");
             }
         }

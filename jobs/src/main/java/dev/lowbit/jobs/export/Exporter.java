@@ -76,14 +76,31 @@ public final class Exporter {
      */
     public int toGptq(Path out, GptqVersion version) {
         GptqMatrices matrices = new GptqMatrices(model, version);
+        return exchange(out, matrices, version.checkpointFormat(), Map.of("quantize_config.json", matrices.config()));
+    }
+
+    /**
+     * A Hugging Face directory with every matrix in the exchange layout of AQLM; where matrices have low-rank parts, those as a LoRA
+     * adapter in {@code adapter/}.
+     *
+     * @throws InvalidRequestException impossible, when the layout has no such model
+     */
+    public AqlmExport toAqlm(Path out) {
+        AqlmMatrices matrices = new AqlmMatrices(model);
+        return new AqlmExport(exchange(out, matrices, "aqlm", Map.of()), matrices.roundingError());
+    }
+
+    /** @return how many matrices the adapter has; 0 for none */
+    private int exchange(Path out, ExportedMatrices matrices, String form, Map<String, String> files) {
         boolean adapted = model.manifest().matrices().stream().anyMatch(matrix -> matrix.rank() > 0);
         Map<String, String> metadata = new TreeMap<>(METADATA);
         if (adapted) {
-            metadata.put(PAIR, pair(version.checkpointFormat()));
+            metadata.put(PAIR, pair(form));
         }
         try (OutputDirectory directory = OutputDirectory.create(out)) {
             new ExportWriter(model, matrices, metadata).write(directory.path(), progress, workers);
-            AtomicOutput.writeString(directory.path().resolve("quantize_config.json"), matrices.config());
+            files.forEach(
+                    (name, text) -> AtomicOutput.writeString(directory.path().resolve(name), text));
             int size = 0;
             if (adapted) {
                 PeftAdapter adapter = new PeftAdapter(model);

@@ -5,8 +5,6 @@ import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.jobs.JsonOutput;
 import dev.lowbit.jobs.compress.TargetSelection;
 import dev.lowbit.kernel.Workers;
-import dev.lowbit.matrix.MatrixFormat;
-import dev.lowbit.matrix.MatrixFormats;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.matrix.affine.AffineFormat;
 import dev.lowbit.matrix.affine.AffineMatrix;
@@ -14,17 +12,13 @@ import dev.lowbit.matrix.gptq.GptqLayout;
 import dev.lowbit.matrix.gptq.GptqTensors;
 import dev.lowbit.matrix.gptq.GptqVersion;
 import dev.lowbit.matrix.scale.ScaleFormat;
-import dev.lowbit.matrix.sum.SumFormat;
 import dev.lowbit.store.CompressedModel;
 import dev.lowbit.store.ConfigFile;
 import dev.lowbit.store.MatrixEntry;
-import dev.lowbit.store.TensorEntry;
 import dev.lowbit.tensor.DType;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.TreeMap;
 
 /**
@@ -36,6 +30,7 @@ final class GptqMatrices implements ExportedMatrices {
     private static final double DAMPING = 0.01;
 
     private static final String ADVICE = "compress --method int2-lrec --format affine4-g128-f16";
+    private static final LinearLayers LAYERS = new LinearLayers("GPTQ", ADVICE);
 
     private final GptqVersion version;
     private final Map<String, Object> config = new LinkedHashMap<>();
@@ -43,23 +38,17 @@ final class GptqMatrices implements ExportedMatrices {
     /** @throws InvalidRequestException impossible, when the layout has no such model */
     GptqMatrices(CompressedModel model, GptqVersion version) {
         this.version = version;
-        List<MatrixEntry> entries = model.manifest().matrices();
-        if (entries.isEmpty()) {
-            throw InvalidRequestException.impossible(model.directory() + ": no matrix is compressed; " + ADVICE);
-        }
+        List<MatrixEntry> entries = LAYERS.of(model);
         AffineFormat first = format(entries.getFirst());
         boolean indexed = false;
         boolean head = false;
         for (MatrixEntry entry : entries) {
             AffineFormat format = format(entry);
-            requireLayer(entry, format);
+            layout(entry);
             if (format.codeBits() != first.codeBits()
                     || format.groupSize() != first.groupSize()
                     || format.symmetric() != first.symmetric()) {
-                throw InvalidRequestException.impossible("readers of GPTQ know one number of bits, one group size and"
-                        + " one symmetry, but " + entries.getFirst().name() + " is "
-                        + entries.getFirst().format() + " and " + entry.name() + " is " + entry.format() + "; "
-                        + ADVICE);
+                throw LAYERS.mixed("one number of bits, one group size and one symmetry", entries.getFirst(), entry);
             }
             indexed |= format.indexed();
             head |= TargetSelection.isHead(entry.name());
@@ -80,13 +69,12 @@ final class GptqMatrices implements ExportedMatrices {
 
     /** The affine format of a matrix or of its base. */
     private static AffineFormat format(MatrixEntry entry) {
-        MatrixFormat format = MatrixFormats.parse(entry.format());
-        MatrixFormat base = format instanceof SumFormat sum ? sum.base() : format;
-        if (!(base instanceof AffineFormat affine)) {
-            throw refused(entry, "is " + entry.format() + ", and the GPTQ layout has affine formats only; " + ADVICE);
+        if (!(LinearLayers.base(entry) instanceof AffineFormat affine)) {
+            throw LinearLayers.refused(
+                    entry, "is " + entry.format() + ", and the GPTQ layout has affine formats only; " + ADVICE);
         }
         if (!affine.scales().equals(new ScaleFormat.OneLevel(DType.F16))) {
-            throw refused(
+            throw LinearLayers.refused(
                     entry,
                     "is " + entry.format() + ", and the GPTQ layout has scales in f16, which need not hold these; "
                             + ADVICE);
@@ -94,46 +82,27 @@ final class GptqMatrices implements ExportedMatrices {
         return affine;
     }
 
-    private static void requireLayer(MatrixEntry entry, AffineFormat format) {
-        if (!TargetSelection.isWeight(entry.name())) {
-            throw refused(entry, "is not called <layer>.weight, and the GPTQ layout has linear layers only");
-        }
-        if (TargetSelection.isEmbedding(entry.name())) {
-            throw refused(
-                    entry,
-                    "is an embedding, and the GPTQ layout has linear layers only; compress without --embeddings");
-        }
+    private static GptqLayout layout(MatrixEntry entry) {
         try {
-            GptqLayout.of(format, entry.rows(), entry.columns());
+            return GptqLayout.of(format(entry), entry.rows(), entry.columns());
         } catch (InvalidRequestException e) {
-            throw refused(entry, e.getMessage() + "; leave it out with compress --skip, or export --to safetensors");
+            throw LinearLayers.misshapen(entry, e);
         }
-    }
-
-    private static InvalidRequestException refused(MatrixEntry entry, String why) {
-        return InvalidRequestException.impossible(entry.name() + ": " + why);
     }
 
     /** GPTQModel takes every linear layer for a quantized one unless an expression excludes it. */
     private static Map<String, Object> left(CompressedModel model) {
-        Set<String> linear = new HashSet<>(TargetSelection.standard().linear(model.checkpointOfOthers()));
         Map<String, Object> dynamic = new TreeMap<>();
-        for (TensorEntry tensor : model.manifest().tensors()) {
-            if (linear.contains(tensor.name())) {
-                String module = PeftAdapter.module(tensor.name()).replaceAll("[^A-Za-z0-9_]", "\\\\$0");
-                dynamic.put("-:^" + module + "$", Map.of());
-            }
+        for (String name : LinearLayers.left(model, TargetSelection.standard())) {
+            String module = PeftAdapter.module(name).replaceAll("[^A-Za-z0-9_]", "\\\\$0");
+            dynamic.put("-:^" + module + "$", Map.of());
         }
         return dynamic;
     }
 
     @Override
     public List<SafetensorsWriter.Entry> tensors(MatrixEntry entry) {
-        String layer = TargetSelection.layer(entry.name());
-        return GptqLayout.of(format(entry), entry.rows(), entry.columns()).tensors().stream()
-                .map(part -> part.prefixed(layer))
-                .map(part -> new SafetensorsWriter.Entry(part.name(), part.type(), part.shape()))
-                .toList();
+        return LinearLayers.tensors(entry, layout(entry).tensors());
     }
 
     @Override

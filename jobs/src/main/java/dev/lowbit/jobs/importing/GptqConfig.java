@@ -1,67 +1,29 @@
 package dev.lowbit.jobs.importing;
 
-import dev.lowbit.checkpoint.Checkpoint;
-import dev.lowbit.checkpoint.Limits;
 import dev.lowbit.checkpoint.MalformedFileException;
-import dev.lowbit.checkpoint.MalformedFileException.Reason;
-import dev.lowbit.checkpoint.ModelConfig;
 import dev.lowbit.error.UnsupportedModelException;
 import dev.lowbit.matrix.gptq.GptqVersion;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.Map;
-import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
 
 /**
- * What a GPTQ model says about all its layers: {@code quantization_config} of config.json, else quantize_config.json.
+ * What a GPTQ model says about all its layers.
  *
  * @param bits of a code, 2, 3, 4 or 8
  * @param groupSize columns of a group, 0 for one group a row
  * @param version what fields of zero points hold
  */
 record GptqConfig(int bits, int groupSize, GptqVersion version) {
-    private static final String BLOCK = "quantization_config";
-    private static final String FILE = "quantize_config.json";
     private static final long MAX_GROUP_SIZE = 1 << 16;
 
-    /** Fields and where they were read. */
-    private record Fields(Path file, Map<?, ?> values) {
-        Optional<String> string(String name) {
-            return switch (values.get(name)) {
-                case null -> Optional.empty();
-                case String text -> Optional.of(text);
-                default -> throw bad(name + " is no string");
-            };
-        }
-
-        long integer(String name) {
-            if (values.get(name) instanceof Long integer) {
-                return integer;
-            }
-            throw bad(name + " is " + (values.containsKey(name) ? "no integer" : "missing") + "; GPTQ needs it");
-        }
-
-        MalformedFileException bad(String detail) {
-            return new MalformedFileException(file, -1, Reason.BAD_CONFIG, detail);
-        }
-
-        UnsupportedModelException unsupported(String detail) {
-            return new UnsupportedModelException(file + ": " + detail);
-        }
-    }
-
     /**
-     * Reads the configuration of a model.
+     * Interprets the configuration of a model.
      *
-     * @throws MalformedFileException BAD_CONFIG, BAD_JSON ... when it is not what it should be
-     * @throws UnsupportedModelException when there is none, or it is of another method or layout
+     * @throws MalformedFileException BAD_CONFIG when it is not what it should be
+     * @throws UnsupportedModelException when it is of another layout
      */
-    static GptqConfig read(Checkpoint checkpoint) {
-        Fields fields = fields(checkpoint);
-        String method = fields.string("quant_method").orElse("gptq");
-        if (!method.equals("gptq")) {
-            throw fields.unsupported("quant_method is " + method + "; gptq can be imported");
-        }
+    static GptqConfig of(QuantizationConfig fields) {
         String format = fields.string("checkpoint_format").orElse(GptqVersion.V1.checkpointFormat());
         GptqVersion version = GptqVersion.of(format)
                 .orElseThrow(() ->
@@ -82,21 +44,8 @@ record GptqConfig(int bits, int groupSize, GptqVersion version) {
         return new GptqConfig((int) bits, group == -1 ? 0 : (int) group, version);
     }
 
-    private static Fields fields(Checkpoint checkpoint) {
-        Optional<ModelConfig> config = checkpoint.config();
-        if (config.isPresent() && config.get().raw().get(BLOCK) instanceof Map<?, ?> block) {
-            return new Fields(config.get().file(), block);
-        }
-        Path file = checkpoint.root().resolve(FILE);
-        if (!Files.exists(file)) {
-            throw new UnsupportedModelException(checkpoint.root() + ": neither config.json has a " + BLOCK
-                    + " nor is there a " + FILE + "; give a model that was quantized with GPTQ");
-        }
-        return new Fields(file, ModelConfig.read(file, Limits.defaults()).raw());
-    }
-
     /** Expressions that only exclude layers change nothing about the others. */
-    private static void requireOneForAll(Fields fields) {
+    private static void requireOneForAll(QuantizationConfig fields) {
         Object dynamic = fields.values().get("dynamic");
         if (dynamic == null) {
             return;
@@ -110,5 +59,14 @@ record GptqConfig(int bits, int groupSize, GptqVersion version) {
                         + " settings of its own; models with one for all layers can be imported");
             }
         }
+    }
+
+    /** For the manifest. */
+    SortedMap<String, String> options() {
+        SortedMap<String, String> options = new TreeMap<>();
+        options.put("gptq.bits", Integer.toString(bits));
+        options.put("gptq.groupSize", Integer.toString(groupSize == 0 ? -1 : groupSize));
+        options.put("gptq.checkpointFormat", version.checkpointFormat());
+        return options;
     }
 }

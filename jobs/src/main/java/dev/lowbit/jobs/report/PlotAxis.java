@@ -17,6 +17,11 @@ import java.util.Locale;
  */
 record PlotAxis(double low, double high, boolean logarithmic, double from, double to) {
     private static final double MARGIN = 0.05;
+
+    /** Least margins, so that values that are almost the same are drawn as that. */
+    private static final double LINEAR_MARGIN = 0.25;
+
+    private static final double LOGARITHMIC_MARGIN = 0.02;
     private static final int[] STEPS = {1, 2, 5};
 
     /** Enough to read values between them, few enough to stand beside one another. */
@@ -28,20 +33,21 @@ record PlotAxis(double low, double high, boolean logarithmic, double from, doubl
 
     /** An axis on which all values lie, with a margin; of no value from 0 to 1. */
     static PlotAxis linear(double[] values, double from, double to) {
-        return values.length == 0 ? new PlotAxis(0, 1, false, from, to) : around(values, 0.5, false, from, to);
+        return values.length == 0
+                ? new PlotAxis(0, 1, false, from, to)
+                : around(values, LINEAR_MARGIN, false, from, to);
     }
 
     /** A logarithmic axis on which all values lie, with a margin; at least one, all positive. */
     static PlotAxis logarithmic(double[] values, double from, double to) {
         double[] logarithms = Arrays.stream(values).map(StrictMath::log10).toArray();
-        return around(logarithms, MARGIN, true, from, to);
+        return around(logarithms, LOGARITHMIC_MARGIN, true, from, to);
     }
 
-    /** @param alone the margin where all values are the same */
-    private static PlotAxis around(double[] values, double alone, boolean logarithmic, double from, double to) {
+    private static PlotAxis around(double[] values, double leastMargin, boolean logarithmic, double from, double to) {
         double least = Arrays.stream(values).min().orElseThrow();
         double most = Arrays.stream(values).max().orElseThrow();
-        double margin = most > least ? MARGIN * (most - least) : alone;
+        double margin = Math.max(MARGIN * (most - least), leastMargin);
         return new PlotAxis(least - margin, most + margin, logarithmic, from, to);
     }
 

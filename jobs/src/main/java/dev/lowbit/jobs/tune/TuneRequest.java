@@ -52,9 +52,8 @@ public record TuneRequest(
     /** Windows in a step unless said otherwise. */
     public static final int USUAL_BATCH = 4;
 
-    /** The learning rate unless said otherwise. */
-    public static final double USUAL_RATE = 0.03;
-
+    private static final double USUAL_RATE = 0.03;
+    private static final double USUAL_RATE_WITH_CODES = 0.01;
     private static final int USUAL_CONTEXT = 512;
 
     /**
@@ -66,11 +65,16 @@ public record TuneRequest(
      */
     public record Codes(double fraction, double decay, double rate) {
         /** How codes are trained unless said otherwise. */
-        public static final Codes USUAL = new Codes(0.05, 0, 0.01);
+        public static final Codes USUAL = new Codes(1, 0, 0.015);
 
         TuningSettings.CodeTuning tuning() {
             return new TuningSettings.CodeTuning(DiscreteSteps.find().subspace(fraction, decay), rate);
         }
+    }
+
+    /** The learning rate unless said otherwise. */
+    public static double usualRate(Tunable.Extent extent) {
+        return extent == Tunable.Extent.CODES ? USUAL_RATE_WITH_CODES : USUAL_RATE;
     }
 
     TuningSettings settings(int modelContext) {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.lowbit.checkpoint.Limits;
 import dev.lowbit.checkpoint.SafetensorsWriter;
 import dev.lowbit.checkpoint.StrictJson;
+import dev.lowbit.jobs.ExitCodes;
 import dev.lowbit.store.Verifier;
 import dev.lowbit.tensor.DType;
 import java.io.IOException;
@@ -16,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
@@ -69,6 +71,31 @@ class MemoryCapTest {
         System.out.println(method + ": peak " + result.get("peakMemoryBytes") + " of " + CAP);
         assertThat((Long) result.get("peakMemoryBytes")).isPositive().isLessThan(CAP);
         assertThat(Verifier.verify(output)).isEmpty();
+    }
+
+    /** A method that works on the heap says so before it starts, instead of dying of it. */
+    @Test
+    void aHeapThatIsTooSmallIsRefused() throws IOException {
+        Path model = folder.resolve("model");
+        write(Files.createDirectory(model));
+        Path log = folder.resolve("log");
+        List<String> args = List.of(
+                "compress",
+                model.toString(),
+                "--out",
+                folder.resolve("output").toString(),
+                "--method",
+                "pv-tuning",
+                "--bits",
+                "3",
+                "--quiet");
+        int code = ChildJvm.run(log, List.of("-Xmx96m"), args);
+        assertThat(code).isEqualTo(ExitCodes.IMPOSSIBLE);
+        assertThat(Files.readString(log))
+                .contains("of Java heap for layers.0.up_proj.weight")
+                .contains("-Xmx");
+        assertThat(folder.resolve("output")).doesNotExist();
+        assertThat(folder.resolve("output.partial")).doesNotExist();
     }
 
     /** An embedding of zeros that is only copied, and matrices of the same random values. */

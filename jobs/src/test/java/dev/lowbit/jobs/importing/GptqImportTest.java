@@ -21,7 +21,6 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CancellationException;
@@ -178,38 +177,18 @@ class GptqImportTest {
     }
 
     /** A layer a of 32 x 64 in groups of 32, and what a test does to it. */
-    private final class Model {
-        final Map<String, SafetensorsWriter.Entry> entries = new LinkedHashMap<>();
-        final Map<String, MemorySegment> data = new LinkedHashMap<>();
+    private final class Model extends TensorFolder {
         String config = "{\"bits\": 4, \"group_size\": 32}";
 
         Model() {
-            put("a.qweight", DType.I32, MemorySegment.ofArray(new int[8 * 32]), 8, 32);
-            put("a.qzeros", DType.I32, MemorySegment.ofArray(new int[2 * 4]), 2, 4);
-            put("a.g_idx", DType.I32, MemorySegment.ofArray(new int[64]), 64);
-            put("a.scales", DType.F16, MemorySegment.ofArray(new short[2 * 32]), 2, 32);
-        }
-
-        void put(String name, DType type, MemorySegment bytes, long... shape) {
-            List<Long> dimensions = java.util.Arrays.stream(shape).boxed().toList();
-            entries.put(name, new SafetensorsWriter.Entry(name, type, dimensions));
-            data.put(name, bytes);
-        }
-
-        void remove(String name) {
-            entries.remove(name);
-            data.remove(name);
+            put("a.qweight", DType.I32, 8, 32);
+            put("a.qzeros", DType.I32, 2, 4);
+            put("a.g_idx", DType.I32, 64);
+            put("a.scales", DType.F16, 2, 32);
         }
 
         Path write() throws IOException {
-            Path model = Files.createDirectory(folder.resolve("model"));
-            try (SafetensorsWriter writer = SafetensorsWriter.create(
-                    model.resolve("model.safetensors"), Map.of(), List.copyOf(entries.values()))) {
-                data.values().forEach(writer::write);
-                writer.finish();
-            }
-            Files.writeString(model.resolve("quantize_config.json"), config);
-            return model;
+            return write(folder.resolve("model"), "quantize_config.json", config);
         }
     }
 
@@ -277,11 +256,11 @@ class GptqImportTest {
         Path model = SampleModels.affine(source, folder.resolve("compressed"), "affine4-g32-f16-sym");
         Path gptq = exported(model, "gptq", "gptq");
         Path out = folder.resolve("out");
-        assertThatThrownBy(() -> GptqImport.run(gptq, out, Workers.serial(), new Stopping(3)))
+        assertThatThrownBy(() -> ImportJob.run(gptq, out, Workers.serial(), new Stopping(3)))
                 .isInstanceOf(CancellationException.class);
         assertThat(out).doesNotExist();
         assertThat(folder.resolve("out.partial")).exists();
-        GptqImport.run(gptq, out, Workers.serial(), new Stopping(Integer.MAX_VALUE));
+        ImportJob.run(gptq, out, Workers.serial(), new Stopping(Integer.MAX_VALUE));
         assertThat(folder.resolve("out.partial")).doesNotExist();
         Path once = imported(gptq, "once");
         try (Stream<Path> files = Files.list(once)) {
@@ -347,8 +326,7 @@ class GptqImportTest {
     })
     void anotherShape(String name, DType type, long first, long second, String message) throws IOException {
         Model model = new Model();
-        long bytes = first * second * type.bytes();
-        model.put(name, type, MemorySegment.ofArray(new byte[(int) bytes]), first, second);
+        model.put(name, type, first, second);
         refused(model, 3, message.startsWith("need") ? name : message);
     }
 

@@ -10,6 +10,7 @@ import dev.lowbit.jobs.PeakMemory;
 import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.jobs.Version;
 import dev.lowbit.jobs.compress.Cancellation;
+import dev.lowbit.jobs.compress.TargetSelection;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.store.CompressionJob;
 import dev.lowbit.store.ForeignMatrix;
@@ -24,26 +25,22 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
-import java.util.SortedMap;
-import java.util.TreeMap;
 
 /**
- * Makes a compressed model of a Hugging Face folder in the exchange layout of GPTQ, with exactly its numbers. What was lost in
- * quantization is not known and so not in the manifest. An import that was stopped goes on when it is asked for again.
+ * Makes a compressed model of a Hugging Face folder that another program quantized, with exactly its numbers. What was lost in quantization is not
+ * known and so not in the manifest. An import that was stopped goes on when it is asked for again.
  */
-public final class GptqImport {
-    /** Stands for the method in the manifest. */
-    static final String METHOD = "gptq-import";
-
-    private GptqImport() {}
+public final class ImportJob {
+    private ImportJob() {}
 
     /**
      * Runs the import.
      *
+     * @param input in the exchange layout of GPTQ or AQLM, as its configuration says
      * @param output directory to create
      * @throws InvalidRequestException impossible, when the output exists or lies in the input
      * @throws MalformedFileException when a file or tensor of the input is not what it should be
-     * @throws UnsupportedModelException when the input is no GPTQ model, or has numbers that our formats do not have
+     * @throws UnsupportedModelException when the input is of no such layout, or has numbers that our formats do not have
      * @throws UncheckedIOException when something cannot be read or written
      */
     public static ImportResult run(Path input, Path output, Workers workers, ProgressListener progress) {
@@ -51,22 +48,16 @@ public final class GptqImport {
         OutputDirectory.requireOutside(input, output);
         try (Checkpoint source = Checkpoint.open(input);
                 WorkDirectory work = WorkDirectory.open(output, Files.notExists(output))) {
-            GptqConfig config = GptqConfig.read(source);
-            List<GptqLayer> layers = GptqLayer.of(source, config);
+            ForeignModel model = ForeignModel.of(source);
             // a refusal leaves no stopped job behind
-            layers.forEach(layer -> layer.requireOurs(workers));
-            boolean symmetric = layers.stream().allMatch(GptqLayer::isSymmetric);
-            List<ForeignMatrix> matrices = layers.stream()
-                    .map(layer -> new ForeignMatrix(
-                            new MatrixChoice(layer.weight(), layer.transposed(), METHOD, layer.format(symmetric), 0),
-                            layer.layout().rows(),
-                            layer.layout().columns(),
-                            layer.tensors()))
+            model.layers().forEach(layer -> layer.requireOurs(workers));
+            List<ForeignMatrix> matrices = model.layers().stream()
+                    .map(layer -> matrix(layer, model.method()))
                     .toList();
-            ModelLayout layout = ModelLayout.ofForeign(source, job(config), matrices);
+            ModelLayout layout = ModelLayout.ofForeign(source, job(model), matrices);
             Manifest manifest;
             try (ModelWriter writer = ModelWriter.open(layout, work)) {
-                unpack(layers, symmetric, writer, workers, progress);
+                unpack(model.layers(), writer, workers, progress);
                 manifest = writer.finish();
             }
             return new ImportResult(
@@ -74,7 +65,7 @@ public final class GptqImport {
                             .map(MatrixEntry::format)
                             .distinct()
                             .toList(),
-                    layers.size(),
+                    matrices.size(),
                     manifest.weights(),
                     manifest.bitsPerWeight(),
                     manifest.bytes(),
@@ -85,30 +76,38 @@ public final class GptqImport {
         }
     }
 
+    /** Models of some architectures store the matrix input-major, and the export restores that. */
+    private static ForeignMatrix matrix(ForeignLayer layer, String method) {
+        String weight = layer.stored().weight();
+        boolean transposed = TargetSelection.isInputMajor(weight);
+        return new ForeignMatrix(
+                new MatrixChoice(weight, transposed, method, layer.format(), 0),
+                layer.rows(),
+                layer.columns(),
+                layer.parts().stream().map(layer.stored()::tensor).toList());
+    }
+
     private static void unpack(
-            List<GptqLayer> layers, boolean symmetric, ModelWriter writer, Workers workers, ProgressListener progress) {
-        long weights = layers.stream().mapToLong(GptqImport::weights).sum();
+            List<? extends ForeignLayer> layers, ModelWriter writer, Workers workers, ProgressListener progress) {
+        long weights = layers.stream().mapToLong(ImportJob::weights).sum();
         try (ProgressListener.Stage stage = progress.stage("importing", weights, "weights")) {
-            for (GptqLayer layer : layers) {
+            for (ForeignLayer layer : layers) {
                 Cancellation.check();
-                if (!writer.has(layer.weight())) {
-                    writer.keep(layer.weight(), layer.matrix(symmetric, workers), Optional.empty());
+                String weight = layer.stored().weight();
+                if (!writer.has(weight)) {
+                    writer.keep(weight, layer.matrix(workers), Optional.empty());
                 }
                 stage.advance(weights(layer));
             }
         }
     }
 
-    private static long weights(GptqLayer layer) {
-        return (long) layer.layout().rows() * layer.layout().columns();
+    private static long weights(ForeignLayer layer) {
+        return (long) layer.rows() * layer.columns();
     }
 
     /** No budget was given and no program solved. */
-    private static CompressionJob job(GptqConfig config) {
-        SortedMap<String, String> options = new TreeMap<>();
-        options.put("gptq.bits", Integer.toString(config.bits()));
-        options.put("gptq.groupSize", Integer.toString(config.groupSize() == 0 ? -1 : config.groupSize()));
-        options.put("gptq.checkpointFormat", config.version().checkpointFormat());
-        return new CompressionJob("lowbit " + Version.lowbit(), METHOD, 0, 0, 0, 0, options);
+    private static CompressionJob job(ForeignModel model) {
+        return new CompressionJob("lowbit " + Version.lowbit(), model.method(), 0, 0, 0, 0, model.options());
     }
 }
