@@ -46,6 +46,9 @@ import java.util.function.IntConsumer;
  * and the result is never worse than the start. When a judgement is no better than the best, the run takes the best up
  * again, with a third of the rate from there on: too high a rate costs steps and not the result.
  *
+ * <p>Where codes are trained, each follows a dense target that is stepped like any part, by a {@link dev.lowbit.method.DiscreteStep} behind every step.
+ * Parts that matrices have in common are stepped once, by the sum of their gradients.
+ *
  * <p>The same numbers for any {@link Workers}. A run that was stopped goes on from its last saved state with the same numbers.
  */
 public final class Tuner implements AutoCloseable {
@@ -120,7 +123,7 @@ public final class Tuner implements AutoCloseable {
         freezeIncomplete(compressed);
         if (tunables.isEmpty()) {
             throw InvalidRequestException.impossible("no trainable part: every compressed matrix has rank 0;"
-                    + " compress with --min-rank 1 to have one, or tune with --rank or --parts all");
+                    + " compress with --min-rank 1 to have one, or tune with --rank, --parts all or --parts codes");
         }
         try {
             keep();
