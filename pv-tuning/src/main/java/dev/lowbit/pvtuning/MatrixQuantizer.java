@@ -86,7 +86,7 @@ final class MatrixQuantizer {
             Workers workers) {
         MatrixQuantizer quantizer =
                 new MatrixQuantizer(name, weights, importance, moment, format, seed, effort, workers);
-        LayerState state = NearestCodes.of(quantizer.problem, weights, moment, quantizer.shape, codewords, workers);
+        LayerState state = NearestStart.of(quantizer.problem, weights, moment, quantizer.shape, codewords, workers);
         int done = 0;
         for (int until : effort.rounds()) {
             double before = Double.POSITIVE_INFINITY;
@@ -176,7 +176,7 @@ final class MatrixQuantizer {
         float[] scales = new float[weights.rows()];
         for (int row = 0; row < scales.length; row++) {
             double scale = wanted.scales()[row];
-            scales[row] = scale > NearestCodes.NO_SCALE ? (float) (scale / moment.factor(row)) : 0;
+            scales[row] = scale > NearestStart.NO_SCALE ? (float) (scale / moment.factor(row)) : 0;
         }
         return EncodedScales.encode(scales, format.scales())
                 .orElseThrow(() -> InvalidRequestException.impossible(
@@ -186,12 +186,13 @@ final class MatrixQuantizer {
     private AdditiveWeights withScales(AdditiveWeights wanted, EncodedScales scales) {
         AdditiveWeights stored = wanted.copy();
         for (int row = 0; row < weights.rows(); row++) {
-            stored.scales()[row] = Math.max(scales.values()[row] * moment.factor(row), NearestCodes.NO_SCALE);
+            stored.scales()[row] = Math.max(scales.values()[row] * moment.factor(row), NearestStart.NO_SCALE);
         }
         return stored;
     }
 
-    private static float[] floats(double[] values) {
+    /** Each rounded to float. */
+    static float[] floats(double[] values) {
         float[] floats = new float[values.length];
         for (int i = 0; i < values.length; i++) {
             floats[i] = (float) values[i];

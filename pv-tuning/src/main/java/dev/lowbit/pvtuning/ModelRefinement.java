@@ -37,17 +37,17 @@ final class ModelRefinement {
      * @return the same in memory of its own
      */
     static double[] of(ModelWeights model, CodeShape shape, double[] codewords, RandomStream stream, Workers workers) {
-        List<JointCodewordStep.SharedLayer> layers = new ArrayList<>();
+        List<CodewordStep.Layer> layers = new ArrayList<>();
         for (ModelWeights.Shape matrix : model.matrices()) {
             model.visit(matrix, (weights, importance) -> {
                 WeightedMoment moment = WeightedMoment.of(importance, weights.rows(), weights.columns(), workers);
                 LayerProblem problem = moment.problem(weights, shape, workers);
-                LayerState state = NearestCodes.of(problem, weights, moment, shape, codewords, workers);
-                layers.add(new JointCodewordStep.SharedLayer(state, moment.unit()));
+                LayerState state = NearestStart.of(problem, weights, moment, shape, codewords, workers);
+                layers.add(new CodewordStep.Layer(state, moment.unit()));
             });
         }
         for (int round = 0; round < ROUNDS; round++) {
-            for (JointCodewordStep.SharedLayer layer : layers) {
+            for (CodewordStep.Layer layer : layers) {
                 LayerState state = layer.state();
                 int groups = state.weights().tiling().tileColumns();
                 BeamOrder order = BeamOrder.shuffled(groups, shape.codebooks(), stream);
@@ -56,7 +56,7 @@ final class ModelRefinement {
                 state.recompute();
                 ScaleStep.apply(state);
             }
-            JointCodewordStep.apply(layers, ITERATIONS);
+            CodewordStep.apply(layers, ITERATIONS);
         }
         return layers.getFirst().state().weights().codewords();
     }

@@ -48,8 +48,8 @@ final class PvPrices {
         try (RowSample sample = RowSample.of(w, importance, SAMPLE)) {
             FloatMatrix rows = sample.weights();
             WeightedMoment moment = WeightedMoment.of(sample.importance(), rows.rows(), rows.columns(), workers);
-            double whole = energy(w, importance);
-            double part = energy(rows, sample.importance());
+            double whole = energy(w, importance, workers);
+            double part = energy(rows, sample.importance(), workers);
             double ratio = part > 0 ? whole / part : 1;
             for (CodeShape shape : shapes) {
                 AdditiveFormat format = shape.format(scales(shape, w.columns()));
@@ -78,15 +78,11 @@ final class PvPrices {
     }
 
     /** What zeros in place of the weights would cost, as far as no pairs count. */
-    private static double energy(FloatMatrix w, Importance importance) {
-        FloatMatrix diagonal = importance.diagonal().orElse(null);
-        double sum = 0;
-        for (int i = 0; i < w.rows(); i++) {
-            for (int j = 0; j < w.columns(); j++) {
-                double value = w.get(i, j);
-                sum += (diagonal == null ? 1 : diagonal.get(i, j)) * value * value;
-            }
-        }
-        return sum;
+    private static double energy(FloatMatrix w, Importance importance, Workers workers) {
+        return importance
+                .diagonal()
+                .map(Importance::diagonal)
+                .orElse(Importance.uniform())
+                .of(w, workers);
     }
 }

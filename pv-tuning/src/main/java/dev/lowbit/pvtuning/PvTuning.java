@@ -30,7 +30,7 @@ public final class PvTuning implements Compressor {
     private static final MatrixQuantizer.Effort ALL = new MatrixQuantizer.Effort(4, 2, 2, 8);
 
     /** What shared codebooks are learned from, and the layers of a model that is refined whole. */
-    private static final long MODEL_BYTES = 256L << 20;
+    private static final long MODEL_BYTES = 320L << 20;
 
     private final Optional<SharedCodebooks> shared;
 
@@ -73,7 +73,7 @@ public final class PvTuning implements Compressor {
                 .filter(this::writes)
                 .orElseThrow(() -> new IllegalArgumentException(id + " is no shape of codebooks"));
         double[] codewords = shared.orElseThrow().refined(CodeShape.of(format));
-        return AdditiveMatrix.codebooks(format, floats(codewords));
+        return AdditiveMatrix.codebooks(format, MatrixQuantizer.floats(codewords));
     }
 
     @Override
@@ -182,13 +182,5 @@ public final class PvTuning implements Compressor {
         double codeBits = (double) rows * additive.tileColumns(columns) * shape.codebooks() * shape.codeBits();
         long bookBytes = sharedAs(parsed, rows, columns).isPresent() ? 0 : shape.codebookBytes();
         return (codeBits + 8.0 * bookBytes + 16.0 * rows) / ((double) rows * columns);
-    }
-
-    private static float[] floats(double[] values) {
-        float[] floats = new float[values.length];
-        for (int i = 0; i < values.length; i++) {
-            floats[i] = (float) values[i];
-        }
-        return floats;
     }
 }

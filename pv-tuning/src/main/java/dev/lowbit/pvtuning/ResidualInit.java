@@ -36,40 +36,20 @@ record ResidualInit(int rounds, int pointsPerCentroid) {
             double[] weights, Tiling tiling, int codebooks, int entries, RandomStream stream, Workers workers) {
         int size = tiling.tileSize();
         double[] scales = scales(weights, tiling);
-        double[] rest = scaledTiles(weights, tiling, scales);
+        ResidualTiles tiles = new ResidualTiles(scaledTiles(weights, tiling, scales), size, codebooks);
         double[] codewords = new double[Math.multiplyExact(Math.multiplyExact(codebooks, entries), size)];
-        int[] codes = new int[Math.multiplyExact(tiling.tiles(), codebooks)];
         for (int m = 0; m < codebooks; m++) {
-            KMeans all = new KMeans(rest, size, workers);
-            KMeans some = sample(rest, size, entries, all, stream, workers);
+            double[] drawn = tiles.drawn((long) pointsPerCentroid * entries, stream);
+            KMeans some = new KMeans(drawn, size, workers);
             double[] book = some.bestStart(entries, TRIALS, Math.min(TRIAL_ROUNDS, rounds), stream);
             some.improve(book, rounds);
-            if (some != all) {
-                all.improve(book, LAST_ROUNDS);
+            if (drawn != tiles.rest()) {
+                new KMeans(tiles.rest(), size, workers).improve(book, LAST_ROUNDS);
             }
-            int[] nearest = all.assign(book);
             System.arraycopy(book, 0, codewords, m * book.length, book.length);
-            for (int tile = 0; tile < nearest.length; tile++) {
-                codes[tile * codebooks + m] = nearest[tile];
-                for (int i = 0; i < size; i++) {
-                    rest[tile * size + i] -= book[nearest[tile] * size + i];
-                }
-            }
+            tiles.take(m, book, workers);
         }
-        return new AdditiveWeights(tiling, codebooks, entries, codewords, codes, scales);
-    }
-
-    private KMeans sample(double[] tiles, int size, int entries, KMeans all, RandomStream stream, Workers workers) {
-        int count = tiles.length / size;
-        if ((long) pointsPerCentroid * entries >= count) {
-            return all;
-        }
-        int[] rows = Draws.distinct(count, pointsPerCentroid * entries, stream);
-        double[] some = new double[rows.length * size];
-        for (int i = 0; i < rows.length; i++) {
-            System.arraycopy(tiles, rows[i] * size, some, i * size, size);
-        }
-        return new KMeans(some, size, workers);
+        return new AdditiveWeights(tiling, codebooks, entries, codewords, tiles.codes(), scales);
     }
 
     private static double[] scales(double[] weights, Tiling tiling) {

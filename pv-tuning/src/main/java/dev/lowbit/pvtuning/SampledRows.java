@@ -1,6 +1,8 @@
 package dev.lowbit.pvtuning;
 
 import dev.lowbit.importance.Importance;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.linalg.Norms;
 import dev.lowbit.method.ModelWeights;
 import dev.lowbit.tensor.FloatMatrix;
 import java.util.ArrayList;
@@ -49,12 +51,7 @@ final class SampledRows {
 
     /** The unit of a row. */
     static double rootMeanSquare(FloatMatrix weights, int row) {
-        double sum = 0;
-        for (int j = 0; j < weights.columns(); j++) {
-            double value = weights.get(row, j);
-            sum += value * value;
-        }
-        return Math.sqrt(sum / weights.columns());
+        return Math.sqrt(Norms.sumOfSquares(weights.rows(row, 1), Workers.serial()) / weights.columns());
     }
 
     /**

@@ -100,42 +100,22 @@ final class SharedCodebooks {
     /** Residual k-means, all groups alike. */
     private AdditiveWeights start(CodeShape shape, SampledRows.Groups groups, RandomStream stream) {
         int width = shape.inGroup();
-        int count = groups.costs().length;
-        double[] rest = groups.values().clone();
+        ResidualTiles tiles = new ResidualTiles(groups.values().clone(), width, shape.codebooks());
+        int points = Math.clamp(
+                ROUND_WORK / (shape.entries() * width),
+                FEWEST_POINTS_PER_CENTROID * shape.entries(),
+                MOST_POINTS_PER_CENTROID * shape.entries());
         double[] codewords = new double[shape.values()];
-        int[] codes = new int[count * shape.codebooks()];
         for (int m = 0; m < shape.codebooks(); m++) {
-            KMeans some = new KMeans(drawn(rest, width, shape.entries(), stream), width, workers);
+            KMeans some = new KMeans(tiles.drawn(points, stream), width, workers);
             double[] book = some.randomStart(shape.entries(), stream);
             some.improve(book, ROUNDS);
             System.arraycopy(book, 0, codewords, m * book.length, book.length);
-            int[] nearest = new KMeans(rest, width, workers).assign(book);
-            for (int group = 0; group < count; group++) {
-                codes[group * shape.codebooks() + m] = nearest[group];
-                for (int c = 0; c < width; c++) {
-                    rest[group * width + c] -= book[nearest[group] * width + c];
-                }
-            }
+            tiles.take(m, book, workers);
         }
-        Tiling tiling = new Tiling(count, width, 1, width);
-        return new AdditiveWeights(tiling, shape.codebooks(), shape.entries(), codewords, codes, scales(groups));
-    }
-
-    private static double[] drawn(double[] points, int width, int entries, RandomStream stream) {
-        int count = points.length / width;
-        int wanted = Math.clamp(
-                ROUND_WORK / (entries * width),
-                FEWEST_POINTS_PER_CENTROID * entries,
-                MOST_POINTS_PER_CENTROID * entries);
-        if (wanted >= count) {
-            return points;
-        }
-        int[] rows = Draws.distinct(count, wanted, stream);
-        double[] some = new double[rows.length * width];
-        for (int i = 0; i < rows.length; i++) {
-            System.arraycopy(points, rows[i] * width, some, i * width, width);
-        }
-        return some;
+        Tiling tiling = new Tiling(groups.costs().length, width, 1, width);
+        return new AdditiveWeights(
+                tiling, shape.codebooks(), shape.entries(), codewords, tiles.codes(), scales(groups));
     }
 
     /** Square roots of costs: with weights and scales multiplied by them, every group costs what it should. */

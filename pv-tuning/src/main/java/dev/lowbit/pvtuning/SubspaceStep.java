@@ -50,7 +50,7 @@ record SubspaceStep(double fraction, double decay) implements DiscreteStep {
                 codes.dequantize(0, decoded, workers);
                 tiles = farthest(codes, target, decoded, count, workers);
             }
-            changed = codes.choose(tiles, count, target, workers);
+            changed = codes.choose(tiles, target, workers);
             if (decay > 0) {
                 codes.dequantize(0, decoded, workers);
                 forget(target, decoded, workers);

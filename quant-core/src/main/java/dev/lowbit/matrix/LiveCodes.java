@@ -29,11 +29,10 @@ public interface LiveCodes extends QuantizedMatrix {
      * than they have. A tile whose scale is nothing keeps its codes.
      *
      * @param tiles numbers of tiles, each once; not modified
-     * @param count how many of them
      * @param target rows x columns, finite; not modified
      * @return how many tiles have other codes than before
      */
-    int choose(int[] tiles, int count, FloatMatrix target, Workers workers);
+    int choose(int[] tiles, FloatMatrix target, Workers workers);
 
     /** Codes of all tiles. */
     int codeCount();

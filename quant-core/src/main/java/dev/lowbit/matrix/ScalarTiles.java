@@ -21,14 +21,13 @@ public final class ScalarTiles {
      * Exchanges codes.
      *
      * @param tiles places, each once; not modified
-     * @param count how many of them
      * @param codes modified
      * @return how many are others than before
      */
-    public static int choose(int[] tiles, int count, byte[] codes, Workers workers, Choice choice) {
+    public static int choose(int[] tiles, byte[] codes, Workers workers, Choice choice) {
         AtomicInteger changed = new AtomicInteger();
-        workers.forEach(Math.ceilDiv(count, TILES_PER_TASK), task -> {
-            int end = Math.min(count, (task + 1) * TILES_PER_TASK);
+        workers.forEach(Math.ceilDiv(tiles.length, TILES_PER_TASK), task -> {
+            int end = Math.min(tiles.length, (task + 1) * TILES_PER_TASK);
             int exchanged = 0;
             for (int i = task * TILES_PER_TASK; i < end; i++) {
                 byte code = choice.code(tiles[i]);

@@ -13,27 +13,21 @@ import java.util.Optional;
 /** Codebooks and scales are trained, where they are stored; codes and scale codes stay. Codebooks may be those of another matrix. */
 final class TunableAdditive extends DenseGradient {
     private final LiveAdditive live;
-    private final boolean ownsCodebooks;
-    private final TrainablePart codebooks;
+    private final TrainableCodebook codebooks;
     private final TrainableScales scales;
 
     /** @param sharing the additive one whose codebooks and their gradient are this one's too */
     TunableAdditive(AdditiveMatrix matrix, Optional<Tunable> sharing) {
-        if (sharing.isPresent()) {
-            TunableAdditive other = (TunableAdditive) sharing.get();
-            live = new LiveAdditive(matrix, other.live);
-            codebooks = other.codebooks;
-        } else {
-            live = new LiveAdditive(matrix);
-            codebooks = TrainablePart.sizedLike("codebooks", live.codewords(), live.codewords());
-        }
-        ownsCodebooks = sharing.isEmpty();
+        Optional<TunableAdditive> first = sharing.map(TunableAdditive.class::cast);
+        live = first.map(other -> new LiveAdditive(matrix, other.live)).orElseGet(() -> new LiveAdditive(matrix));
+        codebooks = first.map(other -> other.codebooks.shared())
+                .orElseGet(() -> TrainableCodebook.of("codebooks", live.codewords()));
         scales = new TrainableScales(live.scales());
     }
 
     @Override
     public List<TrainablePart> parts() {
-        List<TrainablePart> parts = new ArrayList<>(List.of(codebooks));
+        List<TrainablePart> parts = new ArrayList<>(List.of(codebooks.part()));
         parts.addAll(scales.parts());
         return parts;
     }
@@ -57,8 +51,6 @@ final class TunableAdditive extends DenseGradient {
     public void close() {
         live.close();
         scales.close();
-        if (ownsCodebooks) {
-            codebooks.gradient().close();
-        }
+        codebooks.close();
     }
 }

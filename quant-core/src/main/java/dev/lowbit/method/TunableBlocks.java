@@ -13,21 +13,15 @@ import java.util.Optional;
 /** Codebook and block scales are trained, where they are stored; codes and scale codes stay. The codebook may be that of another matrix. */
 final class TunableBlocks extends DenseGradient {
     private final LiveBlocks live;
-    private final boolean ownsCodebook;
-    private final TrainablePart codebook;
+    private final TrainableCodebook codebook;
     private final TrainableScales scales;
 
     /** @param sharing the one of blocks whose codebook and its gradient are this one's too */
     TunableBlocks(BlockMatrix matrix, Optional<Tunable> sharing) {
-        if (sharing.isPresent()) {
-            TunableBlocks other = (TunableBlocks) sharing.get();
-            live = new LiveBlocks(matrix, other.live);
-            codebook = other.codebook;
-        } else {
-            live = new LiveBlocks(matrix);
-            codebook = TrainablePart.sizedLike("codebook", live.codebook(), live.codebook());
-        }
-        ownsCodebook = sharing.isEmpty();
+        Optional<TunableBlocks> first = sharing.map(TunableBlocks.class::cast);
+        live = first.map(other -> new LiveBlocks(matrix, other.live)).orElseGet(() -> new LiveBlocks(matrix));
+        codebook = first.map(other -> other.codebook.shared())
+                .orElseGet(() -> TrainableCodebook.of("codebook", live.codebook()));
         scales = new TrainableScales(live.scales());
     }
 
@@ -35,7 +29,7 @@ final class TunableBlocks extends DenseGradient {
     public List<TrainablePart> parts() {
         List<TrainablePart> parts = new ArrayList<>();
         if (live.hasOwnCodebook()) {
-            parts.add(codebook);
+            parts.add(codebook.part());
         }
         parts.addAll(scales.parts());
         return parts;
@@ -60,8 +54,6 @@ final class TunableBlocks extends DenseGradient {
     public void close() {
         live.close();
         scales.close();
-        if (ownsCodebook) {
-            codebook.gradient().close();
-        }
+        codebook.close();
     }
 }

@@ -92,7 +92,7 @@ class LiveCodesTest {
         float[] codesBefore = codes(live);
         int[] some =
                 IntStream.range(0, live.tiles()).filter(tile -> tile % 3 == 1).toArray();
-        int changed = live.choose(some, some.length, target, SERIAL);
+        int changed = live.choose(some, target, SERIAL);
         double[] after = distances(live, target);
         int moved = 0;
         int perTile = live.codeCount() / live.tiles();
@@ -110,7 +110,7 @@ class LiveCodesTest {
             }
         }
         assertThat(changed).isEqualTo(moved).isPositive();
-        assertThat(live.choose(some, some.length, target, SERIAL)).isLessThanOrEqualTo(changed);
+        assertThat(live.choose(some, target, SERIAL)).isLessThanOrEqualTo(changed);
         FloatMatrix kept = FloatMatrix.wrap(1, codesBefore.length, codesBefore);
         live.writeCodes(kept);
         assertThat(distances(live, target)).isEqualTo(before);
@@ -131,7 +131,7 @@ class LiveCodesTest {
         LiveCodes live = live(format);
         FloatMatrix target = gaussian();
         int[] all = IntStream.range(0, live.tiles()).toArray();
-        live.choose(all, all.length, target, SERIAL);
+        live.choose(all, target, SERIAL);
         double[] chosen = distances(live, target);
         int bits = Integer.parseInt(format.replaceAll("^(aq1x|[a-z]+)([0-9]+).*", "$2"));
         for (int code = 0; code < 1 << bits; code++) {
@@ -157,7 +157,7 @@ class LiveCodesTest {
             default -> ((LiveAffine) live).scales().scales().set(0, 0, 0);
         }
         float before = codes(live)[0];
-        assertThat(live.choose(new int[] {0}, 1, gaussian(), SERIAL)).isZero();
+        assertThat(live.choose(new int[] {0}, gaussian(), SERIAL)).isZero();
         assertThat(codes(live)[0]).isEqualTo(before);
     }
 }

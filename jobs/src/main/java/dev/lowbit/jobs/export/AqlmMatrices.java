@@ -5,6 +5,7 @@ import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.jobs.JsonOutput;
 import dev.lowbit.jobs.compress.TargetSelection;
 import dev.lowbit.kernel.Workers;
+import dev.lowbit.linalg.Norms;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.matrix.additive.AdditiveFormat;
 import dev.lowbit.matrix.additive.AdditiveMatrix;
@@ -108,7 +109,7 @@ final class AqlmMatrices implements ExportedMatrices {
                 FloatMatrix part = band.rows(0, Math.min(bandRows, matrix.rows() - from));
                 matrix.dequantize(from, part, workers);
                 double[] norms = new double[part.rows()];
-                workers.forEach(norms.length, i -> norms[i] = squaredNorm(part, i));
+                workers.forEach(norms.length, i -> norms[i] = Norms.sumOfSquares(part.rows(i, 1), Workers.serial()));
                 for (int i = 0; i < norms.length; i++) {
                     int p = (from + i) / matrix.additiveFormat().outGroup();
                     double change = scales[p] == 0 ? 0 : ((double) packer.scale(p) - scales[p]) / scales[p];
@@ -117,15 +118,6 @@ final class AqlmMatrices implements ExportedMatrices {
                 }
             }
         }
-    }
-
-    private static double squaredNorm(FloatMatrix matrix, int row) {
-        double sum = 0;
-        for (int j = 0; j < matrix.columns(); j++) {
-            double value = matrix.get(row, j);
-            sum += value * value;
-        }
-        return sum;
     }
 
     /** What the scales' rounding changed in all matrices written so far, ||Ŵ - Ŵ'||_F / ||Ŵ||_F. */

@@ -1,5 +1,6 @@
 package dev.lowbit.jobs.export;
 
+import static dev.lowbit.jobs.Tensors.raw;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.lowbit.checkpoint.Checkpoint;
@@ -10,8 +11,6 @@ import dev.lowbit.jobs.compress.TargetSelection;
 import dev.lowbit.store.CompressedModel;
 import java.io.IOException;
 import java.io.RandomAccessFile;
-import java.lang.foreign.Arena;
-import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -47,12 +46,6 @@ class AqlmExportTest {
     private JsonNode config() throws IOException {
         return JsonMapper.shared()
                 .readTree(Files.readAllBytes(folder.resolve("aqlm").resolve("config.json")));
-    }
-
-    private static byte[] raw(Checkpoint checkpoint, String name) {
-        try (Arena arena = Arena.ofConfined()) {
-            return checkpoint.map(name, arena).toArray(ValueLayout.JAVA_BYTE);
-        }
     }
 
     @ParameterizedTest

@@ -1,5 +1,6 @@
 package dev.lowbit.jobs.export;
 
+import static dev.lowbit.jobs.Tensors.raw;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.lowbit.checkpoint.Checkpoint;
@@ -14,7 +15,6 @@ import dev.lowbit.store.MatrixEntry;
 import dev.lowbit.tensor.DType;
 import dev.lowbit.tensor.FloatMatrix;
 import java.io.IOException;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -46,12 +46,6 @@ class ExporterTest {
         try (FloatMatrix out = FloatMatrix.allocate(matrix.rows(), matrix.columns())) {
             matrix.dequantize(0, out, Workers.serial());
             return out.toArray();
-        }
-    }
-
-    private static byte[] raw(Checkpoint checkpoint, String name) {
-        try (Arena arena = Arena.ofConfined()) {
-            return checkpoint.map(name, arena).toArray(java.lang.foreign.ValueLayout.JAVA_BYTE);
         }
     }
 

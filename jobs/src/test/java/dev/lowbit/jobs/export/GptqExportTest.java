@@ -1,5 +1,6 @@
 package dev.lowbit.jobs.export;
 
+import static dev.lowbit.jobs.Tensors.raw;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.lowbit.checkpoint.Checkpoint;
@@ -18,8 +19,6 @@ import dev.lowbit.store.ModelWriter;
 import dev.lowbit.store.WorkDirectory;
 import dev.lowbit.tensor.FloatMatrix;
 import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -48,12 +47,6 @@ class GptqExportTest {
 
     private static JsonNode json(Path file) throws IOException {
         return JsonMapper.shared().readTree(Files.readAllBytes(file));
-    }
-
-    private static byte[] raw(Checkpoint checkpoint, String name) {
-        try (Arena arena = Arena.ofConfined()) {
-            return checkpoint.map(name, arena).toArray(ValueLayout.JAVA_BYTE);
-        }
     }
 
     /** Two bits asymmetric have groups with z = 0 and the largest code, which only gptq-v2 takes. */

@@ -1,27 +1,26 @@
 package dev.lowbit.jobs.importing;
 
+import static dev.lowbit.jobs.Tensors.raw;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.jobs.AdditiveModels;
 import dev.lowbit.jobs.Lowbit;
 import dev.lowbit.jobs.SampleModels;
+import dev.lowbit.jobs.Tensors;
 import dev.lowbit.jobs.export.PlainAqlm;
 import dev.lowbit.jobs.export.PlainGptq;
 import dev.lowbit.store.CompressedModel;
 import dev.lowbit.tensor.DType;
 import java.io.IOException;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -29,45 +28,9 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /** Exports are read back to the same bits; what is not an AQLM model is refused without a trace. */
-class AqlmImportTest {
+class AqlmImportTest extends ExchangeRuns {
     private static final String SIZES =
             "\"in_group_size\": 8, \"out_group_size\": 1, \"num_codebooks\": 2, \"nbits_per_codebook\": 4";
-
-    @TempDir
-    private Path folder;
-
-    private Lowbit lowbit(Object... command) {
-        List<Object> quiet = new ArrayList<>(List.of(command));
-        quiet.add("--quiet");
-        return Lowbit.run(quiet.toArray());
-    }
-
-    private Path done(Lowbit run, String out) {
-        assertThat(run.code()).as(run.err()).isZero();
-        return folder.resolve(out);
-    }
-
-    private Path exported(Path compressed, String to, String out) {
-        return done(lowbit("export", compressed, "--to", to, "--out", folder.resolve(out)), out);
-    }
-
-    private Path imported(Path model, String out) {
-        return done(lowbit("import", model, "--out", folder.resolve(out)), out);
-    }
-
-    private static byte[] raw(Checkpoint checkpoint, String name) {
-        try (Arena arena = Arena.ofConfined()) {
-            return checkpoint.map(name, arena).toArray(ValueLayout.JAVA_BYTE);
-        }
-    }
-
-    private static void requireSameTensors(Path one, Path other) {
-        try (Checkpoint first = Checkpoint.open(one);
-                Checkpoint second = Checkpoint.open(other)) {
-            assertThat(second.names()).isEqualTo(first.names());
-            first.names().forEach(name -> assertThat(raw(second, name)).as(name).isEqualTo(raw(first, name)));
-        }
-    }
 
     @ParameterizedTest
     @ValueSource(
@@ -112,7 +75,7 @@ class AqlmImportTest {
                 }
             }
         }
-        requireSameTensors(aqlm, exported(back, "aqlm", "again"));
+        Tensors.requireSame(aqlm, exported(back, "aqlm", "again"));
         Path dense = exported(back, "safetensors", "dense");
         assertThat(dense.resolve("config.json")).hasSameBinaryContentAs(source.resolve("config.json"));
     }

@@ -1,5 +1,6 @@
 package dev.lowbit.jobs.importing;
 
+import static dev.lowbit.jobs.Tensors.raw;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -9,67 +10,28 @@ import dev.lowbit.checkpoint.TensorInfo;
 import dev.lowbit.jobs.Lowbit;
 import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.jobs.SampleModels;
+import dev.lowbit.jobs.Tensors;
 import dev.lowbit.jobs.export.PlainGptq;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.store.CompressedModel;
 import dev.lowbit.tensor.DType;
 import java.io.IOException;
 import java.io.RandomAccessFile;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CancellationException;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /** Exports are read back to the same bits; what is not a GPTQ model is refused without a trace. */
-class GptqImportTest {
-    @TempDir
-    private Path folder;
-
-    private Lowbit lowbit(Object... command) {
-        List<Object> quiet = new ArrayList<>(List.of(command));
-        quiet.add("--quiet");
-        return Lowbit.run(quiet.toArray());
-    }
-
-    private Path done(Lowbit run, String out) {
-        assertThat(run.code()).as(run.err()).isZero();
-        return folder.resolve(out);
-    }
-
-    private Path exported(Path compressed, String to, String out) {
-        return done(lowbit("export", compressed, "--to", to, "--out", folder.resolve(out)), out);
-    }
-
-    private Path imported(Path model, String out) {
-        return done(lowbit("import", model, "--out", folder.resolve(out)), out);
-    }
-
-    private static byte[] raw(Checkpoint checkpoint, String name) {
-        try (Arena arena = Arena.ofConfined()) {
-            return checkpoint.map(name, arena).toArray(ValueLayout.JAVA_BYTE);
-        }
-    }
-
-    private static void requireSameTensors(Path one, Path other) {
-        try (Checkpoint first = Checkpoint.open(one);
-                Checkpoint second = Checkpoint.open(other)) {
-            assertThat(second.names()).isEqualTo(first.names());
-            first.names().forEach(name -> assertThat(raw(second, name)).as(name).isEqualTo(raw(first, name)));
-        }
-    }
-
+class GptqImportTest extends ExchangeRuns {
     @ParameterizedTest
     @CsvSource({
         "llama, affine2-row-f16, gptq-v2, affine2-row-f16",
@@ -112,7 +74,7 @@ class GptqImportTest {
             }
             assertThat(after.manifest().files()).noneMatch(file -> file.name().equals("quantize_config.json"));
         }
-        requireSameTensors(gptq, exported(back, to, "again"));
+        Tensors.requireSame(gptq, exported(back, to, "again"));
         // what others would have read from the first export, in the source's names and orientation
         Path dense = exported(back, "safetensors", "dense");
         if (kind.equals("llama")) {
@@ -246,7 +208,7 @@ class GptqImportTest {
                 CompressedModel other = CompressedModel.open(out)) {
             assertThat(PlainGptq.bits(other.matrix("a.weight"))).isEqualTo(PlainGptq.bits(one.matrix("a.weight")));
         }
-        requireSameTensors(exported(whole, "gptq", "one"), exported(out, "gptq", "other"));
+        Tensors.requireSame(exported(whole, "gptq", "one"), exported(out, "gptq", "other"));
     }
 
     /** What was finished stays, and the bytes are those of a run in one go. */

@@ -231,7 +231,7 @@ public final class LiveAdditive implements LiveCodes, AutoCloseable {
     }
 
     @Override
-    public int choose(int[] tiles, int count, FloatMatrix target, Workers workers) {
+    public int choose(int[] tiles, FloatMatrix target, Workers workers) {
         Codewords whole = Codewords.unrounded(format, codewords.toArray());
         Codewords[] edges = new Codewords[4];
         for (int i = 0; i < edges.length; i++) {
@@ -242,10 +242,10 @@ public final class LiveAdditive implements LiveCodes, AutoCloseable {
                             (i & RIGHT) == 0 ? format.inGroup() : inLast(columns(), format.inGroup()));
         }
         AtomicInteger changed = new AtomicInteger();
-        workers.forEach(Math.ceilDiv(count, TILES_PER_TASK), task -> {
+        workers.forEach(Math.ceilDiv(tiles.length, TILES_PER_TASK), task -> {
             NearestCodes[] searches = new NearestCodes[edges.length];
             float[] point = new float[format.tileSize()];
-            int end = Math.min(count, (task + 1) * TILES_PER_TASK);
+            int end = Math.min(tiles.length, (task + 1) * TILES_PER_TASK);
             int exchanged = 0;
             for (int i = task * TILES_PER_TASK; i < end; i++) {
                 int edge = edge(tiles[i]);

@@ -128,9 +128,9 @@ public final class LiveAffine implements LiveCodes, AutoCloseable {
 
     /** The nearest level of the grid, of equal ones the even. */
     @Override
-    public int choose(int[] tiles, int count, FloatMatrix target, Workers workers) {
+    public int choose(int[] tiles, FloatMatrix target, Workers workers) {
         int most = (1 << original.affineFormat().codeBits()) - 1;
-        return ScalarTiles.choose(tiles, count, codes, workers, at -> {
+        return ScalarTiles.choose(tiles, codes, workers, at -> {
             int group = group(at / columns(), at % columns());
             float weight = target.segment().getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, at) / scales.of(group);
             return Float.isFinite(weight)

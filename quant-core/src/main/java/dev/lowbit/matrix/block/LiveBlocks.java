@@ -178,9 +178,9 @@ public final class LiveBlocks implements LiveCodes, AutoCloseable {
 
     /** The nearest value of the codebook, of equal ones the lowest code. */
     @Override
-    public int choose(int[] tiles, int count, FloatMatrix target, Workers workers) {
+    public int choose(int[] tiles, FloatMatrix target, Workers workers) {
         float[] values = codebook.toArray();
-        return ScalarTiles.choose(tiles, count, codes, workers, at -> {
+        return ScalarTiles.choose(tiles, codes, workers, at -> {
             float scale = scales.of(geometry.blockOf(at));
             float weight = target.segment().getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, at) / scale;
             return Float.isFinite(weight) ? nearest(values, weight) : codes[at];

@@ -25,10 +25,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -75,6 +73,7 @@ public final class Tuner implements AutoCloseable {
     private final Map<String, QuantizedMatrix> originals = new HashMap<>();
     private final Map<String, Tunable> tunables = new LinkedHashMap<>();
     private final Map<String, TrainablePart> trained = new LinkedHashMap<>();
+    private final Set<String> targets = new HashSet<>();
     private final Map<String, FloatMatrix> values = new LinkedHashMap<>();
     private final Map<String, FloatMatrix> best = new LinkedHashMap<>();
     private final double before;
@@ -143,6 +142,9 @@ public final class Tuner implements AutoCloseable {
                 trained.put(layer.name() + "." + part.name(), part);
             }
         }
+        tunable.discrete()
+                .ifPresent(
+                        part -> targets.add(layer.name() + "." + part.target().name()));
     }
 
     /** Parts in common stay as they are where something uses them that is not tuned. */
@@ -275,9 +277,8 @@ public final class Tuner implements AutoCloseable {
         double valueRate = share * rate(step, settings.learningRate());
         double codeRate =
                 share * settings.codes().map(codes -> rate(step, codes.rate())).orElse(0.0);
-        Set<FloatMatrix> targets = targets();
         trained.forEach((name, part) -> {
-            double rate = targets.contains(part.values()) ? codeRate : valueRate;
+            double rate = targets.contains(name) ? codeRate : valueRate;
             if (rate > 0) {
                 adam.step(name, part.values(), part.gradient(), rate * part.unit());
             }
@@ -286,14 +287,6 @@ public final class Tuner implements AutoCloseable {
                 .ifPresent(codes -> tunables.values().stream()
                         .flatMap(tunable -> tunable.discrete().stream())
                         .forEach(part -> codes.step().apply(part, workers)));
-    }
-
-    private Set<FloatMatrix> targets() {
-        Set<FloatMatrix> targets = Collections.newSetFromMap(new IdentityHashMap<>());
-        tunables.values().stream()
-                .flatMap(tunable -> tunable.discrete().stream())
-                .forEach(part -> targets.add(part.target().values()));
-        return targets;
     }
 
     private TokenLoss loss(TokenBatch batch, int[] windows) {

@@ -5,11 +5,11 @@ import dev.lowbit.tensor.FloatMatrix;
 import java.util.Arrays;
 
 /** Where a matrix starts whose codewords are given: the root mean square of a row as its scale, and codes nearest in plain L2, codebook after codebook. */
-final class NearestCodes {
+final class NearestStart {
     /** Of a row that is nothing: small enough to vanish and large enough to divide by. */
     static final double NO_SCALE = 1e-30;
 
-    private NearestCodes() {}
+    private NearestStart() {}
 
     /**
      * The state to start from.
@@ -37,19 +37,12 @@ final class NearestCodes {
             }
         }
         int books = shape.codebooks();
-        int[] codes = new int[tiling.tiles() * books];
+        ResidualTiles tiles = new ResidualTiles(rest, width, books);
         for (int m = 0; m < books; m++) {
             int length = shape.entries() * width;
-            double[] book = Arrays.copyOfRange(codewords, m * length, (m + 1) * length);
-            int[] nearest = new KMeans(rest, width, workers).assign(book);
-            for (int tile = 0; tile < nearest.length; tile++) {
-                codes[tile * books + m] = nearest[tile];
-                for (int c = 0; c < width; c++) {
-                    rest[tile * width + c] -= book[nearest[tile] * width + c];
-                }
-            }
+            tiles.take(m, Arrays.copyOfRange(codewords, m * length, (m + 1) * length), workers);
         }
         return new LayerState(
-                problem, new AdditiveWeights(tiling, books, shape.entries(), codewords.clone(), codes, scales));
+                problem, new AdditiveWeights(tiling, books, shape.entries(), codewords.clone(), tiles.codes(), scales));
     }
 }
