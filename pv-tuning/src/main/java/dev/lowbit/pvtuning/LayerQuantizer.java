@@ -49,7 +49,8 @@ final class LayerQuantizer {
                 break;
             }
         }
-        return new LayerResult(state.weights(), loss, state.problem().relativeError(loss), steps);
+        state.recompute();
+        return new LayerResult(state.weights(), state.loss(), state.problem().relativeError(state.loss()), steps);
     }
 
     private void tuneValues() {

@@ -14,6 +14,11 @@ import net.jqwik.api.constraints.IntRange;
 /** What holds for every layer, regular or not. */
 class LayerProperties {
     private static final double ROUNDING = 1e-12;
+    /**
+     * What Δ and Δ H, kept up to date from step to step, may be off: a scale step multiplies their rounding by the ratio of the scales, which is large
+     * where rows of opposite signs share a codeword of almost nothing, up to 1e9 by what the start adds to a scale that is zero.
+     */
+    private static final double DRIFT = 1e9 * 100 * Math.ulp(1.0);
 
     @Property(tries = 40)
     void noAcceptedStepRaisesTheLoss(
@@ -38,10 +43,9 @@ class LayerProperties {
                 loss = step.after();
             }
         }
-        assertThat(result.loss()).isEqualTo(loss);
+        assertThat(result.loss()).isEqualTo(new LayerState(problem, result.weights()).loss());
+        assertThat(result.loss()).isCloseTo(loss, within(DRIFT * problem.energy()));
         assertThat(result.relativeError()).isBetween(0.0, 1.0 + ROUNDING);
-        assertThat(new LayerState(problem, result.weights()).loss())
-                .isCloseTo(loss, within(1e-9 * Math.abs(loss) + 1e-12 * problem.energy()));
     }
 
     @Property(tries = 40)
