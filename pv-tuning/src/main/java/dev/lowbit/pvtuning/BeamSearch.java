@@ -17,7 +17,7 @@ package dev.lowbit.pvtuning;
  */
 final class BeamSearch {
     /** Rows times hypotheses of a task: what Δ H is kept for. */
-    private static final int ROWS_PER_TASK = 96;
+    private static final int ROWS_PER_TASK = 192;
 
     /** Columns of a block, about. */
     private static final int BLOCK = 64;

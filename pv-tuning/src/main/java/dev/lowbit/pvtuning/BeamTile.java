@@ -21,7 +21,6 @@ final class BeamTile {
     private final double[] h;
     private final int blockWidth;
     private final CodewordLanes[] books;
-    private final double[] scratch;
 
     /** n of the hypotheses. */
     private int hypotheses = 1;
@@ -48,6 +47,7 @@ final class BeamTile {
     private final double[] points;
     private final double[] gains;
     private final double[] candidates;
+    private final double[] step;
 
     BeamTile(BeamSearch search, int from, int count, double[] tileRowLosses) {
         this.search = search;
@@ -65,7 +65,6 @@ final class BeamTile {
         for (int m = 0; m < books.length; m++) {
             books[m] = search.books()[m].withOwnOffsets();
         }
-        this.scratch = new double[books[0].stride()];
         this.losses = Arrays.copyOfRange(tileRowLosses, from, from + count);
         int lines = count * search.beam() * outGroup;
         this.far = new double[count * outGroup * n];
@@ -85,6 +84,7 @@ final class BeamTile {
         this.points = new double[count * search.beam() * size];
         this.gains = new double[books[0].stride()];
         this.candidates = new double[search.beam()];
+        this.step = new double[inGroup];
     }
 
     /** Writes the best codes of these rows into {@code found}, P x Q x K (modified). */
@@ -119,10 +119,10 @@ final class BeamTile {
     private void visit(int visit, int t, int m, int first, int width) {
         CodewordLanes book = books[m];
         int q = search.order().groups()[t];
-        book.setHalfForms(h, t * inGroup * n + t * inGroup, n, inGroup, scratch);
+        book.setHalfForms(h, t * inGroup * n + t * inGroup, n, inGroup);
         for (int r = 0; r < count; r++) {
             for (int i = 0; i < hypotheses; i++) {
-                setPoint(r, r * hypotheses + i, q, m, t * inGroup, first);
+                setPoint(r, r * hypotheses + i, q, m, t * inGroup - first);
             }
         }
         int next = (int) Math.min(search.beam(), (long) hypotheses * weights.entries());
@@ -131,10 +131,7 @@ final class BeamTile {
         double[] nextLosses = new double[count * next];
         if (next == 1) {
             kernel.best(points, 0, count, book, choice);
-            for (int r = 0; r < count; r++) {
-                double gain = book.gain(points, r * size, choice[r]) - book.gain(points, r * size, old(r, q, m));
-                nextLosses[r] = losses[r] - factor(r, q) * gain;
-            }
+            // which no other hypothesis competes with, so its loss does not matter
         } else {
             for (int r = 0; r < count; r++) {
                 select(r, q, m, book, next, parent, choice, nextLosses);
@@ -173,19 +170,13 @@ final class BeamTile {
     }
 
     /** v / s = c_old H_qq - (Δ H)_q / s of one hypothesis. */
-    private void setPoint(int r, int hypothesis, int q, int m, int place, int first) {
+    private void setPoint(int r, int hypothesis, int q, int m, int offset) {
         double inverse = factor(r, q) == 0 ? 0 : 1 / scale(r, q);
-        int codeword = weights.at(m, old(r, q, m));
-        for (int a = 0; a < outGroup; a++) {
-            int to = hypothesis * size + a * inGroup;
-            int line = (hypothesis * outGroup + a) * blockWidth + place - first;
-            for (int j = 0; j < inGroup; j++) {
-                double sum = -inverse * near[line + j];
-                for (int i = 0; i < inGroup; i++) {
-                    sum += weights.codewords()[codeword + a * inGroup + i] * h[(place + i) * n + place + j];
-                }
-                points[to + j] = sum;
-            }
+        int old = old(r, q, m);
+        for (int i = 0; i < size; i++) {
+            int line = hypothesis * outGroup + i / inGroup;
+            points[hypothesis * size + i] =
+                    books[m].product(i, old) - inverse * near[line * blockWidth + offset + i % inGroup];
         }
     }
 
@@ -199,11 +190,16 @@ final class BeamTile {
             kernel.gains(points, (r * hypotheses + i) * size, book, gains);
             double base = losses[r * hypotheses + i];
             double oldGain = gains[old(r, q, m)];
-            for (int k = 0; k < weights.entries(); k++) {
-                double loss = base - factor * (gains[k] - oldGain);
-                if (filled == next && !(loss < candidates[next - 1])) {
-                    continue;
+            int k = 0;
+            while (k < weights.entries()) {
+                if (filled == next) {
+                    double limit = candidates[next - 1];
+                    k = kernel.firstBelow(limit, base, factor, oldGain, gains, k, weights.entries());
+                    if (k == weights.entries()) {
+                        break;
+                    }
                 }
+                double loss = base - factor * (gains[k] - oldGain);
                 int to = filled == next ? next - 1 : filled++;
                 for (; to > 0 && loss < candidates[to - 1]; to--) {
                     candidates[to] = candidates[to - 1];
@@ -212,7 +208,7 @@ final class BeamTile {
                 }
                 candidates[to] = loss;
                 parent[at + to] = i;
-                choice[at + to] = k;
+                choice[at + to] = k++;
             }
         }
         System.arraycopy(candidates, 0, nextLosses, at, next);
@@ -241,10 +237,10 @@ final class BeamTile {
             int fresh = weights.at(m, code) + a * inGroup;
             int stale = weights.at(m, old) + a * inGroup;
             for (int i = 0; i < inGroup; i++) {
-                double d = scale * (weights.codewords()[fresh + i] - weights.codewords()[stale + i]);
-                changeNext[target + offset + i] += d;
-                addScaled(nearNext, target + offset, d, h, (place + i) * n + place, width - offset);
+                step[i] = scale * (weights.codewords()[fresh + i] - weights.codewords()[stale + i]);
+                changeNext[target + offset + i] += step[i];
             }
+            kernel.addCombination(step, 0, inGroup, h, place * n + place, n, nearNext, target + offset, width - offset);
         }
     }
 

@@ -3,7 +3,7 @@ package dev.lowbit.pvtuning;
 import java.util.Arrays;
 
 /**
- * A codebook turned for SIMD, its codewords side by side, each with an offset: the gain of codeword c for a point x is
+ * A codebook for SIMD, in rows and turned, its codewords side by side, each with an offset: the gain of codeword c for a point x is
  * {@code <x, c> - offset(c)}, one chain of fused multiply-adds that starts at -offset, coordinates ascending.
  *
  * <p>With half the square of a codeword as its offset, the largest gain is at the nearest codeword.
@@ -12,17 +12,24 @@ final class CodewordLanes {
     /** Lanes of the widest vector of doubles; rows are padded to whole vectors by codewords of gain -infinity. */
     private static final int ROUND = 8;
 
+    private static final CodewordSearch KERNEL = CodewordSearch.get();
+
     private final int dimensions;
     private final int entries;
     private final int stride;
+    private final int rowWidth;
     private final double[] lanes;
+    private final double[] rows;
     private final double[] negatedOffsets;
+    private double[] products;
 
-    private CodewordLanes(int dimensions, int entries, double[] lanes) {
+    private CodewordLanes(int dimensions, int entries, CodewordLanes shared) {
         this.dimensions = dimensions;
         this.entries = entries;
         this.stride = Math.ceilDiv(entries, ROUND) * ROUND;
-        this.lanes = lanes == null ? new double[Math.multiplyExact(dimensions, stride)] : lanes;
+        this.rowWidth = dimensions > 8 ? dimensions : Math.ceilDiv(dimensions, 4) * 4;
+        this.lanes = shared == null ? new double[Math.multiplyExact(dimensions, stride)] : shared.lanes;
+        this.rows = shared == null ? new double[Math.multiplyExact(entries, rowWidth)] : shared.rows;
         this.negatedOffsets = new double[stride];
         Arrays.fill(negatedOffsets, entries, stride, Double.NEGATIVE_INFINITY);
     }
@@ -43,7 +50,7 @@ final class CodewordLanes {
 
     /** The same codewords, shared, with offsets of their own. */
     CodewordLanes withOwnOffsets() {
-        return new CodewordLanes(dimensions, entries, lanes);
+        return new CodewordLanes(dimensions, entries, this);
     }
 
     /** Takes other codewords, row-major from {@code at}; the offsets stay. */
@@ -51,6 +58,7 @@ final class CodewordLanes {
         for (int k = 0; k < entries; k++) {
             for (int i = 0; i < dimensions; i++) {
                 lanes[i * stride + k] = codewords[at + k * dimensions + i];
+                rows[k * rowWidth + i] = codewords[at + k * dimensions + i];
             }
         }
     }
@@ -68,41 +76,35 @@ final class CodewordLanes {
     }
 
     /**
-     * Makes ½ Σ_a c_a H_qq c_aᵀ the offset of each codeword c, a over its rows of {@code width} coordinates.
+     * Makes ½ Σ_a c_a H_qq c_aᵀ the offset of each codeword c, a over its rows of {@code width} coordinates, and keeps the c_a H_qq as
+     * {@link #product}.
      *
      * @param h a matrix whose width x width block at {@code at}, with {@code hStride}, is H_qq; not modified
-     * @param scratch at least as long as a row of lanes; modified
      */
-    void setHalfForms(double[] h, int at, int hStride, int width, double[] scratch) {
+    void setHalfForms(double[] h, int at, int hStride, int width) {
+        if (products == null) {
+            products = new double[lanes.length];
+        }
+        Arrays.fill(products, 0);
         Arrays.fill(negatedOffsets, 0, entries, 0);
         for (int row = 0; row < dimensions; row += width) {
-            for (int i = 0; i < width; i++) {
-                // H is symmetric: the diagonal once and each entry above it twice.
-                scaleInto(scratch, (row + i) * stride, 0.5 * h[at + i * hStride + i]);
-                for (int j = i + 1; j < width; j++) {
-                    addScaled(scratch, (row + j) * stride, h[at + i * hStride + j]);
-                }
-                subtractProducts(scratch, (row + i) * stride);
+            for (int j = 0; j < width; j++) {
+                KERNEL.addCombination(
+                        h, at + j * hStride, width, lanes, row * stride, stride, products, (row + j) * stride, stride);
+                subtractHalfProducts((row + j) * stride);
             }
         }
     }
 
-    private void scaleInto(double[] to, int lane, double factor) {
+    private void subtractHalfProducts(int lane) {
         for (int k = 0; k < entries; k++) {
-            to[k] = factor * lanes[lane + k];
+            negatedOffsets[k] -= 0.5 * lanes[lane + k] * products[lane + k];
         }
     }
 
-    private void addScaled(double[] to, int lane, double factor) {
-        for (int k = 0; k < entries; k++) {
-            to[k] += factor * lanes[lane + k];
-        }
-    }
-
-    private void subtractProducts(double[] by, int lane) {
-        for (int k = 0; k < entries; k++) {
-            negatedOffsets[k] -= lanes[lane + k] * by[k];
-        }
+    /** A coordinate of c_a H_qq of a codeword, by the last half forms. */
+    double product(int coordinate, int entry) {
+        return products[coordinate * stride + entry];
     }
 
     /** The gain of one codeword for the point that starts at {@code at}. */
@@ -127,6 +129,16 @@ final class CodewordLanes {
     /** Codewords with the padding, a multiple of 8. */
     int stride() {
         return stride;
+    }
+
+    /** Values of a codeword with its zeros in {@link #rows}: 4, 8 or, beyond 8, as many as it has. */
+    int rowWidth() {
+        return rowWidth;
+    }
+
+    /** Codewords one after the other, entries x row width; live. */
+    double[] rows() {
+        return rows;
     }
 
     /** dimensions x stride; live. */

@@ -24,6 +24,31 @@ interface CodewordSearch {
      * @param gains at least as long as the stride of the lanes; modified (overwritten)
      */
     void gains(double[] points, int at, CodewordLanes book, double[] gains);
+
+    /**
+     * The first k from {@code from} on with base - factor (gains[k] - reference) below a limit, or {@code end}.
+     *
+     * @param gains not modified
+     */
+    int firstBelow(double limit, double base, double factor, double reference, double[] gains, int from, int end);
+
+    /**
+     * to[j] += Σ_i factors[i] rows[i][j], a chain of fused multiply-adds for each j, i ascending.
+     *
+     * @param factors {@code count} of them from {@code factorsAt} on; not modified
+     * @param rows row i begins at {@code rowsAt + i stride}; not modified
+     * @param to {@code length} values from {@code at} on are modified
+     */
+    void addCombination(
+            double[] factors,
+            int factorsAt,
+            int count,
+            double[] rows,
+            int rowsAt,
+            int stride,
+            double[] to,
+            int at,
+            int length);
 }
 
 /** Delays the choice until the first use. */

@@ -25,4 +25,33 @@ final class ScalarCodewordSearch implements CodewordSearch {
             gains[k] = book.gain(points, at, k);
         }
     }
+
+    @Override
+    public int firstBelow(
+            double limit, double base, double factor, double reference, double[] gains, int from, int end) {
+        for (int k = from; k < end; k++) {
+            if (base - factor * (gains[k] - reference) < limit) {
+                return k;
+            }
+        }
+        return end;
+    }
+
+    @Override
+    public void addCombination(
+            double[] factors,
+            int factorsAt,
+            int count,
+            double[] rows,
+            int rowsAt,
+            int stride,
+            double[] to,
+            int at,
+            int length) {
+        for (int j = 0; j < length; j++) {
+            for (int i = 0; i < count; i++) {
+                to[at + j] = Math.fma(factors[factorsAt + i], rows[rowsAt + i * stride + j], to[at + j]);
+            }
+        }
+    }
 }

@@ -120,12 +120,19 @@ final class TileSearch {
             keepLeast(hypothesis, base);
             return;
         }
-        for (int k = 0; k < weights.entries(); k++) {
-            double error = base - 2 * gains[k];
-            if (count < limit || error < errors[count - 1]) {
-                insert(hypothesis, k, error, limit);
-            }
+        int entries = weights.entries();
+        int k = 0;
+        while (k < entries && count < limit) {
+            insert(hypothesis, k, base - 2 * gains[k], limit);
+            k++;
         }
+        for (k = firstBetter(base, k); k < entries; k = firstBetter(base, k + 1)) {
+            insert(hypothesis, k, base - 2 * gains[k], limit);
+        }
+    }
+
+    private int firstBetter(double base, int from) {
+        return kernel.firstBelow(errors[count - 1], base, 2, 0, gains, from, weights.entries());
     }
 
     /** The case of one survivor: a maximum without branches, then its first place. */

@@ -20,7 +20,20 @@ class CodewordSearchTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"1,1,1", "3,2,5", "4,16,9", "8,255,23", "8,256,4", "16,33,6", "5,7,0"})
+    @CsvSource({
+        "1,1,1",
+        "3,2,5",
+        "4,16,9",
+        "8,255,23",
+        "8,256,4",
+        "8,19,70",
+        "6,40,17",
+        "4,12,37",
+        "2,64,33",
+        "16,33,6",
+        "9,20,66",
+        "5,7,0"
+    })
     void everyWidthGivesTheBitsOfTheScalarForm(int dimensions, int entries, int count) {
         double[] points = gaussian((count + 2) * dimensions, "points");
         double[] codewords = gaussian(entries * dimensions, "codewords");
@@ -35,6 +48,31 @@ class CodewordSearchTest {
         new ScalarCodewordSearch().gains(points, dimensions, book, expectedGains);
         new VectorCodewordSearch().gains(points, dimensions, book, actualGains);
         assertThat(actualGains).containsExactly(expectedGains);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"0", "1", "7", "8", "31", "64"})
+    void theFirstLossBelowALimitIsThatOfTheScalarForm(int end) {
+        double[] gains = gaussian(64, "gains");
+        for (int from = 0; from <= end; from++) {
+            for (double limit : new double[] {-9, -2, 0, 0.3 - 1.7 * (gains[3] + 0.1), 2, 9}) {
+                int expected = new ScalarCodewordSearch().firstBelow(limit, 0.3, 1.7, -0.1, gains, from, end);
+                assertThat(new VectorCodewordSearch().firstBelow(limit, 0.3, 1.7, -0.1, gains, from, end))
+                        .isEqualTo(expected);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"0,3", "1,1", "7,8", "8,8", "9,2", "32,8", "45,5", "100,4"})
+    void combinationsHaveTheBitsOfTheScalarForm(int length, int count) {
+        double[] factors = gaussian(count + 1, "factors");
+        double[] rows = gaussian(2 + count * (length + 3), "rows");
+        double[] expected = gaussian(length + 2, "to");
+        double[] actual = expected.clone();
+        new ScalarCodewordSearch().addCombination(factors, 1, count, rows, 2, length + 3, expected, 1, length);
+        new VectorCodewordSearch().addCombination(factors, 1, count, rows, 2, length + 3, actual, 1, length);
+        assertThat(actual).containsExactly(expected);
     }
 
     @Test

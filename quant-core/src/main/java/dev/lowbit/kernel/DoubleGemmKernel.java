@@ -10,10 +10,10 @@ public interface DoubleGemmKernel {
     int DEPTH = 256;
 
     /** Rows of a block; a multiple of every tile height. */
-    int MAX_ROWS = 96;
+    int MAX_ROWS = 192;
 
     /** Columns of a block of lanes; a multiple of every tile width. */
-    int MAX_LANES = 96;
+    int MAX_LANES = 192;
 
     /** Doubles from one row of lanes, or of the result, to the next. */
     int LANE_STRIDE = MAX_LANES + 16;

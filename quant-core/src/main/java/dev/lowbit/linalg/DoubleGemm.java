@@ -143,7 +143,7 @@ public final class DoubleGemm {
         }
     }
 
-    /** The packing buffers of one running product, about 0.5 MiB, kept for reuse. */
+    /** The packing buffers of one running product, about 1.1 MiB, kept for reuse. */
     private static final class Blocks {
         private static final ConcurrentLinkedQueue<Blocks> IDLE = new ConcurrentLinkedQueue<>();
 
