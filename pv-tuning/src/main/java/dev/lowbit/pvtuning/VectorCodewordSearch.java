@@ -206,9 +206,9 @@ final class VectorCodewordSearch implements CodewordSearch {
                     .sub(DoubleVector.fromArray(DOUBLES, gains, k)
                             .sub(reference)
                             .mul(factor));
-            VectorMask<Double> below = loss.compare(VectorOperators.LT, limit);
-            if (below.anyTrue()) {
-                return k + below.firstTrue();
+            long below = loss.compare(VectorOperators.LT, limit).toLong();
+            if (below != 0) {
+                return k + Long.numberOfTrailingZeros(below);
             }
         }
         while (k < end && !(base - factor * (gains[k] - reference) < limit)) {

@@ -34,13 +34,19 @@ public final class Adam implements AutoCloseable {
      * What the optimizer remembers of one parameter.
      *
      * @param mean m, in the parameter's shape; live
-     * @param square v, in the parameter's shape; live
+     * @param square v, in the parameter's shape, or 1 x (rows + columns) with natural steps; live
      * @param steps t, the steps taken
      */
     public record Moments(FloatMatrix mean, FloatMatrix square, int steps) {
         /** Those of a parameter that has taken no step, in memory of their own. */
         static Moments zero(int rows, int columns) {
             return new Moments(FloatMatrix.allocate(rows, columns), FloatMatrix.allocate(rows, columns), 0);
+        }
+
+        /** The same for natural steps. */
+        static Moments zeroFactored(int rows, int columns) {
+            return new Moments(
+                    FloatMatrix.allocate(rows, columns), FloatMatrix.allocate(1, Math.addExact(rows, columns)), 0);
         }
     }
 
@@ -56,9 +62,8 @@ public final class Adam implements AutoCloseable {
      * @param gradient same shape; not modified
      */
     public void step(String name, FloatMatrix values, FloatMatrix gradient, double learningRate) {
-        Moments before = moments.computeIfAbsent(name, n -> Moments.zero(values.rows(), values.columns()));
-        Moments state = new Moments(before.mean, before.square, before.steps + 1);
-        moments.put(name, state);
+        moments.computeIfAbsent(name, n -> Moments.zero(values.rows(), values.columns()));
+        Moments state = count(name);
         double meanScale = 1 / (1 - StrictMath.pow(settings.beta1, state.steps));
         double squareScale = 1 / (1 - StrictMath.pow(settings.beta2, state.steps));
         for (long i = 0; i < values.size(); i++) {
@@ -71,6 +76,22 @@ public final class Adam implements AutoCloseable {
             set(state.square, i, square);
             set(values, i, value - learningRate * (settings.weightDecay * value + direction));
         }
+    }
+
+    /**
+     * One step of one parameter by {@link NaturalStep} instead, all its steps or none.
+     *
+     * @param name the parameter, which keeps its moments between steps
+     * @param values modified
+     * @param gradient same shape; not modified
+     */
+    public void naturalStep(String name, FloatMatrix values, FloatMatrix gradient, double learningRate) {
+        moments.computeIfAbsent(name, n -> Moments.zeroFactored(values.rows(), values.columns()));
+        NaturalStep.apply(settings, count(name), values, gradient, learningRate);
+    }
+
+    private Moments count(String name) {
+        return moments.computeIfPresent(name, (n, state) -> new Moments(state.mean, state.square, state.steps + 1));
     }
 
     /** The memory of every parameter that has taken a step, by name. */

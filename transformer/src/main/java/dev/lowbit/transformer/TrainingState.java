@@ -97,7 +97,11 @@ public final class TrainingState {
         if (like == null || !steps.matches("[0-9]{1,9}")) {
             throw malformed(state, "has no usable steps of " + name);
         }
-        Adam.Moments zero = Adam.Moments.zero(like.rows(), like.columns());
+        TensorInfo square = state.byName().get(name + ".square");
+        boolean factored = square != null && square.shape().equals(List.of(1L, (long) like.rows() + like.columns()));
+        Adam.Moments zero = factored
+                ? Adam.Moments.zeroFactored(like.rows(), like.columns())
+                : Adam.Moments.zero(like.rows(), like.columns());
         copy(state, name + ".mean", zero.mean());
         copy(state, name + ".square", zero.square());
         return new Adam.Moments(zero.mean(), zero.square(), Integer.parseInt(steps));

@@ -22,6 +22,7 @@ class TrainingStateTest {
         Map<String, FloatMatrix> all = new LinkedHashMap<>();
         all.put("b", FloatMatrix.wrap(3, 5, new float[15]));
         all.put("a", FloatMatrix.wrap(1, 7, new float[7]));
+        all.put("natural", FloatMatrix.wrap(2, 4, new float[8]));
         all.put("never stepped", FloatMatrix.wrap(2, 2, new float[] {1, -0f, 3, 4}));
         return all;
     }
@@ -35,6 +36,10 @@ class TrainingStateTest {
             RandomStream.of(step, "test", name).fillGaussian(gradient);
             adam.step(name, values, gradient, 0.01);
         }
+        FloatMatrix values = parameters.get("natural");
+        FloatMatrix gradient = FloatMatrix.wrap(2, 4, new float[8]);
+        RandomStream.of(step, "test", "natural").fillGaussian(gradient);
+        adam.naturalStep("natural", values, gradient, 0.01);
     }
 
     @Test

@@ -12,6 +12,7 @@ import dev.lowbit.jobs.tune.TuneJob;
 import dev.lowbit.jobs.tune.TuneRequest;
 import dev.lowbit.jobs.tune.TuneResult;
 import dev.lowbit.method.Tunable;
+import dev.lowbit.transformer.tuning.TuningSettings.TargetSteps;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Locale;
@@ -62,7 +63,7 @@ public final class TuneCommand implements Callable<Integer> {
     private int maxTokens = TuneRequest.USUAL_TOKENS;
     private OptionalInt context = OptionalInt.empty();
     private int epochs = TuneRequest.USUAL_EPOCHS;
-    private int batch = TuneRequest.USUAL_BATCH;
+    private OptionalInt batch = OptionalInt.empty();
 
     @Option(
             names = "--parts",
@@ -109,9 +110,12 @@ public final class TuneCommand implements Callable<Integer> {
         epochs = (int) OptionValues.atLeast(command, "--epochs", value, 1);
     }
 
-    @Option(names = "--batch", paramLabel = "N", description = "Windows in a step (default: 4).")
+    @Option(
+            names = "--batch",
+            paramLabel = "N",
+            description = "Windows in a step (default: 4; with --parts codes as many as 512 tokens hold).")
     private void batch(int value) {
-        batch = (int) OptionValues.atLeast(command, "--batch", value, 1);
+        batch = OptionalInt.of((int) OptionValues.atLeast(command, "--batch", value, 1));
     }
 
     private double crossEntropy;
@@ -138,6 +142,22 @@ public final class TuneCommand implements Callable<Integer> {
 
     private double learningRate() {
         return learningRate != null ? learningRate : TuneRequest.usualRate(extent);
+    }
+
+    private TargetSteps codeSteps;
+
+    @Option(
+            names = "--code-steps",
+            paramLabel = "NAME",
+            description =
+                    "With --parts codes: how the weights that codes follow are stepped: natural, along the natural gradient, or"
+                            + " adam, straight-through estimation (default: natural).")
+    private void codeSteps(String name) {
+        codeSteps = Arrays.stream(TargetSteps.values())
+                .filter(one -> one.name().toLowerCase(Locale.ROOT).equals(name))
+                .findFirst()
+                .orElseThrow(() -> new ParameterException(
+                        command.commandLine(), "--code-steps " + name + ": choose natural or adam"));
     }
 
     @Option(
@@ -182,14 +202,15 @@ public final class TuneCommand implements Callable<Integer> {
 
     private Optional<TuneRequest.Codes> codes() {
         if (extent != Tunable.Extent.CODES) {
-            if (codeFraction != null || codeRate != null || codeDecay != null) {
+            if (codeSteps != null || codeFraction != null || codeRate != null || codeDecay != null) {
                 throw InvalidRequestException.usage(
-                        "--code-fraction, --code-rate and --code-decay are about codes; give --parts codes too");
+                        "--code-steps, --code-fraction, --code-rate and --code-decay are about codes; give --parts codes too");
             }
             return Optional.empty();
         }
         TuneRequest.Codes usual = TuneRequest.Codes.USUAL;
         return Optional.of(new TuneRequest.Codes(
+                codeSteps == null ? usual.targets() : codeSteps,
                 codeFraction == null ? usual.fraction() : codeFraction,
                 codeDecay == null ? usual.decay() : codeDecay,
                 codeRate == null ? usual.rate() : codeRate));

@@ -80,7 +80,7 @@ public record CompareRequest(
                 TuneRequest.USUAL_TOKENS,
                 OptionalInt.empty(),
                 TuneRequest.USUAL_EPOCHS,
-                TuneRequest.USUAL_BATCH,
+                OptionalInt.empty(),
                 0,
                 TuneRequest.usualRate(extent),
                 extent == Tunable.Extent.CODES ? Optional.of(TuneRequest.Codes.USUAL) : Optional.empty(),

@@ -133,7 +133,7 @@ final class ModelComparison {
             made.put("tune.parts", tune.extent().id());
             made.put("tune.maxTokens", Integer.toString(tune.maxTokens()));
             made.put("tune.epochs", Integer.toString(tune.epochs()));
-            made.put("tune.batch", Integer.toString(tune.batch()));
+            made.put("tune.batch", tune.batch().toString());
             made.put("tune.learningRate", Double.toString(tune.learningRate()));
             tune.codes().ifPresent(codes -> made.put("tune.codes", codes.toString()));
         }

@@ -40,6 +40,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -173,6 +174,7 @@ public final class TuneJob implements AutoCloseable {
         options.put("tune.crossEntropy", Double.toString(settings.crossEntropy()));
         options.put("tune.learningRate", Double.toString(settings.learningRate()));
         request.codes().ifPresent(codes -> {
+            options.put("tune.codeSteps", codes.targets().name().toLowerCase(Locale.ROOT));
             options.put("tune.codeRate", Double.toString(codes.rate()));
             options.put("tune.codeFraction", Double.toString(codes.fraction()));
             options.put("tune.codeDecay", Double.toString(codes.decay()));

@@ -3,6 +3,7 @@ package dev.lowbit.jobs.tune;
 import dev.lowbit.method.DiscreteSteps;
 import dev.lowbit.method.Tunable;
 import dev.lowbit.transformer.tuning.TuningSettings;
+import dev.lowbit.transformer.tuning.TuningSettings.TargetSteps;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -20,7 +21,7 @@ import java.util.OptionalLong;
  * @param maxTokens tokens of the text that are used
  * @param context tokens of a window; empty for the longest that fits the model, at most {@value #USUAL_CONTEXT}
  * @param epochs times that the text is read
- * @param batch windows in a step
+ * @param batch windows in a step; empty for {@value #USUAL_BATCH}, with codes for as many as {@value #USUAL_TOKENS_WITH_CODES} tokens hold, at least 1
  * @param crossEntropy weight of the cross entropy beside the divergence from the reference
  * @param learningRate the highest rate, as a share of the size of what is trained
  * @param codes how codes are trained, where the extent has them
@@ -37,7 +38,7 @@ public record TuneRequest(
         int maxTokens,
         OptionalInt context,
         int epochs,
-        int batch,
+        OptionalInt batch,
         double crossEntropy,
         double learningRate,
         Optional<Codes> codes,
@@ -49,9 +50,8 @@ public record TuneRequest(
     /** Times that the text is read unless said otherwise. */
     public static final int USUAL_EPOCHS = 3;
 
-    /** Windows in a step unless said otherwise. */
-    public static final int USUAL_BATCH = 4;
-
+    private static final int USUAL_BATCH = 4;
+    private static final int USUAL_TOKENS_WITH_CODES = 512;
     private static final double USUAL_RATE = 0.03;
     private static final double USUAL_RATE_WITH_CODES = 0.01;
     private static final int USUAL_CONTEXT = 512;
@@ -59,16 +59,17 @@ public record TuneRequest(
     /**
      * How codes are trained.
      *
+     * @param targets how the weights that codes follow are stepped
      * @param fraction of the codes of a matrix that may change in a step
      * @param decay how much of what codes have not followed their target forgets after a step
      * @param rate the highest rate of the target, as a share of its size
      */
-    public record Codes(double fraction, double decay, double rate) {
+    public record Codes(TargetSteps targets, double fraction, double decay, double rate) {
         /** How codes are trained unless said otherwise. */
-        public static final Codes USUAL = new Codes(1, 0, 0.015);
+        public static final Codes USUAL = new Codes(TargetSteps.NATURAL, 1, 0, 0.015);
 
         TuningSettings.CodeTuning tuning() {
-            return new TuningSettings.CodeTuning(DiscreteSteps.find().subspace(fraction, decay), rate);
+            return new TuningSettings.CodeTuning(DiscreteSteps.find().subspace(fraction, decay), targets, rate);
         }
     }
 
@@ -79,7 +80,15 @@ public record TuneRequest(
 
     TuningSettings settings(int modelContext) {
         int length = context.orElse(Math.min(modelContext, USUAL_CONTEXT));
+        int usual = extent == Tunable.Extent.CODES ? Math.max(1, USUAL_TOKENS_WITH_CODES / length) : USUAL_BATCH;
         return new TuningSettings(
-                extent, length, epochs, batch, crossEntropy, learningRate, codes.map(Codes::tuning), seed);
+                extent,
+                length,
+                epochs,
+                batch.orElse(usual),
+                crossEntropy,
+                learningRate,
+                codes.map(Codes::tuning),
+                seed);
     }
 }

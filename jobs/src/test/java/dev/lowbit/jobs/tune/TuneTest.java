@@ -15,12 +15,14 @@ import dev.lowbit.store.Manifest;
 import dev.lowbit.store.MatrixEntry;
 import dev.lowbit.store.PartEntry;
 import dev.lowbit.store.Verifier;
+import dev.lowbit.transformer.tuning.TuningSettings.TargetSteps;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
@@ -192,6 +194,10 @@ class TuneTest {
         }
         succeeded(tune(plain, "threads", with(codes, "--threads", 3)));
         assertThat(digest("threads")).isEqualTo(digest("codes"));
+        JsonNode straight = succeeded(tune(plain, "straight", with(codes, "--code-steps", "adam")));
+        assertThat(straight.get("lossAfter").doubleValue())
+                .isLessThan(straight.get("lossBefore").doubleValue());
+        assertThat(digest("straight")).isNotEqualTo(digest("codes"));
         // codes alone, which is straight-through: values stay as they are
         succeeded(tune(plain, "alone", with(codes, "--learning-rate", 0, "--code-fraction", 1)));
         for (int i = 0; i < before.matrices().size(); i++) {
@@ -253,11 +259,16 @@ class TuneTest {
 
     @Test
     void optionsOfCodesNeedCodes() {
-        for (String option : List.of("--code-rate", "--code-fraction", "--code-decay")) {
-            Lowbit run = tune(compressed, "out", option, 0.5);
+        Map<String, Object> options =
+                Map.of("--code-rate", 0.5, "--code-fraction", 0.5, "--code-decay", 0.5, "--code-steps", "adam");
+        for (Map.Entry<String, Object> option : options.entrySet()) {
+            Lowbit run = tune(compressed, "out", option.getKey(), option.getValue());
             assertThat(run.code()).isEqualTo(ExitCodes.USAGE);
             assertThat(run.err()).contains("--parts codes");
         }
+        Lowbit unknown = tune(compressed, "out", "--parts", "codes", "--code-steps", "sgd");
+        assertThat(unknown.code()).isEqualTo(ExitCodes.USAGE);
+        assertThat(unknown.err()).contains("natural or adam");
         assertThat(tune(compressed, "out", "--parts", "codes", "--code-fraction", 0)
                         .code())
                 .isEqualTo(ExitCodes.USAGE);
@@ -320,11 +331,11 @@ class TuneTest {
                 3000,
                 OptionalInt.empty(),
                 2,
-                4,
+                OptionalInt.of(4),
                 0,
                 learningRate,
                 extent == Tunable.Extent.CODES
-                        ? Optional.of(new TuneRequest.Codes(0.1, 0.1, learningRate))
+                        ? Optional.of(new TuneRequest.Codes(TargetSteps.NATURAL, 0.1, 0.1, learningRate))
                         : Optional.empty(),
                 0,
                 OptionalLong.empty());

@@ -46,6 +46,9 @@ interface AdditiveKernels {
      */
     void gains(Codewords words, int codebook, float[] offsets, float[] point, float[] out);
 
+    /** The index of the largest of some numbers, of equal ones the lowest; none is NaN, and there is one at least. */
+    int largest(float[] values, int count);
+
     /**
      * Adds the sum of some values to 16 lanes: lane l sums those with i mod 16 = l from 0, then lane += scale * sum, fused.
      *

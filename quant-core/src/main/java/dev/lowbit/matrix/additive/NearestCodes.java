@@ -44,7 +44,7 @@ final class NearestCodes {
     boolean improve(float[] point, char[] codes, int at) {
         if (books == 1) {
             KERNELS.gains(words, 0, offsets, point, gains);
-            char best = (char) first(gains, words.entries);
+            char best = (char) KERNELS.largest(gains, words.entries);
             boolean changed = best != codes[at];
             codes[at] = best;
             return changed;
@@ -57,19 +57,6 @@ final class NearestCodes {
         boolean changed = !Arrays.equals(hypotheses, 0, books, codes, at, at + books);
         System.arraycopy(hypotheses, 0, codes, at, books);
         return changed;
-    }
-
-    /** The number of the largest of some values, of equal ones the lowest. */
-    private static int first(float[] values, int count) {
-        float most = values[0];
-        for (int k = 1; k < count; k++) {
-            most = Math.max(most, values[k]);
-        }
-        int k = 0;
-        while (values[k] != most) {
-            k++;
-        }
-        return k;
     }
 
     /** Every hypothesis with every code of one codebook in place of its own; the best {@code keep} stay, best first. */

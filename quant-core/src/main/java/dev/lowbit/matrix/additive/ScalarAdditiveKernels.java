@@ -60,4 +60,15 @@ final class ScalarAdditiveKernels implements AdditiveKernels {
             lanes[i % LANES] = Math.fma(a[i], x[xFrom + i], lanes[i % LANES]);
         }
     }
+
+    @Override
+    public int largest(float[] values, int count) {
+        int largest = 0;
+        for (int i = 1; i < count; i++) {
+            if (values[i] > values[largest]) {
+                largest = i;
+            }
+        }
+        return largest;
+    }
 }

@@ -2,6 +2,7 @@ package dev.lowbit.matrix.additive;
 
 import dev.lowbit.kernel.VectorWidth;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
@@ -137,5 +138,37 @@ final class VectorAdditiveKernels implements AdditiveKernels {
         for (int i = whole; i < count; i++) {
             lanes[i - whole] = Math.fma(a[i], x[xFrom + i], lanes[i - whole]);
         }
+    }
+
+    @Override
+    public int largest(float[] values, int count) {
+        float most = values[0];
+        int i = 0;
+        if (count >= 2 * WIDTH) {
+            FloatVector even = FloatVector.fromArray(F, values, 0);
+            FloatVector odd = FloatVector.fromArray(F, values, WIDTH);
+            for (i = 2 * WIDTH; i + 2 * WIDTH <= count; i += 2 * WIDTH) {
+                FloatVector left = FloatVector.fromArray(F, values, i);
+                FloatVector right = FloatVector.fromArray(F, values, i + WIDTH);
+                even = even.blend(left, left.compare(VectorOperators.GT, even));
+                odd = odd.blend(right, right.compare(VectorOperators.GT, odd));
+            }
+            even = even.blend(odd, odd.compare(VectorOperators.GT, even));
+            most = even.reduceLanes(VectorOperators.MAX);
+        }
+        for (; i < count; i++) {
+            most = values[i] > most ? values[i] : most;
+        }
+        int first = 0;
+        for (; first + WIDTH <= count; first += WIDTH) {
+            long equal = FloatVector.fromArray(F, values, first).eq(most).toLong();
+            if (equal != 0) {
+                return first + Long.numberOfTrailingZeros(equal);
+            }
+        }
+        while (values[first] != most) {
+            first++;
+        }
+        return first;
     }
 }

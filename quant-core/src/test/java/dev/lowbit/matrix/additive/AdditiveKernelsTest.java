@@ -104,6 +104,20 @@ class AdditiveKernelsTest {
     }
 
     @Test
+    void theLargestIsTheFirstOfThem() {
+        for (int length : new int[] {1, 2, 15, 16, 31, 32, 33, 64, 255, 256, 300}) {
+            for (int round = 0; round < 20; round++) {
+                float[] numbers = values(length + 3);
+                for (int i = 0; i < length; i++) {
+                    numbers[i] = round == 0 ? -0f : round % 2 == 0 ? Math.round(numbers[i]) : numbers[i];
+                }
+                numbers[length] = Float.MAX_VALUE;
+                assertThat(vector.largest(numbers, length)).isEqualTo(scalar.largest(numbers, length));
+            }
+        }
+    }
+
+    @Test
     void sums() {
         for (int length : LENGTHS) {
             for (int offset : new int[] {0, 1, 6}) {

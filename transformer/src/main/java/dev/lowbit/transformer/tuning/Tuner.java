@@ -21,6 +21,7 @@ import dev.lowbit.transformer.TrainingState;
 import dev.lowbit.transformer.Transformer;
 import dev.lowbit.transformer.TunableGradients;
 import dev.lowbit.transformer.Workspace;
+import dev.lowbit.transformer.tuning.TuningSettings.TargetSteps;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -41,8 +42,9 @@ import java.util.function.IntConsumer;
  *
  * <p>A few times per epoch the parts are rounded into their stored formats and the model that a file would hold is judged on
  * the held-out part of the text; the best of these, the start among them, is the result. So rounding is part of the choice,
- * and the result is never worse than the start. When a judgement is no better than the best, the run takes the best up
- * again, with a third of the rate from there on: too high a rate costs steps and not the result.
+ * and the result is never worse than the start. When a judgement is no better than the best nor than the one before, the run takes
+ * the best up again, with a third of the rate from there on: too high a rate costs steps and not the result. Where codes are trained, that takes
+ * two such judgements in a row, or one of twice the best loss: exchanged codes cost before codewords and scales have followed them.
  *
  * <p>Where codes are trained, each follows a dense target that is stepped like any part, by a {@link dev.lowbit.method.DiscreteStep} behind every step.
  * Parts that matrices have in common are stepped once, by the sum of their gradients.
@@ -55,7 +57,10 @@ public final class Tuner implements AutoCloseable {
     private static final int WARM_UP_SHARE = 20;
     private static final double LAST_RATE = 0.05;
     private static final double RETREAT = 1.0 / 3;
+    private static final double LOST = 2;
     private static final String SHARE = "share";
+    private static final String LAST_LOSS = "lastLoss";
+    private static final String RISES = "rises";
     private static final String BEST = "best:";
     private static final String CODES = ".codes";
     private static final String STEP = "step";
@@ -208,9 +213,12 @@ public final class Tuner implements AutoCloseable {
      * @param progress is told how many steps are done; when it throws, the run can be continued from its last saved state
      */
     public TuningResult run(IntConsumer progress) {
+        int patience = settings.codes().isPresent() ? 1 : 0;
         int step = 0;
         int bestStep = 0;
         double bestLoss = before;
+        double lastLoss = before;
+        int rises = 0;
         double share = 1;
         try (Adam adam = new Adam(Adam.Settings.standard())) {
             if (isStarted()) {
@@ -220,6 +228,8 @@ public final class Tuner implements AutoCloseable {
                 step = Integer.parseInt(notes.get(STEP));
                 bestStep = Integer.parseInt(notes.get(BEST_STEP));
                 bestLoss = Double.parseDouble(notes.get(BEST_LOSS));
+                lastLoss = Double.parseDouble(notes.get(LAST_LOSS));
+                rises = Integer.parseInt(notes.get(RISES));
                 share = Double.parseDouble(notes.get(SHARE));
                 writeCodes();
             }
@@ -232,16 +242,27 @@ public final class Tuner implements AutoCloseable {
                 if (step % interval == 0 || step == steps()) {
                     double loss = storedLoss();
                     readCodes();
+                    rises = loss < Math.max(bestLoss, lastLoss) ? 0 : rises + 1;
+                    lastLoss = loss;
                     if (loss < bestLoss) {
                         bestLoss = loss;
                         bestStep = step;
                         values.forEach((name, part) -> best.get(BEST + name).copyFrom(part));
-                    } else {
+                    } else if (rises > patience || !(loss < LOST * bestLoss)) {
                         share *= RETREAT;
                         takeBest();
                         adam.forget();
+                        lastLoss = bestLoss;
+                        rises = 0;
                     }
-                    save(step, bestStep, bestLoss, share, adam);
+                    Map<String, String> notes = Map.of(
+                            STEP, Integer.toString(step),
+                            BEST_STEP, Integer.toString(bestStep),
+                            BEST_LOSS, Double.toString(bestLoss),
+                            LAST_LOSS, Double.toString(lastLoss),
+                            RISES, Integer.toString(rises),
+                            SHARE, Double.toString(share));
+                    save(notes, adam);
                 }
             }
         }
@@ -277,10 +298,16 @@ public final class Tuner implements AutoCloseable {
         double valueRate = share * rate(step, settings.learningRate());
         double codeRate =
                 share * settings.codes().map(codes -> rate(step, codes.rate())).orElse(0.0);
+        boolean natural = settings.codes()
+                .filter(codes -> codes.targets() == TargetSteps.NATURAL)
+                .isPresent();
         trained.forEach((name, part) -> {
-            double rate = targets.contains(name) ? codeRate : valueRate;
-            if (rate > 0) {
-                adam.step(name, part.values(), part.gradient(), rate * part.unit());
+            boolean target = targets.contains(name);
+            double rate = (target ? codeRate : valueRate) * part.unit();
+            if (target && natural) {
+                adam.naturalStep(name, part.values(), part.gradient(), rate);
+            } else if (rate > 0) {
+                adam.step(name, part.values(), part.gradient(), rate);
             }
         });
         settings.codes()
@@ -329,14 +356,9 @@ public final class Tuner implements AutoCloseable {
         return loss;
     }
 
-    private void save(int step, int bestStep, double bestLoss, double share, Adam adam) {
+    private void save(Map<String, String> notes, Adam adam) {
         Map<String, FloatMatrix> all = new LinkedHashMap<>(values);
         all.putAll(best);
-        Map<String, String> notes = Map.of(
-                STEP, Integer.toString(step),
-                BEST_STEP, Integer.toString(bestStep),
-                BEST_LOSS, Double.toString(bestLoss),
-                SHARE, Double.toString(share));
         TrainingState.write(state, all, adam, notes);
     }
 

@@ -3,6 +3,7 @@ package dev.lowbit.transformer.tuning;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.method.DiscreteStep;
 import dev.lowbit.method.Tunable;
+import dev.lowbit.transformer.Adam;
 import java.util.Optional;
 
 /**
@@ -26,13 +27,22 @@ public record TuningSettings(
         double learningRate,
         Optional<CodeTuning> codes,
         long seed) {
+    /** How the targets of codes are stepped. */
+    public enum TargetSteps {
+        /** Along the natural gradient, {@link Adam#naturalStep}. */
+        NATURAL,
+        /** By Adam, as straight-through estimation does. */
+        ADAM
+    }
+
     /**
      * How codes are trained.
      *
      * @param step what lets them follow their target
+     * @param targets how that is stepped
      * @param rate the highest rate of the target, as a share of its size
      */
-    public record CodeTuning(DiscreteStep step, double rate) {
+    public record CodeTuning(DiscreteStep step, TargetSteps targets, double rate) {
         public CodeTuning {
             if (!(rate > 0 && rate <= 1)) {
                 throw InvalidRequestException.usage(
