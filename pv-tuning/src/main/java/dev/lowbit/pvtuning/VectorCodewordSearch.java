@@ -206,9 +206,8 @@ final class VectorCodewordSearch implements CodewordSearch {
                     .sub(DoubleVector.fromArray(DOUBLES, gains, k)
                             .sub(reference)
                             .mul(factor));
-            long below = loss.compare(VectorOperators.LT, limit).toLong();
-            if (below != 0) {
-                return k + Long.numberOfTrailingZeros(below);
+            if (loss.compare(VectorOperators.LT, limit).anyTrue()) {
+                break;
             }
         }
         while (k < end && !(base - factor * (gains[k] - reference) < limit)) {

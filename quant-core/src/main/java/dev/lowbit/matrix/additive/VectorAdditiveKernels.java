@@ -161,9 +161,8 @@ final class VectorAdditiveKernels implements AdditiveKernels {
         }
         int first = 0;
         for (; first + WIDTH <= count; first += WIDTH) {
-            long equal = FloatVector.fromArray(F, values, first).eq(most).toLong();
-            if (equal != 0) {
-                return first + Long.numberOfTrailingZeros(equal);
+            if (FloatVector.fromArray(F, values, first).eq(most).anyTrue()) {
+                break;
             }
         }
         while (values[first] != most) {
