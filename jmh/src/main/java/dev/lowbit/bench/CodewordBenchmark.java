@@ -35,7 +35,7 @@ public class CodewordBenchmark {
     /** Makes a start; the nearest centroids must be the nearest, and the search must take off half of the loss. */
     @Setup
     public void setUp() {
-        layer = LayerInputs.layer(Workers.serial());
+        layer = LayerInputs.layer(LayerInputs.SIZE, Workers.serial());
         layer.start();
         Checks.close(layer.excess(assign()), 0, 1e-9, "squared distance beyond the nearest centroids");
         double ratio = layer.ratio(search());

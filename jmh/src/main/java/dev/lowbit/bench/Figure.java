@@ -89,6 +89,8 @@ record Figure(
             of(LayerBenchmark.class, "quantize", "layer-1024-2x8-g8", "1").timesS(1024.0 * 1024, 840),
             of(LayerBenchmark.class, "quantize", "layer-1024-2x8-g8-2-threads", "2")
                     .timesS(1024.0 * 1024, 840),
+            of(LargeLayerBenchmark.class, "quantize", "layer-4096-2x8-g8-2-threads", "4096")
+                    .timesS(LARGE),
             of(CodewordBenchmark.class, "assign", "codewords-assign").operations(CodewordBenchmark.ASSIGN_OPERATIONS),
             of(CodewordBenchmark.class, "search", "codewords-search").operations(CodewordBenchmark.SEARCH_OPERATIONS),
             of(CorrectionBenchmark.class, "correct", "correction-4096-r32", "2").timesS(LARGE),

@@ -40,7 +40,7 @@ public class LayerBenchmark {
     @Setup
     public void setUp() {
         executor = Executors.newFixedThreadPool(threads);
-        layer = LayerInputs.layer(Workers.on(executor, threads));
+        layer = LayerInputs.layer(LayerInputs.SIZE, Workers.on(executor, threads));
         double error = quantize();
         System.out.println("relative error: " + error);
         Checks.require(error <= ORIGINAL, "an error of " + error + ", the original's is " + ORIGINAL);
