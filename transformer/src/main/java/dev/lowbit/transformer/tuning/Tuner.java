@@ -42,9 +42,9 @@ import java.util.function.IntConsumer;
  *
  * <p>A few times per epoch the parts are rounded into their stored formats and the model that a file would hold is judged on
  * the held-out part of the text; the best of these, the start among them, is the result. So rounding is part of the choice,
- * and the result is never worse than the start. When a judgement is no better than the best nor than the one before, the run takes
- * the best up again, with a third of the rate from there on: too high a rate costs steps and not the result. Where codes are trained, that takes
- * two such judgements in a row, or one of twice the best loss: exchanged codes cost before codewords and scales have followed them.
+ * and the result is never worse than the start. When the judgements rise, the run takes the best up again, with a third of the rate from there
+ * on ({@link TuningProgress}): too high a rate costs steps and not the result. Where codes are trained, a single rise is let pass: exchanged codes cost
+ * before codewords and scales have followed them.
  *
  * <p>Where codes are trained, each follows a dense target that is stepped like any part, by a {@link dev.lowbit.method.DiscreteStep} behind every step.
  * Parts that matrices have in common are stepped once, by the sum of their gradients.
@@ -56,16 +56,11 @@ public final class Tuner implements AutoCloseable {
     private static final double GRADIENT_NORM = 1;
     private static final int WARM_UP_SHARE = 20;
     private static final double LAST_RATE = 0.05;
-    private static final double RETREAT = 1.0 / 3;
-    private static final double LOST = 2;
-    private static final String SHARE = "share";
-    private static final String LAST_LOSS = "lastLoss";
-    private static final String RISES = "rises";
+    /** Rises in a row that exchanged codes are allowed. */
+    private static final int PATIENCE_WITH_CODES = 1;
+
     private static final String BEST = "best:";
     private static final String CODES = ".codes";
-    private static final String STEP = "step";
-    private static final String BEST_STEP = "bestStep";
-    private static final String BEST_LOSS = "bestLoss";
 
     private final Transformer model;
     private final Transformer reference;
@@ -213,61 +208,45 @@ public final class Tuner implements AutoCloseable {
      * @param progress is told how many steps are done; when it throws, the run can be continued from its last saved state
      */
     public TuningResult run(IntConsumer progress) {
-        int patience = settings.codes().isPresent() ? 1 : 0;
+        TuningProgress judged = new TuningProgress(settings.codes().isPresent() ? PATIENCE_WITH_CODES : 0, before);
         int step = 0;
-        int bestStep = 0;
-        double bestLoss = before;
-        double lastLoss = before;
-        int rises = 0;
-        double share = 1;
         try (Adam adam = new Adam(Adam.Settings.standard())) {
             if (isStarted()) {
                 Map<String, FloatMatrix> all = new LinkedHashMap<>(values);
                 all.putAll(best);
-                Map<String, String> notes = TrainingState.read(state, all, adam);
-                step = Integer.parseInt(notes.get(STEP));
-                bestStep = Integer.parseInt(notes.get(BEST_STEP));
-                bestLoss = Double.parseDouble(notes.get(BEST_LOSS));
-                lastLoss = Double.parseDouble(notes.get(LAST_LOSS));
-                rises = Integer.parseInt(notes.get(RISES));
-                share = Double.parseDouble(notes.get(SHARE));
+                judged.restore(TrainingState.read(state, all, adam));
+                step = judged.step();
                 writeCodes();
             }
             layers.forEach((name, layer) -> layer.replace(tunables.get(name).matrix()));
             int interval = Math.ceilDiv(stepsPerEpoch(), CHECKS_PER_EPOCH);
             while (step < steps()) {
                 progress.accept(step);
-                step(step, share, adam);
+                step(step, judged.share(), adam);
                 step++;
                 if (step % interval == 0 || step == steps()) {
-                    double loss = storedLoss();
-                    readCodes();
-                    rises = loss < Math.max(bestLoss, lastLoss) ? 0 : rises + 1;
-                    lastLoss = loss;
-                    if (loss < bestLoss) {
-                        bestLoss = loss;
-                        bestStep = step;
-                        values.forEach((name, part) -> best.get(BEST + name).copyFrom(part));
-                    } else if (rises > patience || !(loss < LOST * bestLoss)) {
-                        share *= RETREAT;
-                        takeBest();
-                        adam.forget();
-                        lastLoss = bestLoss;
-                        rises = 0;
-                    }
-                    Map<String, String> notes = Map.of(
-                            STEP, Integer.toString(step),
-                            BEST_STEP, Integer.toString(bestStep),
-                            BEST_LOSS, Double.toString(bestLoss),
-                            LAST_LOSS, Double.toString(lastLoss),
-                            RISES, Integer.toString(rises),
-                            SHARE, Double.toString(share));
-                    save(notes, adam);
+                    judge(judged, step, adam);
                 }
             }
         }
         progress.accept(steps());
-        return result(bestLoss, bestStep);
+        return result(judged);
+    }
+
+    private void judge(TuningProgress judged, int step, Adam adam) {
+        double loss = storedLoss();
+        readCodes();
+        switch (judged.judge(step, loss)) {
+            case BEST -> values.forEach((name, part) -> best.get(BEST + name).copyFrom(part));
+            case BACK -> {
+                takeBest();
+                adam.forget();
+            }
+            case ON -> {}
+        }
+        Map<String, FloatMatrix> all = new LinkedHashMap<>(values);
+        all.putAll(best);
+        TrainingState.write(state, all, adam, judged.notes());
     }
 
     private void takeBest() {
@@ -356,20 +335,20 @@ public final class Tuner implements AutoCloseable {
         return loss;
     }
 
-    private void save(Map<String, String> notes, Adam adam) {
-        Map<String, FloatMatrix> all = new LinkedHashMap<>(values);
-        all.putAll(best);
-        TrainingState.write(state, all, adam, notes);
-    }
-
-    private TuningResult result(double bestLoss, int bestStep) {
+    private TuningResult result(TuningProgress judged) {
         Map<String, QuantizedMatrix> matrices = new LinkedHashMap<>();
-        if (bestStep > 0) {
+        if (judged.bestStep() > 0) {
             takeBest();
             tunables.forEach((name, tunable) -> matrices.put(name, tunable.stored(workers)));
         }
         return new TuningResult(
-                before, bestLoss, bestStep, steps(), text.trainingTokens(), text.heldOut().length, matrices);
+                before,
+                judged.bestLoss(),
+                judged.bestStep(),
+                steps(),
+                text.trainingTokens(),
+                text.heldOut().length,
+                matrices);
     }
 
     /** Puts the model's own matrices back and frees the memory of the run; the state stays where it is. */
