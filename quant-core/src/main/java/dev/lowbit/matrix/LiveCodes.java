@@ -37,6 +37,9 @@ public interface LiveCodes extends QuantizedMatrix {
     /** Codes of all tiles. */
     int codeCount();
 
+    /** Bits of codes for a weight, K B / g: by rate-distortion theory they leave an error of about 2^-bits of the weights' size. */
+    double codeBitsPerWeight();
+
     /** @param out 1 x {@link #codeCount()}; modified (overwritten) with whole numbers */
     void readCodes(FloatMatrix out);
 

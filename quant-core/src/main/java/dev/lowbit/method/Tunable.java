@@ -29,7 +29,8 @@ public interface Tunable extends AutoCloseable {
      * @param name name within the matrix, for example {@code left}
      * @param values live: changing them changes {@link Tunable#matrix()}
      * @param gradient same shape; {@link Tunable#accumulate} adds to it, whoever steps sets it to zero
-     * @param unit what a learning rate is a fraction of: the size of the values, 1 for dense weights
+     * @param unit what a learning rate is a fraction of: the size of the values, 1 for dense weights; for what codes follow the error that the
+     *     codes leave
      */
     record TrainablePart(String name, FloatMatrix values, FloatMatrix gradient, double unit) {
         /** A part whose unit is the root mean square of {@code like}. */
@@ -37,6 +38,11 @@ public interface Tunable extends AutoCloseable {
             double unit = Math.sqrt(Norms.sumOfSquares(like, Workers.serial()) / like.size());
             FloatMatrix gradient = FloatMatrix.allocate(values.rows(), values.columns());
             return new TrainablePart(name, values, gradient, unit);
+        }
+
+        /** The same part with a multiple of its unit. */
+        TrainablePart scaled(double factor) {
+            return new TrainablePart(name, values, gradient, factor * unit);
         }
     }
 

@@ -11,7 +11,7 @@ import java.util.Optional;
 
 /**
  * The codes are trained too: a dense target, which begins as Ŵ, is one more part with dL/dŴ as its gradient, and a {@link DiscreteStep} lets
- * the codes follow it.
+ * the codes follow it. Its unit is the error that its bits leave, size · 2^-bits, because that is how far a weight has to go to the next code.
  */
 final class TunableCodes implements Tunable {
     private final DenseGradient values;
@@ -23,7 +23,8 @@ final class TunableCodes implements Tunable {
         LiveCodes matrix = values.matrix();
         FloatMatrix dense = FloatMatrix.allocate(matrix.rows(), matrix.columns());
         matrix.dequantize(0, dense, workers);
-        target = TrainablePart.sizedLike("target", dense, dense);
+        double step = Math.pow(2, -matrix.codeBitsPerWeight());
+        target = TrainablePart.sizedLike("target", dense, dense).scaled(step);
     }
 
     @Override

@@ -18,6 +18,7 @@ import dev.lowbit.tensor.FloatMatrix;
 import java.util.Arrays;
 import java.util.stream.IntStream;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Codes that follow a target, in every representation that has any. */
@@ -69,6 +70,19 @@ class LiveCodesTest {
         FloatMatrix codes = FloatMatrix.wrap(1, live.codeCount(), new float[live.codeCount()]);
         live.readCodes(codes);
         return codes.toArray();
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "aq1x5-g4o2-s8-s4x16-bf16, 0.625",
+        "aq2x4-g8-row-f16, 1",
+        "aq3x2-g5-row-f16, 1.2",
+        "nf2-g16-f16, 2",
+        "lc3-g8-s3x4-fp16-flat, 3",
+        "affine4-g8-f16-sym, 4"
+    })
+    void bitsOfCodesForAWeight(String format, double bits) {
+        assertThat(live(format).codeBitsPerWeight()).isEqualTo(bits);
     }
 
     @ParameterizedTest

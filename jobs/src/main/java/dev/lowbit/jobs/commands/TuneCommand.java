@@ -60,9 +60,9 @@ public final class TuneCommand implements Callable<Integer> {
     private Path reference;
 
     private Tunable.Extent extent = Tunable.Extent.LOW_RANK;
-    private int maxTokens = TuneRequest.USUAL_TOKENS;
+    private Integer maxTokens;
     private OptionalInt context = OptionalInt.empty();
-    private int epochs = TuneRequest.USUAL_EPOCHS;
+    private Integer epochs;
     private OptionalInt batch = OptionalInt.empty();
 
     @Option(
@@ -92,7 +92,7 @@ public final class TuneCommand implements Callable<Integer> {
     @Option(
             names = "--max-tokens",
             paramLabel = "N",
-            description = "Use the first N tokens of the text (default: 65536).")
+            description = "Use the first N tokens of the text (default: 65536; with --parts codes 196608).")
     private void maxTokens(int value) {
         maxTokens = (int) OptionValues.atLeast(command, "--max-tokens", value, 1);
     }
@@ -105,7 +105,10 @@ public final class TuneCommand implements Callable<Integer> {
         context = OptionalInt.of((int) OptionValues.atLeast(command, "--context", value, 2));
     }
 
-    @Option(names = "--epochs", paramLabel = "N", description = "Times that the text is read (default: 3).")
+    @Option(
+            names = "--epochs",
+            paramLabel = "N",
+            description = "Times that the text is read (default: 3; with --parts codes 1).")
     private void epochs(int value) {
         epochs = (int) OptionValues.atLeast(command, "--epochs", value, 1);
     }
@@ -136,13 +139,9 @@ public final class TuneCommand implements Callable<Integer> {
             names = "--learning-rate",
             paramLabel = "R",
             description =
-                    "Highest learning rate of Adam, as a share of the size of what is trained (default: 0.03; 0.01"
+                    "Highest learning rate of Adam, as a share of the size of what is trained (default: 0.03; 0.003"
                             + " with --parts codes).")
     private Double learningRate;
-
-    private double learningRate() {
-        return learningRate != null ? learningRate : TuneRequest.usualRate(extent);
-    }
 
     private TargetSteps codeSteps;
 
@@ -170,8 +169,8 @@ public final class TuneCommand implements Callable<Integer> {
             names = "--code-rate",
             paramLabel = "R",
             description =
-                    "With --parts codes: highest learning rate of the weights that codes follow, as a share of their size"
-                            + " (default: 0.015).")
+                    "With --parts codes: highest learning rate of the weights that codes follow, as a share of the error that"
+                            + " their bits leave, size x 2^-bits (default: 0.05).")
     private Double codeRate;
 
     @Option(
@@ -218,6 +217,7 @@ public final class TuneCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
+        TuneRequest.Usual usual = TuneRequest.Usual.of(extent);
         TuneRequest request = new TuneRequest(
                 model,
                 text,
@@ -225,12 +225,12 @@ public final class TuneCommand implements Callable<Integer> {
                 "lowbit " + Version.lowbit(),
                 extent,
                 rank,
-                maxTokens,
+                maxTokens == null ? usual.tokens() : maxTokens,
                 context,
-                epochs,
+                epochs == null ? usual.epochs() : epochs,
                 batch,
                 crossEntropy(),
-                learningRate(),
+                learningRate == null ? usual.learningRate() : learningRate,
                 codes(),
                 options.seed(),
                 options.memoryBytes());

@@ -70,6 +70,7 @@ public record CompareRequest(
      */
     TuneRequest tune(Path model, Cell cell, Path compressed) {
         Tunable.Extent extent = cell.method().tuned();
+        TuneRequest.Usual usual = TuneRequest.Usual.of(extent);
         return new TuneRequest(
                 compressed,
                 calibration,
@@ -77,12 +78,12 @@ public record CompareRequest(
                 software,
                 extent,
                 0,
-                TuneRequest.USUAL_TOKENS,
+                usual.tokens(),
                 OptionalInt.empty(),
-                TuneRequest.USUAL_EPOCHS,
+                usual.epochs(),
                 OptionalInt.empty(),
                 0,
-                TuneRequest.usualRate(extent),
+                usual.learningRate(),
                 extent == Tunable.Extent.CODES ? Optional.of(TuneRequest.Codes.USUAL) : Optional.empty(),
                 limits.seed(),
                 memoryBytes);

@@ -21,7 +21,7 @@ import java.util.OptionalLong;
  * @param maxTokens tokens of the text that are used
  * @param context tokens of a window; empty for the longest that fits the model, at most {@value #USUAL_CONTEXT}
  * @param epochs times that the text is read
- * @param batch windows in a step; empty for {@value #USUAL_BATCH}, with codes for as many as {@value #USUAL_TOKENS_WITH_CODES} tokens hold, at least 1
+ * @param batch windows in a step; empty for {@value #USUAL_BATCH}, with codes for as many as {@value #USUAL_STEP_WITH_CODES} tokens hold, at least 1
  * @param crossEntropy weight of the cross entropy beside the divergence from the reference
  * @param learningRate the highest rate, as a share of the size of what is trained
  * @param codes how codes are trained, where the extent has them
@@ -44,17 +44,22 @@ public record TuneRequest(
         Optional<Codes> codes,
         long seed,
         OptionalLong memoryBytes) {
-    /** Tokens of the text that are used unless said otherwise. */
-    public static final int USUAL_TOKENS = 65_536;
-
-    /** Times that the text is read unless said otherwise. */
-    public static final int USUAL_EPOCHS = 3;
-
     private static final int USUAL_BATCH = 4;
-    private static final int USUAL_TOKENS_WITH_CODES = 512;
-    private static final double USUAL_RATE = 0.03;
-    private static final double USUAL_RATE_WITH_CODES = 0.01;
+    private static final int USUAL_STEP_WITH_CODES = 512;
     private static final int USUAL_CONTEXT = 512;
+
+    /**
+     * What is not said otherwise. Codes have more to learn, so they read as many tokens once that others read three times.
+     *
+     * @param tokens of the text that are used
+     * @param epochs times that it is read
+     * @param learningRate the highest rate
+     */
+    public record Usual(int tokens, int epochs, double learningRate) {
+        public static Usual of(Tunable.Extent extent) {
+            return extent == Tunable.Extent.CODES ? new Usual(196_608, 1, 0.003) : new Usual(65_536, 3, 0.03);
+        }
+    }
 
     /**
      * How codes are trained.
@@ -62,25 +67,20 @@ public record TuneRequest(
      * @param targets how the weights that codes follow are stepped
      * @param fraction of the codes of a matrix that may change in a step
      * @param decay how much of what codes have not followed their target forgets after a step
-     * @param rate the highest rate of the target, as a share of its size
+     * @param rate the highest rate of the target, as a share of the error that its bits leave, size · 2^-bits
      */
     public record Codes(TargetSteps targets, double fraction, double decay, double rate) {
         /** How codes are trained unless said otherwise. */
-        public static final Codes USUAL = new Codes(TargetSteps.NATURAL, 1, 0, 0.015);
+        public static final Codes USUAL = new Codes(TargetSteps.NATURAL, 1, 0, 0.05);
 
         TuningSettings.CodeTuning tuning() {
             return new TuningSettings.CodeTuning(DiscreteSteps.find().subspace(fraction, decay), targets, rate);
         }
     }
 
-    /** The learning rate unless said otherwise. */
-    public static double usualRate(Tunable.Extent extent) {
-        return extent == Tunable.Extent.CODES ? USUAL_RATE_WITH_CODES : USUAL_RATE;
-    }
-
     TuningSettings settings(int modelContext) {
         int length = context.orElse(Math.min(modelContext, USUAL_CONTEXT));
-        int usual = extent == Tunable.Extent.CODES ? Math.max(1, USUAL_TOKENS_WITH_CODES / length) : USUAL_BATCH;
+        int usual = extent == Tunable.Extent.CODES ? Math.max(1, USUAL_STEP_WITH_CODES / length) : USUAL_BATCH;
         return new TuningSettings(
                 extent,
                 length,

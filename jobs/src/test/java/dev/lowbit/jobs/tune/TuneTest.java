@@ -174,7 +174,7 @@ class TuneTest {
         assertThat(Lowbit.run("compress", model, "--out", plain, "--format", "lc2-g32-f16", "--quiet")
                         .code())
                 .isZero();
-        List<Object> codes = List.of("--reference", model, "--parts", "codes", "--code-rate", 0.03);
+        List<Object> codes = List.of("--reference", model, "--parts", "codes", "--code-rate", 0.12);
         JsonNode result = succeeded(tune(plain, "codes", with(codes, "--threads", 1)));
         assertThat(result.get("lossAfter").doubleValue())
                 .isLessThan(result.get("lossBefore").doubleValue());
@@ -185,7 +185,7 @@ class TuneTest {
         assertThat(tuned.tensors()).isEqualTo(before.tensors());
         assertThat(tuned.job().options())
                 .containsEntry("tune.parts", "codes")
-                .containsEntry("tune.codeRate", "0.03")
+                .containsEntry("tune.codeRate", "0.12")
                 .containsKeys("tune.codeFraction", "tune.codeDecay");
         for (int i = 0; i < before.matrices().size(); i++) {
             assertThat(tuned.matrices().get(i).parts().getFirst())
@@ -221,7 +221,7 @@ class TuneTest {
     @Test
     void codebooksOfSeveralMatricesAreTrainedOnce() {
         Path plain = additive("common");
-        List<Object> codes = List.of("--reference", model, "--parts", "codes", "--code-rate", 0.03);
+        List<Object> codes = List.of("--reference", model, "--parts", "codes", "--code-rate", 0.12);
         JsonNode result = succeeded(tune(plain, "out", with(codes, "--threads", 1)));
         assertThat(result.get("lossAfter").doubleValue())
                 .isLessThan(result.get("lossBefore").doubleValue());
@@ -243,7 +243,7 @@ class TuneTest {
     void codebooksThatSomethingElseUsesStay() {
         Path plain = additive("embeddings", "--embeddings");
         JsonNode result = succeeded(
-                tune(plain, "out", "--reference", model, "--parts", "codes", "--code-rate", 0.03, "--threads", 1));
+                tune(plain, "out", "--reference", model, "--parts", "codes", "--code-rate", 0.12, "--threads", 1));
         assertThat(result.get("lossAfter").doubleValue())
                 .isLessThan(result.get("lossBefore").doubleValue());
         assertThat(Verifier.verify(folder.resolve("out"))).isEmpty();

@@ -300,6 +300,11 @@ public final class LiveAdditive implements LiveCodes, AutoCloseable {
     }
 
     @Override
+    public double codeBitsPerWeight() {
+        return (double) format.codebooks() * format.codeBits() / format.tileSize();
+    }
+
+    @Override
     public void readCodes(FloatMatrix out) {
         for (int i = 0; i < codes.length; i++) {
             out.set(0, i, codes[i]);

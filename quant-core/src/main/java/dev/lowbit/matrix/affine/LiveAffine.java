@@ -145,6 +145,11 @@ public final class LiveAffine implements LiveCodes, AutoCloseable {
     }
 
     @Override
+    public double codeBitsPerWeight() {
+        return original.affineFormat().codeBits();
+    }
+
+    @Override
     public void readCodes(FloatMatrix out) {
         ScalarTiles.read(codes, out);
     }

@@ -203,6 +203,11 @@ public final class LiveBlocks implements LiveCodes, AutoCloseable {
     }
 
     @Override
+    public double codeBitsPerWeight() {
+        return format.codeBits();
+    }
+
+    @Override
     public void readCodes(FloatMatrix out) {
         ScalarTiles.read(codes, out);
     }

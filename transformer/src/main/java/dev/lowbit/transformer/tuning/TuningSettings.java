@@ -40,7 +40,7 @@ public record TuningSettings(
      *
      * @param step what lets them follow their target
      * @param targets how that is stepped
-     * @param rate the highest rate of the target, as a share of its size
+     * @param rate the highest rate of the target, as a share of its unit ({@link Tunable.TrainablePart#unit})
      */
     public record CodeTuning(DiscreteStep step, TargetSteps targets, double rate) {
         public CodeTuning {
