@@ -131,7 +131,7 @@ final class BeamTile {
         double[] nextLosses = new double[count * next];
         if (next == 1) {
             kernel.best(points, 0, count, book, choice);
-            // which no other hypothesis competes with, so its loss does not matter
+            // no other hypothesis competes, so that losses are not needed
         } else {
             for (int r = 0; r < count; r++) {
                 select(r, q, m, book, next, parent, choice, nextLosses);
