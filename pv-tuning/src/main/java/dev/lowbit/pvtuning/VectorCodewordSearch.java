@@ -18,6 +18,9 @@ final class VectorCodewordSearch implements CodewordSearch {
     private static final VectorSpecies<Double> DOUBLES = VectorWidth.floats().withLanes(double.class);
     private static final int LANES = DOUBLES.length();
 
+    /** For what is left of no whole vector. */
+    private static final CodewordSearch REST = new ScalarCodewordSearch();
+
     @Override
     public void best(double[] points, int from, int count, CodewordLanes book, int[] codes) {
         int dimensions = book.dimensions();
@@ -210,10 +213,7 @@ final class VectorCodewordSearch implements CodewordSearch {
                 break;
             }
         }
-        while (k < end && !(base - factor * (gains[k] - reference) < limit)) {
-            k++;
-        }
-        return k;
+        return REST.firstBelow(limit, base, factor, reference, gains, k, end);
     }
 
     @Override
@@ -254,10 +254,6 @@ final class VectorCodewordSearch implements CodewordSearch {
             }
             sum.intoArray(to, at + j);
         }
-        for (; j < length; j++) {
-            for (int i = 0; i < count; i++) {
-                to[at + j] = Math.fma(factors[factorsAt + i], rows[rowsAt + i * stride + j], to[at + j]);
-            }
-        }
+        REST.addCombination(factors, factorsAt, count, rows, rowsAt + j, stride, to, at + j, length - j);
     }
 }

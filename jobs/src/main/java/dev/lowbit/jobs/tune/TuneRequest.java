@@ -56,6 +56,7 @@ public record TuneRequest(
      * @param learningRate the highest rate
      */
     public record Usual(int tokens, int epochs, double learningRate) {
+        /** What is usual where so much is trained. */
         public static Usual of(Tunable.Extent extent) {
             return extent == Tunable.Extent.CODES ? new Usual(196_608, 1, 0.003) : new Usual(65_536, 3, 0.03);
         }
