@@ -102,6 +102,24 @@ def additive(format_id, rows, columns, part):
     return tiles.transpose(0, 2, 1, 3).reshape(tile_rows * outer, tile_columns * inner)[:rows, :columns]
 
 
+def sketch(format_id, rows, columns, part):
+    """A code per weight into a table of its row or of its part of the row."""
+    bits, groups, tables = re.fullmatch(r"sketch(\d)-r(\d+)-(.+)", format_id).groups()
+    bits, groups = int(bits), int(groups)
+    entries = 1 << bits
+    coded = re.fullmatch(r"t(\d)-(.+)", tables)
+    if coded:
+        wide, scales = int(coded.group(1)), coded.group(2)
+        integers = unpack(part("table_codes"), rows * groups * entries, wide) - ((1 << (wide - 1)) - 1)
+        scale = stored_scales(scales, rows * groups, part)
+        table = scale[:, None] * integers.reshape(-1, entries).astype(np.float32)
+    else:
+        table = part("tables").astype(np.float32)
+    table = table.reshape(rows, groups * entries)
+    codes = unpack(part("codes"), rows * columns, bits).reshape(rows, columns)
+    return np.take_along_axis(table, np.arange(columns) // (columns // groups) * entries + codes, axis=1)
+
+
 def block(format_id, rows, columns, part):
     """A code per weight, a scale per block."""
     kind, bits, group, scales, flat = re.fullmatch(r"(nf|int|lc)(\d)-g(\d+)-(.+?)(-flat)?", format_id).groups()
@@ -132,6 +150,8 @@ def matrix(format_id, rows, columns, part):
         weights = affine(format_id, rows, columns, part)
     elif format_id.startswith("aq"):
         weights = additive(format_id, rows, columns, part)
+    elif format_id.startswith("sketch"):
+        weights = sketch(format_id, rows, columns, part)
     else:
         weights = block(format_id, rows, columns, part)
     return weights, np.abs(weights).astype(np.float64)

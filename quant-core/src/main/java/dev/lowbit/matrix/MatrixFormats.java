@@ -5,6 +5,7 @@ import dev.lowbit.matrix.additive.AdditiveFormat;
 import dev.lowbit.matrix.affine.AffineFormat;
 import dev.lowbit.matrix.block.BlockFormat;
 import dev.lowbit.matrix.dense.DenseFormat;
+import dev.lowbit.matrix.sketch.SketchFormat;
 import dev.lowbit.matrix.sum.SumFormat;
 import java.util.List;
 import java.util.Map;
@@ -19,6 +20,7 @@ public final class MatrixFormats {
             BlockFormat::parseIfBlock,
             AffineFormat::parseIfAffine,
             AdditiveFormat::parseIfAdditive,
+            SketchFormat::parseIfSketch,
             DenseFormat::parseIfDense);
 
     private MatrixFormats() {}
@@ -33,7 +35,7 @@ public final class MatrixFormats {
         }
         throw InvalidRequestException.usage(
                 "unknown matrix format '" + id
-                        + "'; known are for example nf3-g64-s8x256-bf16, nf4-g64-f16, affine2-g32-f16+r8-nf8, aq2x8-g8-row-f16 and bf16");
+                        + "'; known are for example nf3-g64-s8x256-bf16, nf4-g64-f16, affine2-g32-f16+r8-nf8, aq2x8-g8-row-f16, sketch4-r1-f16 and bf16");
     }
 
     /** Names, types and shapes of all parts of a rows x columns matrix, in their fixed order. */

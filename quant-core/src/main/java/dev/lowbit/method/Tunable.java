@@ -11,6 +11,7 @@ import dev.lowbit.matrix.affine.AffineMatrix;
 import dev.lowbit.matrix.block.BlockMatrix;
 import dev.lowbit.matrix.dense.DenseMatrix;
 import dev.lowbit.matrix.dense.FloatWeights;
+import dev.lowbit.matrix.sketch.SketchMatrix;
 import dev.lowbit.matrix.sum.SumMatrix;
 import dev.lowbit.tensor.FloatMatrix;
 import java.util.List;
@@ -86,6 +87,7 @@ public interface Tunable extends AutoCloseable {
             case BlockMatrix blocks -> coded(extent, workers, () -> new TunableBlocks(blocks, values(sharing)));
             case AffineMatrix affine -> coded(extent, workers, () -> new TunableAffine(affine));
             case AdditiveMatrix sums -> coded(extent, workers, () -> new TunableAdditive(sums, values(sharing)));
+            case SketchMatrix sketch -> coded(extent, workers, () -> new TunableSketch(sketch));
             case DenseMatrix dense -> Optional.of(new TunableDense(dense, workers));
             case FloatWeights floats -> Optional.of(new TunableDense(floats, workers));
             default -> Optional.empty();

@@ -14,6 +14,9 @@ import dev.lowbit.matrix.affine.LiveAffine;
 import dev.lowbit.matrix.block.BlockFormat;
 import dev.lowbit.matrix.block.BlockQuantizer;
 import dev.lowbit.matrix.block.LiveBlocks;
+import dev.lowbit.matrix.sketch.LiveSketch;
+import dev.lowbit.matrix.sketch.SketchFormat;
+import dev.lowbit.matrix.sketch.SketchSamples;
 import dev.lowbit.tensor.FloatMatrix;
 import java.util.Arrays;
 import java.util.stream.IntStream;
@@ -43,6 +46,7 @@ class LiveCodesTest {
             case AffineFormat affine ->
                 new LiveAffine(AffineQuantizer.quantize(weights, Importance.uniform(), affine, SERIAL)
                         .matrix());
+            case SketchFormat sketch -> new LiveSketch(SketchSamples.matrix(weights, sketch));
             default -> throw new IllegalArgumentException(format);
         };
     }
@@ -79,7 +83,8 @@ class LiveCodesTest {
         "aq3x2-g5-row-f16, 1.2",
         "nf2-g16-f16, 2",
         "lc3-g8-s3x4-fp16-flat, 3",
-        "affine4-g8-f16-sym, 4"
+        "affine4-g8-f16-sym, 4",
+        "sketch3-r37-f16, 3"
     })
     void bitsOfCodesForAWeight(String format, double bits) {
         assertThat(live(format).codeBitsPerWeight()).isEqualTo(bits);
@@ -97,7 +102,9 @@ class LiveCodesTest {
                 "nf4-g16-s8x16-fp32",
                 "affine2-g16-f32",
                 "affine3-row-s4x16-bf16",
-                "affine4-g8-f16-sym"
+                "affine4-g8-f16-sym",
+                "sketch2-r1-f16",
+                "sketch3-r1-t5-s4x4-bf16"
             })
     void chosenTilesComeNearerAndNoOthersMove(String format) {
         LiveCodes live = live(format);
@@ -139,7 +146,9 @@ class LiveCodesTest {
                 "nf2-g16-f16",
                 "lc3-g8-s3x4-fp16-flat",
                 "affine2-g16-f32",
-                "affine3-row-s4x16-bf16"
+                "affine3-row-s4x16-bf16",
+                "sketch2-r1-f32",
+                "sketch4-r1-t6-f16"
             })
     void oneCodeIsTheNearest(String format) {
         LiveCodes live = live(format);

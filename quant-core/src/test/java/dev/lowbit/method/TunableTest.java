@@ -19,6 +19,11 @@ import dev.lowbit.matrix.block.BlockFormat;
 import dev.lowbit.matrix.block.BlockQuantizer;
 import dev.lowbit.matrix.dense.DenseMatrix;
 import dev.lowbit.matrix.dense.FloatWeights;
+import dev.lowbit.matrix.sketch.SketchFormat;
+import dev.lowbit.matrix.sketch.SketchMatrix;
+import dev.lowbit.matrix.sketch.SketchSamples;
+import dev.lowbit.matrix.sketch.StoredTables;
+import dev.lowbit.matrix.sketch.TableFormat;
 import dev.lowbit.matrix.sum.FreshFactors;
 import dev.lowbit.matrix.sum.SumMatrix;
 import dev.lowbit.tensor.DType;
@@ -75,6 +80,39 @@ class TunableTest {
         gradientsAreThoseOf(matrix);
         untouchedIsStoredAsItWas(matrix);
         assertThat(Tunable.of(matrix, Tunable.Extent.LOW_RANK, SERIAL)).isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"sketch2-r1-f32", "sketch3-r37-f32", "sketch4-r1-f16"})
+    void tablesOfSketches(String format) {
+        SketchMatrix matrix = SketchSamples.matrix(gaussian(ROWS, COLUMNS), (SketchFormat) MatrixFormats.parse(format));
+        gradientsAreThoseOf(matrix);
+        untouchedIsStoredAsItWas(matrix);
+        assertThat(Tunable.of(matrix, Tunable.Extent.LOW_RANK, SERIAL)).isEmpty();
+    }
+
+    /** Tables of integers are rounded on the way, so that no difference tells their gradient: it is that of the same entries as floats. */
+    @Test
+    void tablesOfIntegersHaveTheGradientOfFloats() {
+        SketchMatrix coded = SketchSamples.matrix(
+                gaussian(ROWS, COLUMNS), (SketchFormat) MatrixFormats.parse("sketch3-r1-t5-s6x4-bf16"));
+        untouchedIsStoredAsItWas(coded);
+        SketchMatrix floats =
+                coded.with(StoredTables.round(coded.tables().toArray(), 8, new TableFormat.Direct(DType.F32))
+                        .orElseThrow());
+        FloatMatrix x = gaussian(TOKENS, COLUMNS);
+        FloatMatrix dy = gaussian(TOKENS, ROWS);
+        try (Tunable one = Tunable.of(coded, Tunable.Extent.ALL, SERIAL).orElseThrow();
+                Tunable other = Tunable.of(floats, Tunable.Extent.ALL, SERIAL).orElseThrow()) {
+            one.accumulate(x, dy, SERIAL);
+            other.accumulate(x, dy, SERIAL);
+            Tunable.TrainablePart tables = one.parts().getFirst();
+            assertThat(tables.gradient().toArray())
+                    .isEqualTo(other.parts().getFirst().gradient().toArray());
+            tables.values().set(0, 0, tables.values().get(0, 0) * 0.999f);
+            // a thousandth is less than half a step of 15: the product does not see it
+            assertThat(objective(one.matrix(), x, dy)).isEqualTo(objective(other.matrix(), x, dy));
+        }
     }
 
     private void gradientsAreThoseOf(QuantizedMatrix matrix) {

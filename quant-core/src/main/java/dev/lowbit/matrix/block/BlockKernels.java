@@ -14,11 +14,6 @@ interface BlockKernels {
     /** Virtual lanes of a horizontal sum. */
     int LANES = Lanes.COUNT;
 
-    /** From the start of a piece, eight codes of up to 4 bits lie in the first 32 bits of their first byte. */
-    static boolean isAligned(int bitOffset, int bits) {
-        return bits > 4 || bitOffset % Byte.SIZE + bits * Byte.SIZE <= Integer.SIZE;
-    }
-
     /** Weights whose squares are summed in float before the sum goes on in double. */
     int SQUARES_CHUNK = 256;
 
@@ -121,7 +116,7 @@ interface BlockKernels {
     double sumOfSquares(float[] values, float[] importance, int offset, int length);
 
     /**
-     * value(code) * scale for each weight of a piece whose codes start at bit {@code bitOffset}, which {@link #isAligned}.
+     * value(code) * scale for each weight of a piece whose codes start at bit {@code bitOffset}, as {@code PackedCodes.load} gives it.
      *
      * @param packed readable for {@link Packing#SLACK} bytes behind the piece
      * @param out floats; modified from index {@code outIndex} on

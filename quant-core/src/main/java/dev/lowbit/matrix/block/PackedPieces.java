@@ -3,7 +3,6 @@ package dev.lowbit.matrix.block;
 import dev.lowbit.matrix.packed.PackedCodes;
 import dev.lowbit.matrix.packed.Packing;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 
 /**
  * A cursor over a range of weights of one matrix, piece by piece: each piece lies in one line, starts with a block (or is the rest of
@@ -53,28 +52,8 @@ final class PackedPieces {
         long pieceEnd = start == weight ? weight + step : start + geometry.length(block);
         next = Math.min(pieceEnd, Math.min(lineEnd, end));
         length = (int) (next - weight);
-        load();
+        bitOffset = PackedCodes.load(codes, weight, length, bits, packed);
         return true;
-    }
-
-    private void load() {
-        long firstBit = weight * bits;
-        long lastByte = (firstBit + (long) length * bits - 1) / Byte.SIZE;
-        int bytes = (int) (lastByte - firstBit / Byte.SIZE + 1);
-        MemorySegment.copy(codes, ValueLayout.JAVA_BYTE, firstBit / Byte.SIZE, packed, 0, bytes);
-        bitOffset = (int) (firstBit % Byte.SIZE);
-        if (!BlockKernels.isAligned(bitOffset, bits)) {
-            dropBits(bytes);
-        }
-    }
-
-    /** Moves the piece's codes to bit 0. */
-    private void dropBits(int bytes) {
-        for (int i = 0; i < bytes; i++) {
-            int pair = (packed[i] & 0xff) | (i + 1 < bytes ? (packed[i + 1] & 0xff) << Byte.SIZE : 0);
-            packed[i] = (byte) (pair >>> bitOffset);
-        }
-        bitOffset = 0;
     }
 
     /** The array that holds the piece's codes. */

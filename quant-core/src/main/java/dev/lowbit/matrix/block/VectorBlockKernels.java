@@ -2,6 +2,7 @@ package dev.lowbit.matrix.block;
 
 import dev.lowbit.kernel.Lanes;
 import dev.lowbit.kernel.VectorWidth;
+import dev.lowbit.matrix.packed.CodeLanes;
 import dev.lowbit.matrix.packed.Packing;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -304,7 +305,7 @@ final class VectorBlockKernels implements BlockKernels {
             CodeTable table,
             MemorySegment out,
             long outIndex) {
-        if (RegisterLookup.holds(table.bits) && RegisterLookup.keepsAlignment(groupSize, length)) {
+        if (CodeLanes.holds(table.bits) && RegisterLookup.keepsAlignment(groupSize, length)) {
             RegisterLookup.dequantize(packed, bitOffset, length, groupSize, scales, scalesOffset, table, out, outIndex);
             return;
         }
@@ -334,7 +335,7 @@ final class VectorBlockKernels implements BlockKernels {
             float[] x,
             int xOffset,
             float[] lanes) {
-        if (RegisterLookup.holds(table.bits) && groupSize % LANES == 0) {
+        if (CodeLanes.holds(table.bits) && groupSize % LANES == 0) {
             int whole = length / groupSize * groupSize;
             RegisterLookup.dot(packed, bitOffset, whole, groupSize, scales, scalesOffset, table, x, xOffset, lanes);
             if (whole < length) {

@@ -33,6 +33,36 @@ public final class PackedCodes {
         return codeAt(pair, bit % Byte.SIZE, bits);
     }
 
+    /** Whether eight codes of up to 4 bits that start here lie in the first 32 bits from their first byte on. */
+    public static boolean isAligned(int bitOffset, int bits) {
+        return bits > 4 || bitOffset % Byte.SIZE + bits * Byte.SIZE <= Integer.SIZE;
+    }
+
+    /**
+     * Copies the bytes that hold some codes to an array, which kernels may read beyond its end.
+     *
+     * @param packed the stream
+     * @param first number of the first code
+     * @param count at least 1
+     * @param out room for the bytes, one more, and {@link Packing#SLACK}; modified
+     * @return the bit of {@code out} where the first code starts, below 8 and {@link #isAligned}
+     */
+    public static int load(MemorySegment packed, long first, int count, int bits, byte[] out) {
+        long firstBit = first * bits;
+        long lastByte = (firstBit + (long) count * bits - 1) / Byte.SIZE;
+        int bytes = (int) (lastByte - firstBit / Byte.SIZE + 1);
+        MemorySegment.copy(packed, ValueLayout.JAVA_BYTE, firstBit / Byte.SIZE, out, 0, bytes);
+        int bitOffset = (int) (firstBit % Byte.SIZE);
+        if (isAligned(bitOffset, bits)) {
+            return bitOffset;
+        }
+        for (int i = 0; i < bytes; i++) {
+            int pair = (out[i] & 0xff) | (i + 1 < bytes ? (out[i + 1] & 0xff) << Byte.SIZE : 0);
+            out[i] = (byte) (pair >>> bitOffset);
+        }
+        return 0;
+    }
+
     /** Zeroed memory for {@code count} codes, freed by the garbage collector: an array where one is large enough. */
     public static MemorySegment allocate(long count, int bits) {
         long size = bytes(count, bits);

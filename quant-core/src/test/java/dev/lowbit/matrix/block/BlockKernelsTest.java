@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.lowbit.codebook.Codebook;
 import dev.lowbit.codebook.NormalFloat;
 import dev.lowbit.codebook.UniformGrid;
+import dev.lowbit.matrix.packed.PackedCodes;
 import dev.lowbit.matrix.packed.Packing;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -198,7 +199,7 @@ class BlockKernelsTest {
     @MethodSource("bits")
     void dequantizeAndDotFromAnyCode(int bits) {
         forAllCases(bits, c -> {
-            if (!BlockKernels.isAligned(c.offset * bits, bits)) {
+            if (!PackedCodes.isAligned(c.offset * bits, bits)) {
                 return;
             }
             byte[] packed = new byte[c.codes.length + Packing.SLACK];

@@ -1,0 +1,150 @@
+package dev.lowbit.sketchtune;
+
+import java.util.Arrays;
+
+/**
+ * The global optimum. On a line the best clusters are runs of the sorted values, and Σ a (x - mean)² of a run is S₂ - S₁² / S₀ of the sums S_p = Σ a xᵖ;
+ * the S₂ add up to the same for every partition. So with prefix sums and D_q(j) the most that the first j values in q runs can have of Σ S₁² / S₀,
+ *
+ * <pre>D_q(j) = max_i D_{q-1}(i) + (S₁(j) - S₁(i))² / (S₀(j) - S₀(i)),</pre>
+ *
+ * whose best i never falls as j grows: divide and conquer finds all of them in O(k n log n). Ascending centres; where there are fewer distinct
+ * values than centres, the last is repeated.
+ */
+final class ExactClustering implements Clustering {
+    /** A value of no weight at all still has a cluster. */
+    private static final double LEAST_WEIGHT = 1e-12;
+
+    @Override
+    public void centres(
+            float[] values,
+            int from,
+            int count,
+            double[] weights,
+            int weightsFrom,
+            double[] centres,
+            int centresFrom,
+            int k) {
+        Runs runs = new Runs(values, from, count, weights, weightsFrom);
+        int found = runs.split(Math.min(k, runs.distinct), centres, centresFrom);
+        Arrays.fill(centres, centresFrom + found, centresFrom + k, centres[centresFrom + found - 1]);
+    }
+
+    /** One problem: distinct values in ascending order with the weights of equal ones added up. */
+    private static final class Runs {
+        private final int distinct;
+        private final double mean;
+        /** Σ a of the values before each, and Σ a (x - mean). */
+        private final double[] zeroth;
+
+        private final double[] first;
+
+        Runs(float[] values, int from, int count, double[] weights, int weightsFrom) {
+            long[] order = new long[count];
+            double largest = 0;
+            for (int i = 0; i < count; i++) {
+                order[i] = sortable(values[from + i]) << Integer.SIZE | i;
+                largest = Math.max(largest, weights[weightsFrom + i]);
+            }
+            Arrays.sort(order);
+            double least = largest > 0 ? LEAST_WEIGHT * largest : 1;
+            double total = 0;
+            double sum = 0;
+            for (int i = 0; i < count; i++) {
+                double weight = Math.max(least, weights[weightsFrom + i]);
+                total += weight;
+                sum += weight * values[from + i];
+            }
+            // sums of differences from the mean, so that small clusters do not drown in the rounding of large sums
+            mean = sum / total;
+            zeroth = new double[count + 1];
+            first = new double[count + 1];
+            int n = 0;
+            float last = Float.NaN;
+            for (long key : order) {
+                int i = (int) key;
+                double weight = Math.max(least, weights[weightsFrom + i]);
+                float value = values[from + i];
+                if (value != last) {
+                    n++;
+                    zeroth[n] = zeroth[n - 1];
+                    first[n] = first[n - 1];
+                    last = value;
+                }
+                zeroth[n] += weight;
+                first[n] += weight * (value - mean);
+            }
+            distinct = n;
+        }
+
+        /** Longs in the order of floats. */
+        private static long sortable(float value) {
+            int bits = Float.floatToRawIntBits(value + 0f);
+            return bits ^ (bits >> Integer.SIZE - 1 & Integer.MAX_VALUE);
+        }
+
+        private double gain(int i, int j) {
+            double sum = first[j] - first[i];
+            return sum * sum / (zeroth[j] - zeroth[i]);
+        }
+
+        /** Writes the centres of k runs, at most as many as there are distinct values. */
+        int split(int k, double[] centres, int centresFrom) {
+            int[][] starts = new int[k][];
+            double[] before = new double[distinct + 1];
+            double[] now = new double[distinct + 1];
+            for (int j = 1; j <= distinct; j++) {
+                before[j] = gain(0, j);
+            }
+            for (int q = 1; q < k; q++) {
+                // the last run ends at the end, so only one of the last layer's values is asked for
+                int least = q == k - 1 ? distinct : q + 1;
+                starts[q] = new int[distinct + 1];
+                layer(before, now, starts[q], least, distinct, q, distinct - 1);
+                double[] spare = before;
+                before = now;
+                now = spare;
+            }
+            int end = distinct;
+            for (int q = k - 1; q >= 0; q--) {
+                int start = q == 0 ? 0 : starts[q][end];
+                centres[centresFrom + q] = mean + (first[end] - first[start]) / (zeroth[end] - zeroth[start]);
+                end = start;
+            }
+            return k;
+        }
+
+        /** D(j) for j from {@code low} to {@code high}, whose best starts lie from {@code least} to {@code most}. */
+        private void layer(double[] before, double[] now, int[] starts, int low, int high, int least, int most) {
+            int from = low;
+            int to = high;
+            int first = least;
+            // the right half goes on in this loop, the left one by recursion
+            while (from <= to) {
+                int middle = (from + to) >>> 1;
+                int best = best(before, now, middle, first, Math.min(most, middle - 1));
+                starts[middle] = best;
+                layer(before, now, starts, from, middle - 1, first, best);
+                from = middle + 1;
+                first = best;
+            }
+        }
+
+        private int best(double[] before, double[] now, int j, int least, int most) {
+            double sum = first[j];
+            double weight = zeroth[j];
+            double largest = Double.NEGATIVE_INFINITY;
+            int best = least;
+            for (int i = least; i <= most; i++) {
+                double difference = sum - first[i];
+                double value = before[i] + difference * difference / (weight - zeroth[i]);
+                if (value > largest) {
+                    largest = value;
+                    best = i;
+                }
+            }
+            now[j] = largest;
+            return best;
+        }
+    }
+}

@@ -1,0 +1,51 @@
+package dev.lowbit.sketchtune;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.lowbit.GoldenFile;
+import dev.lowbit.SharedData;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.linalg.Gram;
+import dev.lowbit.tensor.FloatMatrix;
+import java.nio.file.Path;
+import java.util.stream.Stream;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Learned from the first three quarters of the golden inputs, measured on the rest, beside the original's recipe. */
+class UnseenTokensGoldenTest {
+    private static final Workers SERIAL = Workers.serial();
+
+    static Stream<Arguments> cases() {
+        return SharedData.files("golden/sketchtune", "sketch_", ".safetensors").stream()
+                .flatMap(path -> Stream.of(2, 3, 4).map(bits -> Arguments.of(path, bits)));
+    }
+
+    @ParameterizedTest
+    @MethodSource("cases")
+    void ourErrorIsClearlyBelowTheOriginals(Path path, int bits) {
+        try (GoldenFile file = new GoldenFile(path)) {
+            FloatMatrix weights = file.matrix("W");
+            FloatMatrix inputs = file.matrix("X");
+            int seen = inputs.rows() * 3 / 4;
+            double[] moment = Gram.of(inputs.rows(0, seen), true, SERIAL);
+            FloatMatrix unseen = inputs.rows(seen, inputs.rows() - seen);
+            double published = error(weights, moment, unseen, SketchSettings.published(bits));
+            double ours = error(weights, moment, unseen, SketchSettings.of(bits, 1));
+            System.out.printf(
+                    "%s, %d bits: %.3f of the original's error on unseen tokens%n",
+                    path.getFileName(), bits, ours / published);
+            assertThat(ours).isLessThanOrEqualTo((bits < 4 ? 0.75 : 0.9) * published);
+        }
+    }
+
+    private static double error(FloatMatrix weights, double[] moment, FloatMatrix unseen, SketchSettings settings) {
+        try (Curvature curvature =
+                Curvature.of(moment, weights.columns(), settings.damping(), settings.actOrder(), SERIAL)) {
+            FloatMatrix alive = GoldenSketch.withoutDead(weights, curvature);
+            Sketch sketch = new LayerSketcher(alive, curvature, SERIAL).learn(settings);
+            return GoldenSketch.layerError(weights, unseen, sketch);
+        }
+    }
+}
