@@ -23,19 +23,6 @@ final class NormalEquations {
 
     private NormalEquations() {}
 
-    /** What is done with the equations of a row. Called from many threads, for different rows. */
-    @FunctionalInterface
-    interface Solver {
-        /**
-         * Chooses the entries of a row.
-         *
-         * @param row of the sketch
-         * @param a A, (G k) x (G k), symmetric; zeros in the rows and columns of entries that no code means; may be modified
-         * @param b as many values; may be modified
-         */
-        void solve(int row, double[] a, double[] b);
-    }
-
     /**
      * Hands every row's equations to a solver.
      *
@@ -43,7 +30,8 @@ final class NormalEquations {
      * @param curvature H; not modified
      * @param sketch its codes are read
      */
-    static void forEachRow(FloatMatrix products, FloatMatrix curvature, Sketch sketch, Solver solver, Workers workers) {
+    static void forEachRow(
+            FloatMatrix products, FloatMatrix curvature, Sketch sketch, RowObjective.Solver solver, Workers workers) {
         workers.forEach(Math.ceilDiv(sketch.rows(), ROWS_PER_TASK), task -> {
             int from = task * ROWS_PER_TASK;
             int count = Math.min(ROWS_PER_TASK, sketch.rows() - from);

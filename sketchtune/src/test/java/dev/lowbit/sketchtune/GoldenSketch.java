@@ -85,6 +85,15 @@ record GoldenSketch(Path path, String name, int bits, int groups, boolean actOrd
         return Curvature.of(file.numbers("H"), n, damping, actOrder, Workers.serial());
     }
 
+    static Sketch learn(FloatMatrix weights, Curvature curvature, SketchSettings settings) {
+        Sketch sketch = Sketch.empty(weights.rows(), weights.columns(), settings.groups(), settings.entries());
+        try (HessianObjective objective = new HessianObjective(
+                weights, curvature, settings.clustering(), settings.exponent(), Workers.serial())) {
+            SketchLearner.learn(objective, sketch, settings.refits());
+        }
+        return sketch;
+    }
+
     /** ||X (W - Ŵ)ᵀ||², of W as it came. */
     static double layerError(FloatMatrix weights, FloatMatrix inputs, Sketch sketch) {
         double error = 0;

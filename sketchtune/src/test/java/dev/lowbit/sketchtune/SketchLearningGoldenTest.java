@@ -47,8 +47,7 @@ class SketchLearningGoldenTest {
         try (GoldenFile file = c.open();
                 Curvature curvature = GoldenSketch.curvature(file, GoldenSketch.DAMPING, c.actOrder())) {
             FloatMatrix weights = GoldenSketch.weights(file, curvature);
-            Sketch sketch =
-                    new LayerSketcher(weights, curvature, SERIAL).learn(c.settings(SketchSettings.Start.LLOYD, 0));
+            Sketch sketch = GoldenSketch.learn(weights, curvature, c.settings(SketchSettings.Start.LLOYD, 0));
             Sketch golden = c.sketch(file);
             double error = GoldenSketch.layerError(file.matrix("W"), file.matrix("X"), sketch);
             double expected = c.numbers(file, "layer_err")[0];
@@ -101,8 +100,7 @@ class SketchLearningGoldenTest {
         try (GoldenFile file = c.open();
                 Curvature curvature = GoldenSketch.curvature(file, GoldenSketch.DAMPING, c.actOrder())) {
             FloatMatrix weights = GoldenSketch.weights(file, curvature);
-            Sketch sketch =
-                    new LayerSketcher(weights, curvature, SERIAL).learn(c.settings(SketchSettings.Start.EXACT, 0));
+            Sketch sketch = GoldenSketch.learn(weights, curvature, c.settings(SketchSettings.Start.EXACT, 0));
             double[] optimum = c.numbers(file, "kmeans_opt_rows");
             double[] original = c.numbers(file, "kmeans_obj_rows");
             double[] actual = objectives(file, c, sketch);

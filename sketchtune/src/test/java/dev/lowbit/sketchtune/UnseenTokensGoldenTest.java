@@ -44,7 +44,7 @@ class UnseenTokensGoldenTest {
         try (Curvature curvature =
                 Curvature.of(moment, weights.columns(), settings.damping(), settings.actOrder(), SERIAL)) {
             FloatMatrix alive = GoldenSketch.withoutDead(weights, curvature);
-            Sketch sketch = new LayerSketcher(alive, curvature, SERIAL).learn(settings);
+            Sketch sketch = GoldenSketch.learn(alive, curvature, settings);
             return GoldenSketch.layerError(weights, unseen, sketch);
         }
     }

@@ -1,0 +1,47 @@
+package dev.lowbit.sketchtune;
+
+/** What an error in a matrix costs, row by row a quadratic form in W - Ŵ, and the steps that lower it. No step raises it, but for rounding. */
+interface RowObjective {
+    /**
+     * The first tables.
+     *
+     * @param sketch its tables are modified (overwritten)
+     */
+    void cluster(Sketch sketch);
+
+    /**
+     * The first codes for given tables.
+     *
+     * @param sketch its codes are modified (overwritten)
+     * @return the objective
+     */
+    double map(Sketch sketch);
+
+    /**
+     * Better codes for given tables.
+     *
+     * @param sketch its codes are modified
+     * @return the objective
+     */
+    double descend(Sketch sketch);
+
+    /**
+     * Hands a solver what each row's objective is in the entries of its tables, for the codes as they are: zᵀ A z - 2 bᵀ z and a constant.
+     *
+     * @param sketch its codes are read; the solver may change the tables of the row that it is given
+     */
+    void forEachRow(Sketch sketch, Solver solver);
+
+    /** What is done with the equations of a row. Called from many threads, for different rows. */
+    @FunctionalInterface
+    interface Solver {
+        /**
+         * Chooses the entries of a row.
+         *
+         * @param row of the sketch
+         * @param a A, (G k) x (G k), symmetric; zeros in the rows and columns of entries that no code means; may be modified
+         * @param b as many values; may be modified
+         */
+        void solve(int row, double[] a, double[] b);
+    }
+}

@@ -1,0 +1,173 @@
+package dev.lowbit.sketchtune;
+
+import dev.lowbit.budget.Candidate;
+import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.importance.Hessian;
+import dev.lowbit.importance.Importance;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.MatrixFormat;
+import dev.lowbit.matrix.MatrixFormats;
+import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.matrix.packed.PackedCodes;
+import dev.lowbit.matrix.sketch.SketchFormat;
+import dev.lowbit.matrix.sketch.SketchMatrix;
+import dev.lowbit.matrix.sketch.StoredTables;
+import dev.lowbit.method.Compressor;
+import dev.lowbit.method.FormatPrices;
+import dev.lowbit.method.FormatPrices.Priced;
+import dev.lowbit.method.MatrixJob;
+import dev.lowbit.store.MeasuredError;
+import dev.lowbit.tensor.FloatMatrix;
+import java.lang.foreign.MemorySegment;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * SketchTune (arXiv 2410.06364): every group of a row becomes a small table of values and an index for each weight, learned so that errors cancel
+ * out in the layer's outputs; {@code lowbit tune} then trains the tables. See docs/methods/sketchtune.md.
+ */
+public final class SketchTune implements Compressor {
+    /** p of the column weights; 2 is what the sweep itself adds up. */
+    private static final double EXPONENT = 2;
+
+    private static final int REFITS = 8;
+
+    /** When prices are asked for; the rest gains about as much for all formats. */
+    private static final int ROUGH_REFITS = 1;
+
+    /** For ServiceLoader; {@link #builder()} compresses a single matrix to a budget. */
+    public SketchTune() {}
+
+    /** Starts the description of how to compress single matrices. */
+    public static MatrixJob.Builder builder() {
+        return new MatrixJob.Builder(new SketchTune());
+    }
+
+    @Override
+    public String name() {
+        return "sketchtune";
+    }
+
+    @Override
+    public List<Candidate> price(
+            String name, FloatMatrix weights, Importance importance, Limits limits, Workers workers) {
+        if (limits.minRank() > 0) {
+            throw InvalidRequestException.usage(
+                    "sketchtune has no low-rank part, but --min-rank is " + limits.minRank() + "; take 0");
+        }
+        List<SketchFormat> formats = SketchGrid.formats(limits.groupSize(), weights.columns());
+        return FormatPrices.of(weights, importance, formats, SketchTune::errors, workers).stream()
+                .map(Priced::candidate)
+                .toList();
+    }
+
+    /** What formats cost; those of the same codes share what was learned before rounding. */
+    private static double[] errors(
+            FloatMatrix weights, Importance importance, List<SketchFormat> formats, Workers workers) {
+        double[] errors = new double[formats.size()];
+        try (Problem problem = new Problem(weights, importance, workers)) {
+            Map<Integer, Sketch> learned = new HashMap<>();
+            for (int i = 0; i < errors.length; i++) {
+                SketchFormat format = formats.get(i);
+                Sketch sketch = learned.computeIfAbsent(
+                        format.codeBits() << Byte.SIZE | format.groups(), key -> problem.learn(format, ROUGH_REFITS));
+                SketchMatrix matrix = problem.store(sketch.copy(), format);
+                errors[i] =
+                        MeasuredError.of(weights, matrix, importance, workers).weightedError();
+            }
+        }
+        return errors;
+    }
+
+    @Override
+    public Candidate confirm(
+            String name,
+            FloatMatrix weights,
+            Importance importance,
+            Candidate candidate,
+            Limits limits,
+            Workers workers) {
+        QuantizedMatrix matrix = compress(name, weights, importance, candidate, limits, workers);
+        double error = MeasuredError.of(weights, matrix, importance, workers).weightedError();
+        return new Candidate(candidate.format(), candidate.rank(), candidate.bytes(), error, true);
+    }
+
+    @Override
+    public QuantizedMatrix compress(
+            String name,
+            FloatMatrix weights,
+            Importance importance,
+            Candidate candidate,
+            Limits limits,
+            Workers workers) {
+        MatrixFormat parsed = MatrixFormats.parse(candidate.format());
+        if (!writes(parsed)) {
+            throw InvalidRequestException.usage(
+                    "sketchtune does not write the format " + parsed.id() + "; take one like sketch3-r1-f16");
+        }
+        SketchFormat format = (SketchFormat) parsed;
+        try (Problem problem = new Problem(weights, importance, workers)) {
+            return problem.store(problem.learn(format, REFITS), format);
+        }
+    }
+
+    /** One matrix and what an error in it costs. */
+    private static final class Problem implements AutoCloseable {
+        private final FloatMatrix weights;
+        private final Curvature curvature;
+        private final RowObjective objective;
+
+        Problem(FloatMatrix weights, Importance importance, Workers workers) {
+            this.weights = weights;
+            if (importance instanceof Hessian hessian) {
+                curvature = Curvature.of(hessian, workers);
+                objective = new HessianObjective(weights, curvature, new ExactClustering(), EXPONENT, workers);
+            } else {
+                curvature = null;
+                objective = new WeightedObjective(weights, importance, workers);
+            }
+        }
+
+        Sketch learn(SketchFormat format, int refits) {
+            Sketch sketch = Sketch.empty(weights.rows(), weights.columns(), format.groups(), format.entries());
+            SketchLearner.learn(objective, sketch, refits);
+            return sketch;
+        }
+
+        /** @param sketch modified */
+        SketchMatrix store(Sketch sketch, SketchFormat format) {
+            StoredTables tables = TableRounding.apply(objective, sketch, format.tables());
+            MemorySegment codes = PackedCodes.pack(sketch.codes(), format.codeBits());
+            return SketchMatrix.of(weights.rows(), weights.columns(), format, codes, tables);
+        }
+
+        @Override
+        public void close() {
+            if (curvature != null) {
+                ((HessianObjective) objective).close();
+                curvature.close();
+            }
+        }
+    }
+
+    @Override
+    public boolean writes(MatrixFormat format) {
+        return format instanceof SketchFormat;
+    }
+
+    /** Tables in double, codes twice, four matrices of floats, and of the inputs three in double and four of floats. */
+    @Override
+    public long scratchBytes(int rows, int columns, Limits limits) {
+        return 32L * rows * columns + 40L * columns * columns + (8 << 20);
+    }
+
+    /** As the paper counts: four bits for every code, whatever its size, and tables in 16 bits. */
+    @Override
+    public double paperBitsPerWeight(String format, int rows, int columns) {
+        if (!(MatrixFormats.parse(format) instanceof SketchFormat sketch)) {
+            throw InvalidRequestException.usage("sketchtune does not write the format " + format);
+        }
+        return 4 + 16.0 * sketch.groups() * sketch.entries() / columns;
+    }
+}
