@@ -33,10 +33,16 @@ public final class FeedbackSweep {
     private final Decider decider;
     private final FloatMatrix residual;
 
-    private FeedbackSweep(FloatMatrix weights, Hessian hessian, int panel, Decider decider, FloatMatrix residual) {
+    private FeedbackSweep(
+            FloatMatrix weights,
+            FloatMatrix factor,
+            float[] outputs,
+            int panel,
+            Decider decider,
+            FloatMatrix residual) {
         this.weights = weights;
-        this.factor = hessian.factor();
-        this.outputs = hessian.outputs();
+        this.factor = factor;
+        this.outputs = outputs;
         this.panel = panel;
         this.decider = decider;
         this.residual = residual;
@@ -87,7 +93,28 @@ public final class FeedbackSweep {
      */
     public static double sweep(
             FloatMatrix weights, Hessian hessian, int panel, Decider decider, FloatMatrix residual, Workers workers) {
-        FeedbackSweep sweep = new FeedbackSweep(weights, hessian, panel, decider, residual);
+        return sweep(weights, hessian.factor(), hessian.outputs(), panel, decider, residual, workers);
+    }
+
+    /**
+     * Sweeps over all rows.
+     *
+     * @param weights rows x columns; not modified unless it is {@code residual}
+     * @param factor R, columns x columns, upper triangular; not modified
+     * @param outputs what the square of an error of each output costs; not modified
+     * @param panel columns that are decided between two products
+     * @param residual rows x columns; modified (overwritten by weights - Ŵ); null when it is not wanted
+     * @return the objective: each row's ||d R||² times what the square of an error of its output costs
+     */
+    public static double sweep(
+            FloatMatrix weights,
+            FloatMatrix factor,
+            float[] outputs,
+            int panel,
+            Decider decider,
+            FloatMatrix residual,
+            Workers workers) {
+        FeedbackSweep sweep = new FeedbackSweep(weights, factor, outputs, panel, decider, residual);
         double[] errors = new double[Math.ceilDiv(weights.rows(), ROWS_PER_TASK)];
         workers.forEach(errors.length, task -> {
             int from = task * ROWS_PER_TASK;

@@ -26,6 +26,7 @@ final class CodeDescent {
     static double[] apply(FloatMatrix weights, FloatMatrix curvature, Sketch sketch, Workers workers) {
         int n = sketch.columns();
         float[] h = curvature.toArray();
+        int[] tables = sketch.tablesOfColumns();
         double[] errors = new double[sketch.rows()];
         try (FloatMatrix differences = FloatMatrix.allocate(sketch.rows(), n);
                 FloatMatrix products = FloatMatrix.allocate(sketch.rows(), n)) {
@@ -34,19 +35,19 @@ final class CodeDescent {
             workers.forEach(sketch.rows(), i -> {
                 float[] d = differences.rows(i, 1).toArray();
                 float[] p = products.rows(i, 1).toArray();
-                errors[i] = row(sketch, i, h, d, p);
+                errors[i] = row(sketch, tables, i, h, d, p);
             });
         }
         return errors;
     }
 
-    private static double row(Sketch sketch, int row, float[] h, float[] d, float[] p) {
+    private static double row(Sketch sketch, int[] tablesOfColumns, int row, float[] h, float[] d, float[] p) {
         int n = d.length;
         int first = row * sketch.rowEntries();
         double[] tables = sketch.tables();
         byte[] codes = sketch.codes();
         for (int j = 0; j < n; j++) {
-            int table = first + sketch.table(j);
+            int table = first + tablesOfColumns[j];
             int at = row * n + j;
             double diagonal = h[j * n + j];
             double now = tables[table + codes[at]];

@@ -8,12 +8,14 @@ import java.util.Arrays;
  *
  * <pre>D_q(j) = max_i D_{q-1}(i) + (S₁(j) - S₁(i))² / (S₀(j) - S₀(i)),</pre>
  *
- * whose best i never falls as j grows: divide and conquer finds all of them in O(k n log n). Ascending centres; where there are fewer distinct
+ * whose best i never falls as j or q grows: divide and conquer finds all of them in O(k n log n). Ascending centres; where there are fewer distinct
  * values than centres, the last is repeated.
  */
 final class ExactClustering implements Clustering {
     /** A value of no weight at all still has a cluster. */
     private static final double LEAST_WEIGHT = 1e-12;
+
+    private static final SketchKernels KERNELS = SketchKernels.get();
 
     @Override
     public void centres(
@@ -90,7 +92,7 @@ final class ExactClustering implements Clustering {
 
         /** Writes the centres of k runs, at most as many as there are distinct values. */
         int split(int k, double[] centres, int centresFrom) {
-            int[][] starts = new int[k][];
+            int[][] starts = new int[k][distinct + 1];
             double[] before = new double[distinct + 1];
             double[] now = new double[distinct + 1];
             for (int j = 1; j <= distinct; j++) {
@@ -99,8 +101,7 @@ final class ExactClustering implements Clustering {
             for (int q = 1; q < k; q++) {
                 // the last run ends at the end, so only one of the last layer's values is asked for
                 int least = q == k - 1 ? distinct : q + 1;
-                starts[q] = new int[distinct + 1];
-                layer(before, now, starts[q], least, distinct, q, distinct - 1);
+                layer(before, now, starts[q - 1], starts[q], least, distinct, q, distinct - 1);
                 double[] spare = before;
                 before = now;
                 now = spare;
@@ -114,37 +115,23 @@ final class ExactClustering implements Clustering {
             return k;
         }
 
-        /** D(j) for j from {@code low} to {@code high}, whose best starts lie from {@code least} to {@code most}. */
-        private void layer(double[] before, double[] now, int[] starts, int low, int high, int least, int most) {
+        /** D(j) for j from {@code low} to {@code high}, whose best starts lie from {@code least} to {@code most}, and not before those of one run less. */
+        private void layer(
+                double[] before, double[] now, int[] fewer, int[] starts, int low, int high, int least, int most) {
             int from = low;
-            int to = high;
-            int first = least;
+            int lowest = least;
             // the right half goes on in this loop, the left one by recursion
-            while (from <= to) {
-                int middle = (from + to) >>> 1;
-                int best = best(before, now, middle, first, Math.min(most, middle - 1));
-                starts[middle] = best;
-                layer(before, now, starts, from, middle - 1, first, best);
+            while (from <= high) {
+                int middle = (from + high) >>> 1;
+                int last = Math.min(most, middle - 1);
+                int start =
+                        KERNELS.bestStart(before, zeroth, first, middle, Math.clamp(fewer[middle], lowest, last), last);
+                starts[middle] = start;
+                now[middle] = SketchKernels.value(before, zeroth, first, start, middle);
+                layer(before, now, fewer, starts, from, middle - 1, lowest, start);
                 from = middle + 1;
-                first = best;
+                lowest = start;
             }
-        }
-
-        private int best(double[] before, double[] now, int j, int least, int most) {
-            double sum = first[j];
-            double weight = zeroth[j];
-            double largest = Double.NEGATIVE_INFINITY;
-            int best = least;
-            for (int i = least; i <= most; i++) {
-                double difference = sum - first[i];
-                double value = before[i] + difference * difference / (weight - zeroth[i]);
-                if (value > largest) {
-                    largest = value;
-                    best = i;
-                }
-            }
-            now[j] = largest;
-            return best;
         }
     }
 }

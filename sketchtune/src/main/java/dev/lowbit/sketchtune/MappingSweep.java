@@ -1,6 +1,5 @@
 package dev.lowbit.sketchtune;
 
-import dev.lowbit.importance.Hessian;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.FeedbackSweep;
 import dev.lowbit.tensor.FloatMatrix;
@@ -16,10 +15,16 @@ final class MappingSweep implements FeedbackSweep.Decider {
 
     private final Sketch sketch;
     private final int[] order;
+    /** Of the column at every place of the sweep. */
+    private final int[] tables;
 
     private MappingSweep(Sketch sketch, int[] order) {
         this.sketch = sketch;
         this.order = order;
+        this.tables = new int[order.length];
+        for (int place = 0; place < order.length; place++) {
+            tables[place] = sketch.table(order[place]);
+        }
     }
 
     /**
@@ -34,8 +39,7 @@ final class MappingSweep implements FeedbackSweep.Decider {
         int n = weights.columns();
         float[] ones = new float[rows];
         Arrays.fill(ones, 1);
-        try (FloatMatrix swept = FloatMatrix.allocate(rows, n);
-                Hessian hessian = new Hessian(curvature.factor(), ones)) {
+        try (FloatMatrix swept = FloatMatrix.allocate(rows, n)) {
             workers.forEach(rows, i -> {
                 float[] row = weights.rows(i, 1).toArray();
                 float[] ordered = new float[n];
@@ -45,7 +49,7 @@ final class MappingSweep implements FeedbackSweep.Decider {
                 swept.rows(i, 1).copyFrom(FloatMatrix.wrap(1, n, ordered));
             });
             return FeedbackSweep.sweep(
-                    swept, hessian, PANEL, new MappingSweep(sketch, curvature.order()), null, workers);
+                    swept, curvature.factor(), ones, PANEL, new MappingSweep(sketch, curvature.order()), null, workers);
         }
     }
 
@@ -63,7 +67,7 @@ final class MappingSweep implements FeedbackSweep.Decider {
         double cost = 0;
         int first = row * sketch.rowEntries();
         for (int k = 0; k < width; k++) {
-            int table = first + sketch.table(order[column + k]);
+            int table = first + tables[column + k];
             float weight = weights[offset + k];
             double target = weight + (double) carried[k] / triangle[k * width + k];
             byte code = Sketch.nearest(sketch.tables(), table, sketch.entries(), target);

@@ -15,11 +15,15 @@ import java.util.Arrays;
  * <p>over the entries that some code means; the others stay as they are.
  *
  * <p>M H is sums of rows of H, half of them because H is symmetric: with S[e, e'] the sum of H[j, l] over l > j with codes e and e', and half of the
- * diagonal, A = S + Sᵀ. The sums run over a block of columns for one row after another, so that the block stays in the cache.
+ * diagonal, A = S + Sᵀ. The sums run over a few columns at a time, for several rows of the sketch at once, so that all of it stays in the cache.
  */
 final class NormalEquations {
     private static final int ROWS_PER_TASK = 64;
-    private static final int BLOCK = 256;
+
+    /** Rows whose sums stay in the first cache together. */
+    private static final int ROWS_AT_ONCE = 8;
+
+    private static final SketchKernels KERNELS = SketchKernels.get();
 
     private NormalEquations() {}
 
@@ -32,6 +36,7 @@ final class NormalEquations {
      */
     static void forEachRow(
             FloatMatrix products, FloatMatrix curvature, Sketch sketch, RowObjective.Solver solver, Workers workers) {
+        int[] tables = sketch.tablesOfColumns();
         workers.forEach(Math.ceilDiv(sketch.rows(), ROWS_PER_TASK), task -> {
             int from = task * ROWS_PER_TASK;
             int count = Math.min(ROWS_PER_TASK, sketch.rows() - from);
@@ -50,7 +55,7 @@ final class NormalEquations {
                 float[] product = products.rows(from + i, 1).toArray();
                 int codes = (from + i) * sketch.columns();
                 for (int j = 0; j < product.length; j++) {
-                    b[sketch.table(j) + sketch.codes()[codes + j]] += product[j];
+                    b[tables[j] + sketch.codes()[codes + j]] += product[j];
                 }
                 solver.solve(from + i, a, b);
                 halves[i] = null;
@@ -62,39 +67,32 @@ final class NormalEquations {
     private static double[][] halves(FloatMatrix curvature, Sketch sketch, int from, int count) {
         int n = sketch.columns();
         int size = sketch.rowEntries();
+        int[] tables = sketch.tablesOfColumns();
         double[][] halves = new double[count][size * size];
-        float[] block = new float[n * BLOCK];
-        float[] sums = new float[size * BLOCK];
-        int[] entries = new int[n];
-        for (int start = 0; start < n; start += BLOCK) {
-            int width = Math.min(BLOCK, n - start);
-            int above = start + width;
-            for (int j = 0; j < above; j++) {
-                MemorySegment.copy(
-                        curvature.segment(),
-                        ValueLayout.JAVA_FLOAT,
-                        ((long) j * n + start) * Float.BYTES,
-                        block,
-                        j * BLOCK,
-                        width);
-                if (j >= start) {
-                    int diagonal = j - start;
-                    Arrays.fill(block, j * BLOCK, j * BLOCK + diagonal, 0);
-                    block[j * BLOCK + diagonal] /= 2;
-                }
-            }
-            for (int i = 0; i < count; i++) {
-                int codes = (from + i) * n;
-                for (int j = 0; j < above; j++) {
-                    entries[j] = sketch.table(j) + sketch.codes()[codes + j];
-                }
+        int[][] places = new int[Math.ceilDiv(count, ROWS_AT_ONCE)][];
+        for (int some = 0; some < places.length; some++) {
+            places[some] = places(sketch, tables, from + some * ROWS_AT_ONCE, together(count, some));
+        }
+        float[] block = new float[n * SketchKernels.RUN];
+        float[] sums = new float[ROWS_AT_ONCE * size * SketchKernels.RUN];
+        for (int start = 0; start < n; start += SketchKernels.RUN) {
+            int end = Math.min(n, start + SketchKernels.RUN);
+            load(curvature, start, end, block);
+            for (int some = 0; some < places.length; some++) {
+                int rows = together(count, some);
                 Arrays.fill(sums, 0);
-                for (int j = 0; j < above; j++) {
-                    add(block, j * BLOCK, sums, entries[j] * BLOCK);
+                for (int j = 0; j < end; j++) {
+                    KERNELS.scatter(block, j * SketchKernels.RUN, places[some], j * rows, rows, sums);
                 }
-                for (int e = 0; e < size; e++) {
-                    for (int l = 0; l < width; l++) {
-                        halves[i][e * size + entries[start + l]] += sums[e * BLOCK + l];
+                for (int i = 0; i < rows; i++) {
+                    int row = some * ROWS_AT_ONCE + i;
+                    int codes = (from + row) * n;
+                    for (int l = start; l < end; l++) {
+                        int column = tables[l] + sketch.codes()[codes + l];
+                        int at = i * size * SketchKernels.RUN + l - start;
+                        for (int e = 0; e < size; e++) {
+                            halves[row][e * size + column] += sums[at + e * SketchKernels.RUN];
+                        }
                     }
                 }
             }
@@ -102,9 +100,33 @@ final class NormalEquations {
         return halves;
     }
 
-    private static void add(float[] from, int at, float[] to, int offset) {
-        for (int l = 0; l < BLOCK; l++) {
-            to[offset + l] += from[at + l];
+    private static int together(int count, int some) {
+        return Math.min(ROWS_AT_ONCE, count - some * ROWS_AT_ONCE);
+    }
+
+    /** Where the sums of each column's entry begin, n x rows. */
+    private static int[] places(Sketch sketch, int[] tables, int from, int rows) {
+        int n = sketch.columns();
+        int[] places = new int[n * rows];
+        for (int i = 0; i < rows; i++) {
+            for (int j = 0; j < n; j++) {
+                int entry = tables[j] + sketch.codes()[(from + i) * n + j];
+                places[j * rows + i] = (i * sketch.rowEntries() + entry) * SketchKernels.RUN;
+            }
+        }
+        return places;
+    }
+
+    /** H[0 .. end), columns start to end: what is above the diagonal, and half of that. */
+    private static void load(FloatMatrix curvature, int start, int end, float[] block) {
+        for (int j = 0; j < end; j++) {
+            int to = j * SketchKernels.RUN;
+            long at = ((long) j * curvature.columns() + start) * Float.BYTES;
+            MemorySegment.copy(curvature.segment(), ValueLayout.JAVA_FLOAT, at, block, to, end - start);
+            if (j >= start) {
+                Arrays.fill(block, to, to + j - start, 0);
+                block[to + j - start] /= 2;
+            }
         }
     }
 

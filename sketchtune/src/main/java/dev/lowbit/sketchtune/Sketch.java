@@ -40,6 +40,15 @@ record Sketch(int rows, int columns, int groups, int entries, double[] tables, b
         return column / groupColumns() * entries;
     }
 
+    /** {@link #table} of all columns, for loops over them. */
+    int[] tablesOfColumns() {
+        int[] first = new int[columns];
+        for (int j = 0; j < columns; j++) {
+            first[j] = table(j);
+        }
+        return first;
+    }
+
     /** Ŵ[i, j]. */
     double weight(int row, int column) {
         return tables[row * rowEntries() + table(column) + codes[row * columns + column]];

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.lowbit.GoldenFile;
 import dev.lowbit.SharedData;
 import dev.lowbit.kernel.Workers;
-import dev.lowbit.linalg.Gram;
 import dev.lowbit.tensor.FloatMatrix;
 import java.nio.file.Path;
 import java.util.stream.Stream;
@@ -29,10 +28,9 @@ class UnseenTokensGoldenTest {
             FloatMatrix weights = file.matrix("W");
             FloatMatrix inputs = file.matrix("X");
             int seen = inputs.rows() * 3 / 4;
-            double[] moment = Gram.of(inputs.rows(0, seen), true, SERIAL);
             FloatMatrix unseen = inputs.rows(seen, inputs.rows() - seen);
-            double published = error(weights, moment, unseen, SketchSettings.published(bits));
-            double ours = error(weights, moment, unseen, SketchSettings.of(bits, 1));
+            double published = error(weights, inputs.rows(0, seen), unseen, SketchSettings.published(bits));
+            double ours = error(weights, inputs.rows(0, seen), unseen, SketchSettings.of(bits, 1));
             System.out.printf(
                     "%s, %d bits: %.3f of the original's error on unseen tokens%n",
                     path.getFileName(), bits, ours / published);
@@ -40,12 +38,7 @@ class UnseenTokensGoldenTest {
         }
     }
 
-    private static double error(FloatMatrix weights, double[] moment, FloatMatrix unseen, SketchSettings settings) {
-        try (Curvature curvature =
-                Curvature.of(moment, weights.columns(), settings.damping(), settings.actOrder(), SERIAL)) {
-            FloatMatrix alive = GoldenSketch.withoutDead(weights, curvature);
-            Sketch sketch = GoldenSketch.learn(alive, curvature, settings);
-            return GoldenSketch.layerError(weights, unseen, sketch);
-        }
+    private static double error(FloatMatrix weights, FloatMatrix seen, FloatMatrix unseen, SketchSettings settings) {
+        return LayerSketcher.sketch(weights, seen, settings, SERIAL).error(weights, unseen, SERIAL);
     }
 }
