@@ -41,8 +41,8 @@ public class SketchBenchmark {
     @Param({"2", "4"})
     public int bits;
 
-    /** How often tables are solved at most: 1 is clusters, sweep and one solution; more is what the method does. */
-    @Param({"1", "8"})
+    /** How often tables are solved at most: 0 is clusters and sweep, the original's steps; 8 is what the method does. */
+    @Param({"0", "1", "8"})
     public int refits;
 
     private FloatMatrix weights;

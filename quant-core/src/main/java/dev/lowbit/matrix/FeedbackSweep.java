@@ -118,10 +118,9 @@ public final class FeedbackSweep {
         double[] errors = new double[Math.ceilDiv(weights.rows(), ROWS_PER_TASK)];
         workers.forEach(errors.length, task -> {
             int from = task * ROWS_PER_TASK;
-            try (Rows rows = sweep.new Rows(from, Math.min(ROWS_PER_TASK, weights.rows() - from))) {
-                errors[task] = rows.sweep();
-                rows.store();
-            }
+            Rows rows = sweep.new Rows(from, Math.min(ROWS_PER_TASK, weights.rows() - from));
+            errors[task] = rows.sweep();
+            rows.store();
         });
         double error = 0;
         for (double part : errors) {
@@ -147,21 +146,21 @@ public final class FeedbackSweep {
     }
 
     /** Some rows of the matrix, which one thread works on. */
-    private final class Rows implements AutoCloseable {
+    private final class Rows {
         private final int from;
         private final int count;
         private final int columns = weights.columns();
         private final float[] values;
         private final byte[] codes;
         /** d, transposed: columns x count. */
-        private final FloatMatrix differences;
+        private final float[] differences;
 
         Rows(int from, int count) {
             this.from = from;
             this.count = count;
             this.values = weights.rows(from, count).toArray();
             this.codes = new byte[values.length];
-            this.differences = FloatMatrix.allocate(columns, count);
+            this.differences = new float[columns * count];
         }
 
         double sweep() {
@@ -180,7 +179,7 @@ public final class FeedbackSweep {
                     errors[row] +=
                             decider.decide(from + row, start, width, values, at, carried, triangle, codes, decided);
                     for (int k = 0; k < width; k++) {
-                        differences.set(start + k, row, decided[k]);
+                        differences[(start + k) * count + row] = decided[k];
                     }
                 }
             }
@@ -216,7 +215,7 @@ public final class FeedbackSweep {
                 Gemm.multiply(
                         FloatMatrix.wrap(start, width, above),
                         true,
-                        differences.rows(0, start),
+                        FloatMatrix.wrap(columns, count, differences).rows(0, start),
                         false,
                         FloatMatrix.wrap(width, count, sums),
                         Gemm.Mode.SET,
@@ -231,16 +230,11 @@ public final class FeedbackSweep {
                 float[] row = new float[columns];
                 for (int i = 0; i < count; i++) {
                     for (int j = 0; j < columns; j++) {
-                        row[j] = differences.get(j, i);
+                        row[j] = differences[j * count + i];
                     }
                     residual.rows(from + i, 1).copyFrom(FloatMatrix.wrap(1, columns, row));
                 }
             }
-        }
-
-        @Override
-        public void close() {
-            differences.close();
         }
     }
 }

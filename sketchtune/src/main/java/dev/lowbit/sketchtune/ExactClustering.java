@@ -15,6 +15,11 @@ final class ExactClustering implements Clustering {
     /** A value of no weight at all still has a cluster. */
     private static final double LEAST_WEIGHT = 1e-12;
 
+    /** So many neighbours are done one after another: halving them costs more than it saves. */
+    private static final int FEW = 8;
+
+    private static final int[] NOTHING = {};
+
     private static final SketchKernels KERNELS = SketchKernels.get();
 
     @Override
@@ -98,10 +103,14 @@ final class ExactClustering implements Clustering {
             for (int j = 1; j <= distinct; j++) {
                 before[j] = gain(0, j);
             }
+            int lowest = 1;
             for (int q = 1; q < k; q++) {
-                // the last run ends at the end, so only one of the last layer's values is asked for
-                int least = q == k - 1 ? distinct : q + 1;
-                layer(before, now, starts[q - 1], starts[q], least, distinct, q, distinct - 1);
+                int low = leastEnd(q, k, starts, lowest);
+                // where starts before the lowest end of one run less are not known, those of one run less say nothing
+                // either
+                int[] fewer = lowest > q ? NOTHING : starts[q - 1];
+                layer(before, now, fewer, starts[q], low, distinct, lowest, distinct - 1);
+                lowest = low;
                 double[] spare = before;
                 before = now;
                 now = spare;
@@ -115,23 +124,60 @@ final class ExactClustering implements Clustering {
             return k;
         }
 
+        /**
+         * The least j at which the first q + 1 of k runs can end. The last run ends at the end. Of the others: boundaries of best partitions interlace,
+         * so that with k - q runs less, the partition that the layers so far have found, boundary 2 q + 1 - k is not behind it.
+         *
+         * @param lowest the least j of the layer before
+         */
+        private int leastEnd(int q, int k, int[][] starts, int lowest) {
+            if (q == k - 1) {
+                return distinct;
+            }
+            if (2 * q < k) {
+                return lowest + 1;
+            }
+            int end = distinct;
+            for (int run = q - 1; run > 2 * q - k; run--) {
+                end = starts[run][end];
+            }
+            return Math.max(lowest + 1, end);
+        }
+
         /** D(j) for j from {@code low} to {@code high}, whose best starts lie from {@code least} to {@code most}, and not before those of one run less. */
         private void layer(
                 double[] before, double[] now, int[] fewer, int[] starts, int low, int high, int least, int most) {
             int from = low;
             int lowest = least;
             // the right half goes on in this loop, the left one by recursion
-            while (from <= high) {
+            while (high - from >= FEW) {
                 int middle = (from + high) >>> 1;
                 int last = Math.min(most, middle - 1);
-                int start =
-                        KERNELS.bestStart(before, zeroth, first, middle, Math.clamp(fewer[middle], lowest, last), last);
+                int start = KERNELS.bestStart(before, zeroth, first, middle, least(fewer, middle, lowest, last), last);
                 starts[middle] = start;
                 now[middle] = SketchKernels.value(before, zeroth, first, start, middle);
                 layer(before, now, fewer, starts, from, middle - 1, lowest, start);
                 from = middle + 1;
                 lowest = start;
             }
+            for (int j = from; j <= high; j++) {
+                int last = Math.min(most, j - 1);
+                lowest = least(fewer, j, lowest, last);
+                double largest = Double.NEGATIVE_INFINITY;
+                for (int i = lowest; i <= last; i++) {
+                    double value = SketchKernels.value(before, zeroth, first, i, j);
+                    if (value > largest) {
+                        largest = value;
+                        lowest = i;
+                    }
+                }
+                starts[j] = lowest;
+                now[j] = largest;
+            }
+        }
+
+        private static int least(int[] fewer, int j, int lowest, int last) {
+            return fewer.length == 0 ? lowest : Math.clamp(fewer[j], lowest, last);
         }
     }
 }

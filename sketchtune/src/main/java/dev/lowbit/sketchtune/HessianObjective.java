@@ -11,7 +11,8 @@ final class HessianObjective implements RowObjective, AutoCloseable {
     private final Clustering clustering;
     private final double[] columnWeights;
     private final Workers workers;
-    private final FloatMatrix products;
+    /** W H, once somebody asks for it. */
+    private FloatMatrix products;
 
     /**
      * The objective of a layer.
@@ -27,8 +28,6 @@ final class HessianObjective implements RowObjective, AutoCloseable {
         this.clustering = clustering;
         this.columnWeights = curvature.columnWeights(exponent);
         this.workers = workers;
-        this.products = FloatMatrix.allocate(weights.rows(), weights.columns());
-        Gemm.multiply(weights, false, curvature.matrix(), false, products, Gemm.Mode.SET, workers);
     }
 
     @Override
@@ -52,11 +51,17 @@ final class HessianObjective implements RowObjective, AutoCloseable {
 
     @Override
     public void forEachRow(Sketch sketch, Solver solver) {
+        if (products == null) {
+            products = FloatMatrix.allocate(weights.rows(), weights.columns());
+            Gemm.multiply(weights, false, curvature.matrix(), false, products, Gemm.Mode.SET, workers);
+        }
         NormalEquations.forEachRow(products, curvature.matrix(), sketch, solver, workers);
     }
 
     @Override
     public void close() {
-        products.close();
+        if (products != null) {
+            products.close();
+        }
     }
 }

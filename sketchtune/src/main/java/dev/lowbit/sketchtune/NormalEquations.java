@@ -18,7 +18,7 @@ import java.util.Arrays;
  * diagonal, A = S + Sᵀ. The sums run over a few columns at a time, for several rows of the sketch at once, so that all of it stays in the cache.
  */
 final class NormalEquations {
-    private static final int ROWS_PER_TASK = 64;
+    private static final int ROWS_PER_TASK = 128;
 
     /** Rows whose sums stay in the first cache together. */
     private static final int ROWS_AT_ONCE = 8;

@@ -13,13 +13,12 @@ final class VectorSketchKernels implements SketchKernels {
     private static final VectorSpecies<Double> D = VectorSpecies.of(double.class, F.vectorShape());
     private static final int WIDTH = D.length();
 
-    /** Fewer vectors than this are not worth finding the best of the lanes. */
-    private static final int LEAST_VECTORS = 2;
+    /** Fewer starts are not worth finding the best of the lanes. */
+    private static final int LEAST_STARTS = 16;
 
     @Override
     public int bestStart(double[] before, double[] zeroth, double[] first, int j, int least, int most) {
-        int whole = (most - least + 1) / WIDTH * WIDTH;
-        if (whole < LEAST_VECTORS * WIDTH) {
+        if (most - least < LEAST_STARTS) {
             return ScalarSketchKernels.bestOf(before, zeroth, first, j, least, most);
         }
         DoubleVector weight = DoubleVector.broadcast(D, zeroth[j]);
@@ -27,10 +26,14 @@ final class VectorSketchKernels implements SketchKernels {
         DoubleVector largest = DoubleVector.broadcast(D, Double.NEGATIVE_INFINITY);
         DoubleVector starts = DoubleVector.zero(D);
         DoubleVector now = DoubleVector.broadcast(D, least).addIndex(1);
-        for (int i = least; i < least + whole; i += WIDTH) {
-            DoubleVector difference = sum.sub(DoubleVector.fromArray(D, first, i));
-            DoubleVector value = DoubleVector.fromArray(D, before, i)
-                    .add(difference.mul(difference).div(weight.sub(DoubleVector.fromArray(D, zeroth, i))));
+        int last = most + 1 - WIDTH;
+        for (int i = least; i <= most; i += WIDTH) {
+            // the last vector ends with the last start: a start seen twice changes nothing
+            int at = Math.min(i, last);
+            now = i == at ? now : DoubleVector.broadcast(D, at).addIndex(1);
+            DoubleVector difference = sum.sub(DoubleVector.fromArray(D, first, at));
+            DoubleVector value = DoubleVector.fromArray(D, before, at)
+                    .add(difference.mul(difference).div(weight.sub(DoubleVector.fromArray(D, zeroth, at))));
             VectorMask<Double> better = value.compare(VectorOperators.GT, largest);
             largest = largest.blend(value, better);
             starts = starts.blend(now, better);
@@ -39,13 +42,8 @@ final class VectorSketchKernels implements SketchKernels {
         // the largest of all lanes and, of equal ones, the first start: both are the same in any order
         double value = largest.reduceLanes(VectorOperators.MAX);
         VectorMask<Double> best = largest.compare(VectorOperators.EQ, value);
-        int start = (int) starts.reduceLanes(VectorOperators.MIN, best);
-        int rest = least + whole;
-        if (rest <= most) {
-            int other = ScalarSketchKernels.bestOf(before, zeroth, first, j, rest, most);
-            return SketchKernels.value(before, zeroth, first, other, j) > value ? other : start;
-        }
-        return start;
+        return (int)
+                DoubleVector.broadcast(D, Double.MAX_VALUE).blend(starts, best).reduceLanes(VectorOperators.MIN);
     }
 
     @Override
