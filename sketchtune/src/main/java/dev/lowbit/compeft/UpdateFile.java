@@ -44,7 +44,7 @@ public final class UpdateFile {
     }
 
     /**
-     * Reads and checks a file. Memory is at most that of the masks, which is bounded by the size of the file whatever its header says.
+     * Reads and checks a file. It takes the memory of two masks, which no header can make more than 256 times the size of the file.
      *
      * @throws MalformedFileException when it is not what {@link #write} writes, or holds more than {@code limits} say
      * @throws UnsupportedModelException when another version of Lowbit wrote it
