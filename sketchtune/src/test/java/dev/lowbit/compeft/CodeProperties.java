@@ -27,13 +27,13 @@ class CodeProperties {
     @Provide
     Arbitrary<byte[]> vectors() {
         Arbitrary<byte[]> random = Arbitraries.integers()
-                .between(0, 20_000)
+                .between(0, 12_000)
                 .flatMap(length -> Arbitraries.doubles()
                         .between(-5, 0)
                         .flatMap(exponent ->
                                 Arbitraries.longs().map(seed -> Updates.signs(seed, length, Math.pow(10, exponent)))));
         Arbitrary<byte[]> extreme = Arbitraries.integers()
-                .between(0, 20_000)
+                .between(0, 12_000)
                 .flatMap(length -> Arbitraries.integers().between(0, 4).map(kind -> adversarial(length, kind)));
         return Arbitraries.frequencyOf(Tuple.of(3, random), Tuple.of(1, extreme));
     }
@@ -57,7 +57,7 @@ class CodeProperties {
         return signs;
     }
 
-    @Property(tries = 150)
+    @Property(tries = 80)
     void streamsRoundTripInAsManyBitsAsTheFormulaSays(
             @ForAll("vectors") byte[] signs, @ForAll @IntRange(min = -1, max = 1) int change) {
         TernaryVector vector = TernaryVector.of(signs);
@@ -78,7 +78,7 @@ class CodeProperties {
         assertThat((long) stream.length).isEqualTo(Math.ceilDiv(bits, 8));
     }
 
-    @Property(tries = 150)
+    @Property(tries = 80)
     void payloadsRoundTripInEveryCode(@ForAll("vectors") byte[] signs, @ForAll TernaryCode code) throws IOException {
         TernaryVector vector = TernaryVector.of(signs);
         int b = RiceCoder.bestParameter(vector);
