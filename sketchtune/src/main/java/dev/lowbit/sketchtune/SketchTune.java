@@ -162,6 +162,12 @@ public final class SketchTune implements Compressor {
         return 32L * rows * columns + 40L * columns * columns + (8 << 20);
     }
 
+    /** Tables, codes, a copy of the curvature, and the second moment and its factor in double. */
+    @Override
+    public long heapBytes(int rows, int columns, Limits limits) {
+        return 12L * rows * columns + 32L * columns * columns + (8 << 20);
+    }
+
     /** As the paper counts: four bits for every code, whatever its size, and tables in 16 bits. */
     @Override
     public double paperBitsPerWeight(String format, int rows, int columns) {
