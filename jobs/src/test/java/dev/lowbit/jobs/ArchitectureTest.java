@@ -19,7 +19,11 @@ class ArchitectureTest {
             .importPackages("dev.lowbit");
 
     private static final String[] METHODS = {
-        "dev.lowbit.lqlora..", "dev.lowbit.pvtuning..", "dev.lowbit.sketchtune..", "dev.lowbit.compeft..", "dev.lowbit.int2lrec.."
+        "dev.lowbit.lqlora..",
+        "dev.lowbit.pvtuning..",
+        "dev.lowbit.sketchtune..",
+        "dev.lowbit.compeft..",
+        "dev.lowbit.int2lrec.."
     };
     private static final String[] CORE = {
         "dev.lowbit.tensor..",

@@ -16,6 +16,11 @@ public interface MatrixFormat {
         return 0;
     }
 
+    /** Whether matrices of this shape can be stored so; most formats know all. */
+    default boolean suits(int rows, int columns) {
+        return true;
+    }
+
     /** Names of the parts that several matrices of this format may have in common, for example a codebook; in their fixed order. */
     default List<String> shareable() {
         return List.of();

@@ -1,6 +1,8 @@
 package dev.lowbit.jobs.compress;
 
 import dev.lowbit.budget.Candidate;
+import dev.lowbit.matrix.MatrixFormat;
+import dev.lowbit.matrix.MatrixFormats;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
@@ -115,6 +117,10 @@ final class UniformSearch {
     private TreeSet<String> formats() {
         TreeSet<String> formats = new TreeSet<>();
         targets.forEach(target -> worthwhile(target).forEach(candidate -> formats.add(candidate.format())));
+        formats.removeIf(id -> {
+            MatrixFormat format = MatrixFormats.parse(id);
+            return targets.stream().anyMatch(target -> !format.suits(target.rows(), target.columns()));
+        });
         return formats;
     }
 

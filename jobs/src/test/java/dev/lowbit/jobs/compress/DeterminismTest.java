@@ -21,7 +21,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** The same bytes of every method, whatever runs the job: hashes of whole output directories. */
 @ParameterizedClass
-@CsvSource({"lq-lora, 2.6, 0, true", "int2-lrec, 3.5, 1, true", "pv-tuning, 2.6, 0, false", "sketchtune, 3.5, 0, false"})
+@CsvSource({"lq-lora, 2.6, 0, true", "int2-lrec, 3.5, 1, true", "pv-tuning, 2.6, 0, false", "sketchtune, 3.5, 0, false"
+})
 class DeterminismTest {
     @TempDir
     private Path folder;

@@ -62,6 +62,12 @@ public record SketchFormat(int codeBits, int groups, TableFormat tables) impleme
         return new SketchFormat(codeBits, groups, others);
     }
 
+    /** Whether the columns make equal groups. */
+    @Override
+    public boolean suits(int rows, int columns) {
+        return columns % groups == 0;
+    }
+
     /** k = 2^b, entries of a table. */
     public int entries() {
         return 1 << codeBits;
@@ -73,7 +79,7 @@ public record SketchFormat(int codeBits, int groups, TableFormat tables) impleme
      * @throws InvalidRequestException when the groups would differ
      */
     public int groupColumns(int columns) {
-        if (columns % groups != 0) {
+        if (!suits(1, columns)) {
             throw InvalidRequestException.impossible(
                     columns + " columns do not make " + groups + " equal groups; take a divisor, for example 1");
         }
