@@ -76,7 +76,10 @@ class DecodeScriptTest {
             "f32",
             "nf3-g16-s8x4-bf16+r2-nf8",
             "int2-g9-f16+r5-bf16",
-            "nf4-g64-f32-flat+r17-nf6-g5-f16"
+            "nf4-g64-f32-flat+r17-nf6-g5-f16",
+            "sketch3-r5-f16",
+            "sketch4-r1-t5-s6x4-bf16",
+            "sketch2-r7-t3-f16"
         };
         List<SafetensorsWriter.Entry> entries = new ArrayList<>();
         List<MatrixChoice> choices = new ArrayList<>();

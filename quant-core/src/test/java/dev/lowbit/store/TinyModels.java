@@ -14,6 +14,8 @@ import dev.lowbit.matrix.affine.AffineQuantizer;
 import dev.lowbit.matrix.block.BlockFormat;
 import dev.lowbit.matrix.block.BlockQuantizer;
 import dev.lowbit.matrix.dense.DenseMatrix;
+import dev.lowbit.matrix.sketch.SketchFormat;
+import dev.lowbit.matrix.sketch.SketchSamples;
 import dev.lowbit.matrix.sum.SumFormat;
 import dev.lowbit.matrix.sum.SumMatrix;
 import dev.lowbit.tensor.DType;
@@ -129,6 +131,9 @@ final class TinyModels {
         }
         if (MatrixFormats.parse(format) instanceof AdditiveFormat additive) {
             return AdditiveSamples.matrix(weights, additive);
+        }
+        if (MatrixFormats.parse(format) instanceof SketchFormat sketch) {
+            return SketchSamples.matrix(weights, sketch);
         }
         return DenseMatrix.of(
                 weights, format.equals("f32") ? DType.F32 : format.equals("f16") ? DType.F16 : DType.BF16);
