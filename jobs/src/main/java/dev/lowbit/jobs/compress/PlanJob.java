@@ -13,6 +13,7 @@ import dev.lowbit.jobs.Quantity;
 import dev.lowbit.jobs.calibrate.CalibrationJob;
 import dev.lowbit.jobs.calibrate.CalibrationText;
 import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.MatrixFormat;
 import dev.lowbit.matrix.MatrixFormats;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.method.Compressor;
@@ -38,6 +39,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
+import java.util.OptionalLong;
 import java.util.stream.Collectors;
 
 /**
@@ -246,8 +248,11 @@ public final class PlanJob implements AutoCloseable {
         return new Planner(table, targets, sets, limit, this::ownBytes, pricing::confirm, judge).plan();
     }
 
-    private long ownBytes(String format, int rows, int columns) {
-        return method().bytes(MatrixFormats.parse(format), rows, columns);
+    private OptionalLong ownBytes(String format, int rows, int columns) {
+        MatrixFormat parsed = MatrixFormats.parse(format);
+        return parsed.suits(rows, columns)
+                ? OptionalLong.of(method().bytes(parsed, rows, columns))
+                : OptionalLong.empty();
     }
 
     /** The method, with what its matrices have in common in this model; known when {@link #calibrate} has returned. */

@@ -1,8 +1,6 @@
 package dev.lowbit.jobs.compress;
 
 import dev.lowbit.budget.Candidate;
-import dev.lowbit.matrix.MatrixFormat;
-import dev.lowbit.matrix.MatrixFormats;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
@@ -10,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.OptionalLong;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
@@ -31,10 +30,10 @@ final class UniformSearch {
     private final Planner.Confirmation confirmation;
     private final boolean onlyExact;
 
-    /** How many bytes a format takes, without what is shared. */
+    /** How many bytes a format takes, without what is shared; empty where it does not suit the shape. */
     @FunctionalInterface
     interface FormatSize {
-        long bytes(String format, int rows, int columns);
+        OptionalLong bytes(String format, int rows, int columns);
     }
 
     UniformSearch(
@@ -117,10 +116,10 @@ final class UniformSearch {
     private TreeSet<String> formats() {
         TreeSet<String> formats = new TreeSet<>();
         targets.forEach(target -> worthwhile(target).forEach(candidate -> formats.add(candidate.format())));
-        formats.removeIf(id -> {
-            MatrixFormat format = MatrixFormats.parse(id);
-            return targets.stream().anyMatch(target -> !format.suits(target.rows(), target.columns()));
-        });
+        formats.removeIf(format -> targets.stream()
+                .anyMatch(target -> formatSize
+                        .bytes(format, target.rows(), target.columns())
+                        .isEmpty()));
         return formats;
     }
 
@@ -167,7 +166,7 @@ final class UniformSearch {
     }
 
     private long bytes(Target target, String format) {
-        return formatSize.bytes(format, target.rows(), target.columns());
+        return formatSize.bytes(format, target.rows(), target.columns()).orElseThrow();
     }
 
     private Uniform measured(Uniform bounded) {

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import org.junit.jupiter.api.Test;
 
 class PlannerTest {
@@ -51,7 +52,7 @@ class PlannerTest {
                         TARGETS,
                         sets,
                         limit,
-                        (format, rows, columns) -> 600,
+                        (format, rows, columns) -> OptionalLong.of(600),
                         (targets, candidates) -> {
                             for (int i = 0; i < targets.size(); i++) {
                                 String key = targets.get(i).name() + " "
