@@ -1,8 +1,8 @@
 package dev.lowbit.int2lrec;
 
 import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.importance.DampedFactor;
 import dev.lowbit.kernel.Workers;
-import dev.lowbit.linalg.Cholesky;
 import java.util.Comparator;
 import java.util.stream.IntStream;
 
@@ -22,9 +22,6 @@ import java.util.stream.IntStream;
  * @param lambda what was added to the diagonal of H
  */
 record SweepFactor(int[] order, double[] upper, double damping, double lambda) {
-    private static final double DAMPING_STEP = 10;
-    private static final double MOST_DAMPING = 1;
-
     /**
      * Factors with the least of damping, 10 damping ... 1 that makes H positive definite beyond rounding.
      *
@@ -35,29 +32,10 @@ record SweepFactor(int[] order, double[] upper, double damping, double lambda) {
         int[] order =
                 actOrder ? byFallingDiagonal(moment) : IntStream.range(0, n).toArray();
         double[] reversed = reversed(moment, order);
-        double[] diagonal = new double[n];
-        double sum = 0;
-        for (int i = 0; i < n; i++) {
-            diagonal[i] = reversed[i * n + i];
-            sum += diagonal[i];
-        }
-        double mean = sum / Math.max(1, n);
-        for (double share = damping; ; share = Math.min(MOST_DAMPING, DAMPING_STEP * share)) {
-            double lambda = share * mean;
-            for (int i = 0; i < n; i++) {
-                reversed[i * n + i] = diagonal[i] + lambda;
-            }
-            if (Cholesky.of(reversed, n, workers) instanceof Cholesky factor && beyondRounding(factor, reversed)) {
-                double[] upper = factor.lowerInverse(workers);
-                reverse(upper);
-                return new SweepFactor(order, upper, share, lambda);
-            }
-            if (share >= MOST_DAMPING) {
-                throw InvalidRequestException.impossible(
-                        "the second moment of the inputs is not positive semidefinite: " + "damping " + share
-                                + " does not mend it; calibrate again");
-            }
-        }
+        DampedFactor factor = DampedFactor.of(reversed, n, damping, workers);
+        double[] upper = factor.cholesky().lowerInverse(workers);
+        reverse(upper);
+        return new SweepFactor(order, upper, factor.damping(), factor.lambda());
     }
 
     /** Stable: equal columns stay in their order; dead columns come last. */
@@ -84,19 +62,6 @@ record SweepFactor(int[] order, double[] upper, double damping, double lambda) {
             }
         }
         return reversed;
-    }
-
-    /** Whether no pivot is as small as the rounding errors of the factorization may be. */
-    private static boolean beyondRounding(Cholesky factor, double[] matrix) {
-        int n = factor.n();
-        double largest = 0;
-        double smallestPivot = Double.POSITIVE_INFINITY;
-        for (int i = 0; i < n; i++) {
-            double root = factor.lower()[i * n + i];
-            largest = Math.max(largest, matrix[i * n + i]);
-            smallestPivot = Math.min(smallestPivot, root * root);
-        }
-        return smallestPivot > n * Math.ulp(largest);
     }
 
     private static void reverse(double[] values) {

@@ -3,7 +3,6 @@ package dev.lowbit.int2lrec;
 import dev.lowbit.importance.Hessian;
 import dev.lowbit.importance.Importance;
 import dev.lowbit.kernel.Workers;
-import dev.lowbit.linalg.DoubleGemm;
 import dev.lowbit.tensor.FloatMatrix;
 
 /**
@@ -22,7 +21,8 @@ record Weighting(SecondMoment moment, float[] outputs, boolean plain) {
         return switch (importance) {
             case Importance.Uniform uniform -> new Weighting(diagonal(null, columns), null, true);
             case Importance.Diagonal diagonal -> ofMeans(diagonal.fisher());
-            case Hessian hessian -> new Weighting(ofFactor(hessian.factor(), workers), hessian.outputs(), false);
+            case Hessian hessian ->
+                new Weighting(new SecondMoment(columns, hessian.matrix(workers), 1, 1), hessian.outputs(), false);
         };
     }
 
@@ -46,13 +46,6 @@ record Weighting(SecondMoment moment, float[] outputs, boolean plain) {
             moment[j * n + j] = values == null ? 1 : values[j];
         }
         return new SecondMoment(n, moment, 1, 1);
-    }
-
-    /** H = R Rᵀ. */
-    private static SecondMoment ofFactor(FloatMatrix factor, Workers workers) {
-        int n = factor.columns();
-        double[] product = DoubleGemm.product(DoubleGemm.of(factor), n, DoubleGemm.ofTransposed(factor), n, n, workers);
-        return new SecondMoment(n, product, 1, 1);
     }
 
     LowRankSettings settings(int rank) {

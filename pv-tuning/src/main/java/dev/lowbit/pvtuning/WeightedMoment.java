@@ -3,7 +3,6 @@ package dev.lowbit.pvtuning;
 import dev.lowbit.importance.Hessian;
 import dev.lowbit.importance.Importance;
 import dev.lowbit.kernel.Workers;
-import dev.lowbit.linalg.DoubleGemm;
 import dev.lowbit.tensor.FloatMatrix;
 import java.util.Arrays;
 
@@ -41,7 +40,7 @@ final class WeightedMoment {
                 float[] outputs = hessian.outputs();
                 double[] wide = new double[rows];
                 Arrays.setAll(wide, i -> outputs[i]);
-                yield new WeightedMoment(columns, product(hessian.factor(), workers), wide);
+                yield new WeightedMoment(columns, hessian.matrix(workers), wide);
             }
         };
     }
@@ -73,12 +72,6 @@ final class WeightedMoment {
             moment[j * n + j] = values[j];
         }
         return moment;
-    }
-
-    /** H = R Rᵀ. */
-    private static double[] product(FloatMatrix factor, Workers workers) {
-        int n = factor.columns();
-        return DoubleGemm.product(DoubleGemm.of(factor), n, DoubleGemm.ofTransposed(factor), n, n, workers);
     }
 
     /** u, positive: what the loss of a {@link #problem} counts in the importance. */

@@ -3,6 +3,7 @@ package dev.lowbit.importance;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.linalg.Cholesky;
+import dev.lowbit.linalg.DoubleGemm;
 import dev.lowbit.linalg.Gemm;
 import dev.lowbit.linalg.Norms;
 import dev.lowbit.linalg.NotPositiveDefinite;
@@ -60,23 +61,29 @@ public final class Hessian implements Importance, AutoCloseable {
      */
     public static FloatMatrix factor(FloatMatrix secondMoment, double damping) {
         int n = secondMoment.columns();
-        // L Lᵀ of H in reversed order is R Rᵀ reversed.
         double[] reversed = damped(secondMoment, damping);
         DoubleArrays.reverse(reversed);
         return switch (Cholesky.of(reversed, n)) {
-            case Cholesky cholesky -> {
-                FloatMatrix factor = FloatMatrix.allocate(n, n);
-                double[] lower = cholesky.lower();
-                for (int i = 0; i < n; i++) {
-                    for (int j = 0; j <= i; j++) {
-                        factor.set(n - 1 - i, n - 1 - j, (float) lower[i * n + j]);
-                    }
-                }
-                yield factor;
-            }
+            case Cholesky cholesky -> reversed(cholesky);
             case NotPositiveDefinite failure ->
                 throw notPositiveDefinite(failure.pivot(), n - 1 - failure.column(), damping);
         };
+    }
+
+    /**
+     * R from L of the matrix in reversed order: L Lᵀ is R Rᵀ reversed. In memory that the caller closes.
+     *
+     * @param cholesky n x n
+     */
+    public static FloatMatrix reversed(Cholesky cholesky) {
+        int n = cholesky.n();
+        FloatMatrix factor = FloatMatrix.allocate(n, n);
+        for (int i = 0; i < n; i++) {
+            for (int j = 0; j <= i; j++) {
+                factor.set(n - 1 - i, n - 1 - j, (float) cholesky.lower()[i * n + j]);
+            }
+        }
+        return factor;
     }
 
     /** H + damping mean(diag H) I, n x n row-major. */
@@ -112,6 +119,12 @@ public final class Hessian implements Importance, AutoCloseable {
     /** R, columns x columns, upper triangular. */
     public FloatMatrix factor() {
         return factor;
+    }
+
+    /** H with its damping, R Rᵀ, columns x columns, row-major. */
+    public double[] matrix(Workers workers) {
+        int n = factor.columns();
+        return DoubleGemm.product(DoubleGemm.of(factor), n, DoubleGemm.ofTransposed(factor), n, n, workers);
     }
 
     /** o, what the square of an error of each output costs. */

@@ -39,7 +39,8 @@ public record TernaryTensor(
         }
     }
 
-    private static long elements(List<Long> shape) {
+    /** Number of entries of a shape. */
+    static long elements(List<Long> shape) {
         return shape.contains(0L) ? 0 : shape.stream().reduce(1L, Math::multiplyExact);
     }
 

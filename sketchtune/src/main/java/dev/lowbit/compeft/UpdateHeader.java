@@ -36,7 +36,7 @@ record UpdateHeader(ComPeftSettings settings, List<Vector> vectors, List<Tensor>
     /** What the file says about a {@link TernaryTensor}. */
     record Tensor(String name, DType type, List<Long> shape, long offset, double energy, double squaredError) {
         long elements() {
-            return shape.contains(0L) ? 0 : shape.stream().reduce(1L, Math::multiplyExact);
+            return TernaryTensor.elements(shape);
         }
 
         byte[] nameBytes() {

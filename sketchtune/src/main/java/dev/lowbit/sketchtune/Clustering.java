@@ -3,46 +3,40 @@ package dev.lowbit.sketchtune;
 /** Weighted clustering of numbers on a line: centres z that make Σ a min_c (x - z_c)² small. Safe for many threads at once. */
 interface Clustering {
     /**
-     * Finds centres.
+     * Numbers to cluster.
      *
-     * @param values x, finite; not modified
-     * @param from index of the first value
-     * @param count values, at least 1
-     * @param weights a, one for each value from index {@code weightsFrom} on, finite and not negative; not modified
-     * @param centres from index {@code centresFrom} on {@code k} of them; modified (overwritten)
+     * @param values x from index {@code from} on, finite; not modified
+     * @param weights a at the same indices, finite and not negative; not modified
+     * @param from index of the first
+     * @param count how many, at least 1
      */
-    void centres(
-            float[] values,
-            int from,
-            int count,
-            double[] weights,
-            int weightsFrom,
-            double[] centres,
-            int centresFrom,
-            int k);
+    record Points(float[] values, double[] weights, int from, int count) {
+        float value(int i) {
+            return values[from + i];
+        }
+
+        double weight(int i) {
+            return weights[from + i];
+        }
+    }
 
     /**
-     * The objective of given centres.
+     * Finds centres.
      *
-     * @return Σ a min_c (x - z_c)²
+     * @param k how many, at least 2
      */
-    static double objective(
-            float[] values,
-            int from,
-            int count,
-            double[] weights,
-            int weightsFrom,
-            double[] centres,
-            int centresFrom,
-            int k) {
+    double[] centres(Points points, int k);
+
+    /** The objective of given centres, Σ a min_c (x - z_c)². */
+    static double objective(Points points, double[] centres) {
         double sum = 0;
-        for (int i = 0; i < count; i++) {
+        for (int i = 0; i < points.count(); i++) {
             double nearest = Double.POSITIVE_INFINITY;
-            for (int c = centresFrom; c < centresFrom + k; c++) {
-                double distance = values[from + i] - centres[c];
+            for (double centre : centres) {
+                double distance = points.value(i) - centre;
                 nearest = Math.min(nearest, distance * distance);
             }
-            sum += weights[weightsFrom + i] * nearest;
+            sum += points.weight(i) * nearest;
         }
         return sum;
     }

@@ -1,10 +1,9 @@
 package dev.lowbit.sketchtune;
 
 import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.importance.DampedFactor;
 import dev.lowbit.importance.Hessian;
 import dev.lowbit.kernel.Workers;
-import dev.lowbit.linalg.Cholesky;
-import dev.lowbit.linalg.DoubleGemm;
 import dev.lowbit.tensor.FloatMatrix;
 import java.util.Comparator;
 import java.util.stream.IntStream;
@@ -20,8 +19,8 @@ import java.util.stream.IntStream;
  * what a value of that column weighs in its cluster: exactly so with the exponent p = 2.
  */
 final class Curvature implements AutoCloseable {
-    private static final double DAMPING_STEP = 10;
-    private static final double MOST_DAMPING = 1;
+    /** For what is damped already: only rounding may need more. */
+    private static final double NO_DAMPING = 1e-12;
 
     private final int n;
     private final int[] order;
@@ -52,40 +51,34 @@ final class Curvature implements AutoCloseable {
      */
     static Curvature of(double[] moment, int n, double damping, boolean actOrder, Workers workers) {
         boolean[] dead = new boolean[n];
-        double mean = 0;
         for (int j = 0; j < n; j++) {
             dead[j] = moment[j * n + j] == 0;
-            mean += (dead[j] ? 1 : moment[j * n + j]) / n;
         }
         int[] order = order(moment, n, actOrder);
-        for (double share = damping; ; share = Math.min(MOST_DAMPING, DAMPING_STEP * share)) {
-            double lambda = share * mean;
-            double[] reversed = new double[n * n];
-            for (int i = 0; i < n; i++) {
-                int row = order[n - 1 - i];
-                for (int j = 0; j <= i; j++) {
-                    reversed[i * n + j] = moment[row * n + order[n - 1 - j]];
-                }
-                reversed[i * n + i] = (dead[row] ? 1 : reversed[i * n + i]) + lambda;
+        double[] reversed = new double[n * n];
+        for (int i = 0; i < n; i++) {
+            int row = order[n - 1 - i];
+            for (int j = 0; j <= i; j++) {
+                reversed[i * n + j] = moment[row * n + order[n - 1 - j]];
             }
-            if (Cholesky.of(reversed, n, workers) instanceof Cholesky cholesky
-                    && isBeyondRounding(cholesky, reversed)) {
-                return new Curvature(n, order, dead, damped(moment, n, dead, lambda), factor(cholesky), lambda, share);
-            }
-            if (share >= MOST_DAMPING) {
-                throw InvalidRequestException.impossible(
-                        "the second moment of the inputs is not positive semidefinite: " + "damping " + share
-                                + " does not mend it; calibrate again");
+            if (dead[row]) {
+                reversed[i * n + i] = 1;
             }
         }
+        DampedFactor factor = DampedFactor.of(reversed, n, damping, workers);
+        return new Curvature(
+                n,
+                order,
+                dead,
+                damped(moment, n, dead, factor.lambda()),
+                Hessian.reversed(factor.cholesky()),
+                factor.lambda(),
+                factor.damping());
     }
 
     /** That of an importance, which is damped already. */
     static Curvature of(Hessian hessian, Workers workers) {
-        FloatMatrix factor = hessian.factor();
-        int n = factor.columns();
-        double[] moment = DoubleGemm.product(DoubleGemm.of(factor), n, DoubleGemm.ofTransposed(factor), n, n, workers);
-        return of(moment, n, 0, true, workers);
+        return of(hessian.matrix(workers), hessian.factor().columns(), NO_DAMPING, true, workers);
     }
 
     private static int[] order(double[] moment, int n, boolean actOrder) {
@@ -107,31 +100,6 @@ final class Curvature implements AutoCloseable {
             }
         }
         return damped;
-    }
-
-    /** L Lᵀ of H in reversed order is R Rᵀ reversed. */
-    private static FloatMatrix factor(Cholesky cholesky) {
-        int n = cholesky.n();
-        FloatMatrix factor = FloatMatrix.allocate(n, n);
-        for (int i = 0; i < n; i++) {
-            for (int j = 0; j <= i; j++) {
-                factor.set(n - 1 - i, n - 1 - j, (float) cholesky.lower()[i * n + j]);
-            }
-        }
-        return factor;
-    }
-
-    /** Whether no pivot is as small as the rounding errors of the factorization may be. */
-    private static boolean isBeyondRounding(Cholesky factor, double[] matrix) {
-        int n = factor.n();
-        double largest = 0;
-        double smallestPivot = Double.POSITIVE_INFINITY;
-        for (int i = 0; i < n; i++) {
-            double root = factor.lower()[i * n + i];
-            largest = Math.max(largest, matrix[i * n + i]);
-            smallestPivot = Math.min(smallestPivot, root * root);
-        }
-        return smallestPivot > n * Math.ulp(largest);
     }
 
     /** Columns. */

@@ -20,21 +20,16 @@ final class ExactClustering implements Clustering {
 
     private static final int[] NOTHING = {};
 
-    private static final SketchKernels KERNELS = SketchKernels.get();
+    private static final LearningKernels KERNELS = LearningKernels.get();
 
     @Override
-    public void centres(
-            float[] values,
-            int from,
-            int count,
-            double[] weights,
-            int weightsFrom,
-            double[] centres,
-            int centresFrom,
-            int k) {
-        Runs runs = new Runs(values, from, count, weights, weightsFrom);
-        int found = runs.split(Math.min(k, runs.distinct), centres, centresFrom);
-        Arrays.fill(centres, centresFrom + found, centresFrom + k, centres[centresFrom + found - 1]);
+    public double[] centres(Points points, int k) {
+        Runs runs = new Runs(points);
+        double[] centres = new double[k];
+        int found = Math.min(k, runs.distinct);
+        runs.split(found, centres);
+        Arrays.fill(centres, found, k, centres[found - 1]);
+        return centres;
     }
 
     /** One problem: distinct values in ascending order with the weights of equal ones added up. */
@@ -46,21 +41,22 @@ final class ExactClustering implements Clustering {
 
         private final double[] first;
 
-        Runs(float[] values, int from, int count, double[] weights, int weightsFrom) {
+        Runs(Points points) {
+            int count = points.count();
             long[] order = new long[count];
             double largest = 0;
             for (int i = 0; i < count; i++) {
-                order[i] = sortable(values[from + i]) << Integer.SIZE | i;
-                largest = Math.max(largest, weights[weightsFrom + i]);
+                order[i] = sortable(points.value(i)) << Integer.SIZE | i;
+                largest = Math.max(largest, points.weight(i));
             }
             Arrays.sort(order);
             double least = largest > 0 ? LEAST_WEIGHT * largest : 1;
             double total = 0;
             double sum = 0;
             for (int i = 0; i < count; i++) {
-                double weight = Math.max(least, weights[weightsFrom + i]);
+                double weight = Math.max(least, points.weight(i));
                 total += weight;
-                sum += weight * values[from + i];
+                sum += weight * points.value(i);
             }
             // sums of differences from the mean, so that small clusters do not drown in the rounding of large sums
             mean = sum / total;
@@ -70,8 +66,8 @@ final class ExactClustering implements Clustering {
             float last = Float.NaN;
             for (long key : order) {
                 int i = (int) key;
-                double weight = Math.max(least, weights[weightsFrom + i]);
-                float value = values[from + i];
+                double weight = Math.max(least, points.weight(i));
+                float value = points.value(i);
                 if (value != last) {
                     n++;
                     zeroth[n] = zeroth[n - 1];
@@ -96,7 +92,7 @@ final class ExactClustering implements Clustering {
         }
 
         /** Writes the centres of k runs, at most as many as there are distinct values. */
-        int split(int k, double[] centres, int centresFrom) {
+        void split(int k, double[] centres) {
             int[][] starts = new int[k][distinct + 1];
             double[] before = new double[distinct + 1];
             double[] now = new double[distinct + 1];
@@ -118,10 +114,9 @@ final class ExactClustering implements Clustering {
             int end = distinct;
             for (int q = k - 1; q >= 0; q--) {
                 int start = q == 0 ? 0 : starts[q][end];
-                centres[centresFrom + q] = mean + (first[end] - first[start]) / (zeroth[end] - zeroth[start]);
+                centres[q] = mean + (first[end] - first[start]) / (zeroth[end] - zeroth[start]);
                 end = start;
             }
-            return k;
         }
 
         /**
@@ -155,7 +150,7 @@ final class ExactClustering implements Clustering {
                 int last = Math.min(most, middle - 1);
                 int start = KERNELS.bestStart(before, zeroth, first, middle, least(fewer, middle, lowest, last), last);
                 starts[middle] = start;
-                now[middle] = SketchKernels.value(before, zeroth, first, start, middle);
+                now[middle] = LearningKernels.value(before, zeroth, first, start, middle);
                 layer(before, now, fewer, starts, from, middle - 1, lowest, start);
                 from = middle + 1;
                 lowest = start;
@@ -165,7 +160,7 @@ final class ExactClustering implements Clustering {
                 lowest = least(fewer, j, lowest, last);
                 double largest = Double.NEGATIVE_INFINITY;
                 for (int i = lowest; i <= last; i++) {
-                    double value = SketchKernels.value(before, zeroth, first, i, j);
+                    double value = LearningKernels.value(before, zeroth, first, i, j);
                     if (value > largest) {
                         largest = value;
                         lowest = i;

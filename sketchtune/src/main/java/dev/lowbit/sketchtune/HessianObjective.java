@@ -5,7 +5,7 @@ import dev.lowbit.linalg.Gemm;
 import dev.lowbit.tensor.FloatMatrix;
 
 /** Σ_i d_i (H + λ I) d_iᵀ with d_i = row i of W - Ŵ: errors may cancel out in a layer's outputs. */
-final class HessianObjective implements RowObjective, AutoCloseable {
+final class HessianObjective implements RowObjective {
     private final FloatMatrix weights;
     private final Curvature curvature;
     private final Clustering clustering;

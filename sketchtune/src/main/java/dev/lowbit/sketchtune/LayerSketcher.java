@@ -56,7 +56,7 @@ public final class LayerSketcher {
         Sketch sketch = Sketch.empty(weights.rows(), n, settings.groups(), settings.entries());
         try (Curvature curvature = Curvature.of(moment, n, settings.damping(), settings.actOrder(), workers);
                 FloatMatrix alive = withoutDead(weights, curvature);
-                HessianObjective objective =
+                RowObjective objective =
                         new HessianObjective(alive, curvature, settings.clustering(), settings.exponent(), workers)) {
             SketchLearner.learn(objective, sketch, settings.refits());
             return new LayerSketch(

@@ -12,22 +12,14 @@ final class LloydClustering implements Clustering {
     private static final double TOLERANCE = 1e-6;
 
     @Override
-    public void centres(
-            float[] values,
-            int from,
-            int count,
-            double[] weights,
-            int weightsFrom,
-            double[] centres,
-            int centresFrom,
-            int k) {
-        double[] found = equallySpaced(values, from, count, k);
-        double limit = TOLERANCE * variance(values, from, count);
-        int[] labels = new int[count];
+    public double[] centres(Points points, int k) {
+        double[] found = equallySpaced(points, k);
+        double limit = TOLERANCE * variance(points);
+        int[] labels = new int[points.count()];
         Arrays.fill(labels, -1);
         for (int round = 0; round < MOST_ROUNDS; round++) {
-            boolean changed = assign(values, from, labels, found);
-            double[] next = means(values, from, labels, weights, weightsFrom, found);
+            boolean changed = assign(points, labels, found);
+            double[] next = means(points, labels, found);
             double shift = 0;
             for (int c = 0; c < k; c++) {
                 shift += (next[c] - found[c]) * (next[c] - found[c]);
@@ -37,15 +29,15 @@ final class LloydClustering implements Clustering {
                 break;
             }
         }
-        System.arraycopy(found, 0, centres, centresFrom, k);
+        return found;
     }
 
-    private static double[] equallySpaced(float[] values, int from, int count, int k) {
+    private static double[] equallySpaced(Points points, int k) {
         double smallest = Double.POSITIVE_INFINITY;
         double largest = Double.NEGATIVE_INFINITY;
-        for (int i = from; i < from + count; i++) {
-            smallest = Math.min(smallest, values[i]);
-            largest = Math.max(largest, values[i]);
+        for (int i = 0; i < points.count(); i++) {
+            smallest = Math.min(smallest, points.value(i));
+            largest = Math.max(largest, points.value(i));
         }
         double[] centres = new double[k];
         for (int c = 0; c < k; c++) {
@@ -54,21 +46,21 @@ final class LloydClustering implements Clustering {
         return centres;
     }
 
-    private static double variance(float[] values, int from, int count) {
+    private static double variance(Points points) {
         double sum = 0;
         double squares = 0;
-        for (int i = from; i < from + count; i++) {
-            sum += values[i];
-            squares += (double) values[i] * values[i];
+        for (int i = 0; i < points.count(); i++) {
+            sum += points.value(i);
+            squares += (double) points.value(i) * points.value(i);
         }
-        double mean = sum / count;
-        return Math.max(0, squares / count - mean * mean);
+        double mean = sum / points.count();
+        return Math.max(0, squares / points.count() - mean * mean);
     }
 
-    private static boolean assign(float[] values, int from, int[] labels, double[] centres) {
+    private static boolean assign(Points points, int[] labels, double[] centres) {
         boolean changed = false;
         for (int i = 0; i < labels.length; i++) {
-            int nearest = nearest(values[from + i], centres);
+            int nearest = nearest(points.value(i), centres);
             changed |= nearest != labels[i];
             labels[i] = nearest;
         }
@@ -88,19 +80,18 @@ final class LloydClustering implements Clustering {
         return best;
     }
 
-    private static double[] means(
-            float[] values, int from, int[] labels, double[] weights, int weightsFrom, double[] centres) {
+    private static double[] means(Points points, int[] labels, double[] centres) {
         int k = centres.length;
         double[] sums = new double[k];
         double[] totals = new double[k];
         int[] sizes = new int[k];
         for (int i = 0; i < labels.length; i++) {
-            double weight = weights[weightsFrom + i];
-            sums[labels[i]] += weight * values[from + i];
+            double weight = points.weight(i);
+            sums[labels[i]] += weight * points.value(i);
             totals[labels[i]] += weight;
             sizes[labels[i]]++;
         }
-        relocate(values, from, labels, weights, weightsFrom, centres, sums, totals, sizes);
+        relocate(points, labels, centres, sums, totals, sizes);
         double[] means = new double[k];
         for (int c = 0; c < k; c++) {
             means[c] = totals[c] > 0 ? sums[c] / totals[c] : centres[c];
@@ -110,15 +101,7 @@ final class LloydClustering implements Clustering {
 
     /** Gives every empty cluster one of the values farthest from their centres. */
     private static void relocate(
-            float[] values,
-            int from,
-            int[] labels,
-            double[] weights,
-            int weightsFrom,
-            double[] centres,
-            double[] sums,
-            double[] totals,
-            int[] sizes) {
+            Points points, int[] labels, double[] centres, double[] sums, double[] totals, int[] sizes) {
         boolean[] taken = new boolean[labels.length];
         for (int c = 0; c < sizes.length; c++) {
             if (sizes[c] > 0) {
@@ -127,7 +110,7 @@ final class LloydClustering implements Clustering {
             int farthest = -1;
             double largest = -1;
             for (int i = 0; i < labels.length; i++) {
-                double distance = Math.abs(values[from + i] - centres[labels[i]]);
+                double distance = Math.abs(points.value(i) - centres[labels[i]]);
                 if (!taken[i] && distance > largest) {
                     largest = distance;
                     farthest = i;
@@ -137,8 +120,8 @@ final class LloydClustering implements Clustering {
                 return;
             }
             taken[farthest] = true;
-            double weight = weights[weightsFrom + farthest];
-            double moved = weight * values[from + farthest];
+            double weight = points.weight(farthest);
+            double moved = weight * points.value(farthest);
             sums[labels[farthest]] -= moved;
             totals[labels[farthest]] -= weight;
             sums[c] = moved;

@@ -23,7 +23,7 @@ final class NormalEquations {
     /** Rows whose sums stay in the first cache together. */
     private static final int ROWS_AT_ONCE = 8;
 
-    private static final SketchKernels KERNELS = SketchKernels.get();
+    private static final LearningKernels KERNELS = LearningKernels.get();
 
     private NormalEquations() {}
 
@@ -73,25 +73,25 @@ final class NormalEquations {
         for (int some = 0; some < places.length; some++) {
             places[some] = places(sketch, tables, from + some * ROWS_AT_ONCE, together(count, some));
         }
-        float[] block = new float[n * SketchKernels.RUN];
-        float[] sums = new float[ROWS_AT_ONCE * size * SketchKernels.RUN];
-        for (int start = 0; start < n; start += SketchKernels.RUN) {
-            int end = Math.min(n, start + SketchKernels.RUN);
+        float[] block = new float[n * LearningKernels.RUN];
+        float[] sums = new float[ROWS_AT_ONCE * size * LearningKernels.RUN];
+        for (int start = 0; start < n; start += LearningKernels.RUN) {
+            int end = Math.min(n, start + LearningKernels.RUN);
             load(curvature, start, end, block);
             for (int some = 0; some < places.length; some++) {
                 int rows = together(count, some);
                 Arrays.fill(sums, 0);
                 for (int j = 0; j < end; j++) {
-                    KERNELS.scatter(block, j * SketchKernels.RUN, places[some], j * rows, rows, sums);
+                    KERNELS.scatter(block, j * LearningKernels.RUN, places[some], j * rows, rows, sums);
                 }
                 for (int i = 0; i < rows; i++) {
                     int row = some * ROWS_AT_ONCE + i;
                     int codes = (from + row) * n;
                     for (int l = start; l < end; l++) {
                         int column = tables[l] + sketch.codes()[codes + l];
-                        int at = i * size * SketchKernels.RUN + l - start;
+                        int at = i * size * LearningKernels.RUN + l - start;
                         for (int e = 0; e < size; e++) {
-                            halves[row][e * size + column] += sums[at + e * SketchKernels.RUN];
+                            halves[row][e * size + column] += sums[at + e * LearningKernels.RUN];
                         }
                     }
                 }
@@ -111,7 +111,7 @@ final class NormalEquations {
         for (int i = 0; i < rows; i++) {
             for (int j = 0; j < n; j++) {
                 int entry = tables[j] + sketch.codes()[(from + i) * n + j];
-                places[j * rows + i] = (i * sketch.rowEntries() + entry) * SketchKernels.RUN;
+                places[j * rows + i] = (i * sketch.rowEntries() + entry) * LearningKernels.RUN;
             }
         }
         return places;
@@ -120,7 +120,7 @@ final class NormalEquations {
     /** H[0 .. end), columns start to end: what is above the diagonal, and half of that. */
     private static void load(FloatMatrix curvature, int start, int end, float[] block) {
         for (int j = 0; j < end; j++) {
-            int to = j * SketchKernels.RUN;
+            int to = j * LearningKernels.RUN;
             long at = ((long) j * curvature.columns() + start) * Float.BYTES;
             MemorySegment.copy(curvature.segment(), ValueLayout.JAVA_FLOAT, at, block, to, end - start);
             if (j >= start) {

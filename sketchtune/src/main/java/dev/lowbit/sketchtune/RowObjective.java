@@ -1,7 +1,7 @@
 package dev.lowbit.sketchtune;
 
 /** What an error in a matrix costs, row by row a quadratic form in W - Ŵ, and the steps that lower it. No step raises it, but for rounding. */
-interface RowObjective {
+interface RowObjective extends AutoCloseable {
     /**
      * The first tables.
      *
@@ -31,6 +31,10 @@ interface RowObjective {
      * @param sketch its codes are read; the solver may change the tables of the row that it is given
      */
     void forEachRow(Sketch sketch, Solver solver);
+
+    /** Frees what it owns. */
+    @Override
+    default void close() {}
 
     /** What is done with the equations of a row. Called from many threads, for different rows. */
     @FunctionalInterface

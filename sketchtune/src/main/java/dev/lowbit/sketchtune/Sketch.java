@@ -68,16 +68,6 @@ record Sketch(int rows, int columns, int groups, int entries, double[] tables, b
         return (byte) best;
     }
 
-    /** Sets every code to the entry nearest to its weight. */
-    void assignNearest(FloatMatrix weights, Workers workers) {
-        workers.forEach(rows, i -> {
-            float[] row = weights.rows(i, 1).toArray();
-            for (int j = 0; j < columns; j++) {
-                codes[i * columns + j] = nearest(tables, i * rowEntries() + table(j), entries, row[j]);
-            }
-        });
-    }
-
     /**
      * W - Ŵ.
      *

@@ -9,7 +9,7 @@ import dev.lowbit.error.InvalidRequestException;
  * @param groups G, groups of a row
  * @param start how the first tables are found
  * @param exponent p of the column weights U_jj^-p = R_jjᵖ, see {@link Curvature}
- * @param damping share of H's mean diagonal that is added to its diagonal
+ * @param damping share of H's mean diagonal that is added to its diagonal, above 0
  * @param actOrder whether the sweep begins with the columns of the largest diagonal
  * @param refits how often tables are solved for the codes at most, each time but the first after a descent of the codes; 0 for none
  */
@@ -33,8 +33,9 @@ public record SketchSettings(
         if (!(exponent >= 0 && exponent <= 8)) {
             throw InvalidRequestException.usage("the exponent of column weights is 0 to 8, got " + exponent);
         }
-        if (!(damping >= 0 && damping <= 1)) {
-            throw InvalidRequestException.usage("damping is 0 to 1, got " + damping);
+        if (!(damping > 0 && damping <= 1)) {
+            throw InvalidRequestException.usage(
+                    "damping is above 0 and at most 1, got " + damping + "; 0.1 is customary");
         }
         if (refits < 0) {
             throw InvalidRequestException.usage("refits are not negative, got " + refits);

@@ -22,6 +22,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * SketchTune (arXiv 2410.06364): every group of a row becomes a small table of values and an index for each weight, learned so that errors cancel
@@ -66,12 +67,12 @@ public final class SketchTune implements Compressor {
     private static double[] errors(
             FloatMatrix weights, Importance importance, List<SketchFormat> formats, Workers workers) {
         double[] errors = new double[formats.size()];
-        try (Problem problem = new Problem(weights, importance, workers)) {
-            Map<Integer, Sketch> learned = new HashMap<>();
+        try (Problem problem = Problem.of(weights, importance, workers)) {
+            Map<SketchFormat, Sketch> learned = new HashMap<>();
             for (int i = 0; i < errors.length; i++) {
                 SketchFormat format = formats.get(i);
                 Sketch sketch = learned.computeIfAbsent(
-                        format.codeBits() << Byte.SIZE | format.groups(), key -> problem.learn(format, ROUGH_REFITS));
+                        format.with(formats.getFirst().tables()), same -> problem.learn(same, ROUGH_REFITS));
                 SketchMatrix matrix = problem.store(sketch.copy(), format);
                 errors[i] =
                         MeasuredError.of(weights, matrix, importance, workers).weightedError();
@@ -107,26 +108,23 @@ public final class SketchTune implements Compressor {
                     "sketchtune does not write the format " + parsed.id() + "; take one like sketch3-r1-f16");
         }
         SketchFormat format = (SketchFormat) parsed;
-        try (Problem problem = new Problem(weights, importance, workers)) {
+        try (Problem problem = Problem.of(weights, importance, workers)) {
             return problem.store(problem.learn(format, REFITS), format);
         }
     }
 
     /** One matrix and what an error in it costs. */
-    private static final class Problem implements AutoCloseable {
-        private final FloatMatrix weights;
-        private final Curvature curvature;
-        private final RowObjective objective;
-
-        Problem(FloatMatrix weights, Importance importance, Workers workers) {
-            this.weights = weights;
+    private record Problem(FloatMatrix weights, RowObjective objective, Optional<Curvature> curvature)
+            implements AutoCloseable {
+        static Problem of(FloatMatrix weights, Importance importance, Workers workers) {
             if (importance instanceof Hessian hessian) {
-                curvature = Curvature.of(hessian, workers);
-                objective = new HessianObjective(weights, curvature, new ExactClustering(), EXPONENT, workers);
-            } else {
-                curvature = null;
-                objective = new WeightedObjective(weights, importance, workers);
+                Curvature curvature = Curvature.of(hessian, workers);
+                return new Problem(
+                        weights,
+                        new HessianObjective(weights, curvature, new ExactClustering(), EXPONENT, workers),
+                        Optional.of(curvature));
             }
+            return new Problem(weights, new WeightedObjective(weights, importance, workers), Optional.empty());
         }
 
         Sketch learn(SketchFormat format, int refits) {
@@ -144,10 +142,8 @@ public final class SketchTune implements Compressor {
 
         @Override
         public void close() {
-            if (curvature != null) {
-                ((HessianObjective) objective).close();
-                curvature.close();
-            }
+            objective.close();
+            curvature.ifPresent(Curvature::close);
         }
     }
 

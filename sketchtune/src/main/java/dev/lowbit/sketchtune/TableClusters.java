@@ -46,7 +46,9 @@ final class TableClusters {
                     importance.map(f -> doubles(f.rows(i, 1).toArray())).orElse(columnWeights);
             for (int g = 0; g < sketch.groups(); g++) {
                 int to = i * sketch.rowEntries() + g * sketch.entries();
-                clustering.centres(row, g * width, width, factors, g * width, sketch.tables(), to, sketch.entries());
+                double[] centres =
+                        clustering.centres(new Clustering.Points(row, factors, g * width, width), sketch.entries());
+                System.arraycopy(centres, 0, sketch.tables(), to, centres.length);
             }
         });
     }

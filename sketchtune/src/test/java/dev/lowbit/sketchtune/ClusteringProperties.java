@@ -33,10 +33,10 @@ class ClusteringProperties {
         }
 
         double objective(Clustering clustering, int k) {
-            double[] centres = new double[k];
-            clustering.centres(values, 0, values.length, weights, 0, centres, 0, k);
+            Clustering.Points points = new Clustering.Points(values, weights, 0, values.length);
+            double[] centres = clustering.centres(points, k);
             assertThat(Arrays.stream(centres).allMatch(Double::isFinite)).isTrue();
-            return Clustering.objective(values, 0, values.length, weights, 0, centres, 0, k);
+            return Clustering.objective(points, centres);
         }
 
         /** Σ a x², of which a part is lost when it is added up. */

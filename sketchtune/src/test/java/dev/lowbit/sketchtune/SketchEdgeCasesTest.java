@@ -110,6 +110,8 @@ class SketchEdgeCasesTest {
                 .isInstanceOf(InvalidRequestException.class)
                 .hasMessageContaining("8 inputs needs tokens of as many");
         assertThatThrownBy(() -> SketchSettings.of(5, 1)).hasMessageContaining("2 to 4 bits");
+        assertThatThrownBy(() -> new SketchSettings(2, 1, SketchSettings.Start.EXACT, 2, 0, true, 1))
+                .hasMessageContaining("damping is above 0");
         assertThatThrownBy(() -> SketchSettings.of(2, 1).withRefits(-1)).hasMessageContaining("not negative");
     }
 

@@ -7,6 +7,7 @@ import dev.lowbit.GoldenFile;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.linalg.Gemm;
 import dev.lowbit.tensor.FloatMatrix;
+import java.util.Arrays;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -80,15 +81,13 @@ class SketchLearningGoldenTest {
             int width = sketch.groupColumns();
             return IntStream.range(0, sketch.rows())
                     .mapToDouble(i -> IntStream.range(0, sketch.groups())
-                            .mapToDouble(g -> Clustering.objective(
-                                    weights.rows(i, 1).toArray(),
-                                    g * width,
-                                    width,
-                                    columnWeights,
-                                    g * width,
-                                    sketch.tables(),
-                                    i * sketch.rowEntries() + g * sketch.entries(),
-                                    sketch.entries()))
+                            .mapToDouble(g -> {
+                                int table = i * sketch.rowEntries() + g * sketch.entries();
+                                return Clustering.objective(
+                                        new Clustering.Points(
+                                                weights.rows(i, 1).toArray(), columnWeights, g * width, width),
+                                        Arrays.copyOfRange(sketch.tables(), table, table + sketch.entries()));
+                            })
                             .sum())
                     .toArray();
         }

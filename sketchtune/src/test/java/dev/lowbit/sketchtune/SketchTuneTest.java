@@ -15,6 +15,7 @@ import dev.lowbit.method.Compressor;
 import dev.lowbit.method.Compressor.Limits;
 import dev.lowbit.store.MeasuredError;
 import dev.lowbit.tensor.FloatMatrix;
+import java.util.Arrays;
 import java.util.List;
 import java.util.ServiceLoader;
 import java.util.stream.Stream;
@@ -90,6 +91,22 @@ class SketchTuneTest {
             // the price leaves out what the later rounds gain
             assertThat(confirmed.error()).isBetween(0.5 * candidate.error(), 1.05 * candidate.error());
         }
+    }
+
+    /** A factor of rank 1 is all that a calibration may have left: it is damped, and the job ends. */
+    @Test
+    void aSingularHessianIsNoEnd() {
+        FloatMatrix factor = FloatMatrix.wrap(COLUMNS, COLUMNS, new float[COLUMNS * COLUMNS]);
+        for (int j = 0; j < COLUMNS; j++) {
+            factor.set(j, COLUMNS - 1, 1);
+        }
+        float[] ones = new float[ROWS];
+        Arrays.fill(ones, 1);
+        Hessian singular = new Hessian(factor, ones);
+        Candidate candidate = new Candidate("sketch2-r1-f16", 0, 1, 1, false);
+        QuantizedMatrix matrix = method.compress("m", weights, singular, candidate, ANY, SERIAL);
+        assertThat(MeasuredError.of(weights, matrix, singular, SERIAL).weightedError())
+                .isLessThan(0.01 * singular.of(weights, SERIAL));
     }
 
     @Test

@@ -3,32 +3,25 @@ package dev.lowbit.matrix.affine;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.DecodedProducts;
-import dev.lowbit.matrix.LiveCodes;
-import dev.lowbit.matrix.Part;
-import dev.lowbit.matrix.ScalarTiles;
-import dev.lowbit.matrix.packed.PackedCodes;
+import dev.lowbit.matrix.LiveScalars;
 import dev.lowbit.matrix.scale.LiveScales;
 import dev.lowbit.tensor.FloatMatrix;
 import java.lang.foreign.ValueLayout;
-import java.util.List;
 
 /** An affine matrix whose scales are floats that may be changed between products, and its codes too, while zero points and codes of scales stay. */
-public final class LiveAffine implements LiveCodes, AutoCloseable {
+public final class LiveAffine extends LiveScalars implements AutoCloseable {
     /** Rows whose gradients are summed together; part of the definition of the sums. */
     private static final int ROWS_PER_SUM = 64;
 
     private final AffineMatrix original;
-    private final byte[] codes;
     private final byte[] zeros;
     private final int groupsOfRow;
     private final LiveScales scales;
 
     /** A live copy of a matrix. */
     public LiveAffine(AffineMatrix matrix) {
+        super(matrix, matrix.affineFormat().codeBits());
         this.original = matrix;
-        int size = Math.multiplyExact(matrix.rows(), matrix.columns());
-        this.codes = PackedCodes.unpack(
-                matrix.parts().getFirst().bytes(), size, matrix.affineFormat().codeBits());
         this.zeros = matrix.zeros();
         this.groupsOfRow = matrix.affineFormat().groupsOfRow(matrix.columns());
         this.scales = new LiveScales(matrix.scales());
@@ -39,33 +32,12 @@ public final class LiveAffine implements LiveCodes, AutoCloseable {
         return scales;
     }
 
-    @Override
-    public int rows() {
-        return original.rows();
-    }
-
-    @Override
-    public int columns() {
-        return original.columns();
-    }
-
-    @Override
-    public String format() {
-        return original.format();
-    }
-
-    /** The parts as rounding would store them now. */
-    @Override
-    public List<Part> parts() {
-        return stored().parts();
-    }
-
     private int group(int row, int column) {
         return row * groupsOfRow + original.group(column);
     }
 
     private int level(int row, int column, int group) {
-        return (codes[row * columns() + column] & 0xff) - (zeros[group] & 0xff);
+        return (codes()[row * columns() + column] & 0xff) - (zeros[group] & 0xff);
     }
 
     @Override
@@ -116,47 +88,17 @@ public final class LiveAffine implements LiveCodes, AutoCloseable {
         dOffset.set(0, 0, (float) (dOffset.get(0, 0) + ofOffset));
     }
 
-    @Override
-    public int outGroup() {
-        return 1;
-    }
-
-    @Override
-    public int inGroup() {
-        return 1;
-    }
-
     /** The nearest level of the grid, of equal ones the even. */
     @Override
-    public int choose(int[] tiles, FloatMatrix target, Workers workers) {
+    protected Choice choice(FloatMatrix target, Workers workers) {
         int most = (1 << original.affineFormat().codeBits()) - 1;
-        return ScalarTiles.choose(tiles, codes, workers, at -> {
+        return at -> {
             int group = group(at / columns(), at % columns());
             float weight = target.segment().getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, at) / scales.of(group);
             return Float.isFinite(weight)
                     ? (byte) Math.clamp(Math.rint(weight) + (zeros[group] & 0xff), 0, most)
-                    : codes[at];
-        });
-    }
-
-    @Override
-    public int codeCount() {
-        return codes.length;
-    }
-
-    @Override
-    public double codeBitsPerWeight() {
-        return original.affineFormat().codeBits();
-    }
-
-    @Override
-    public void readCodes(FloatMatrix out) {
-        ScalarTiles.read(codes, out);
-    }
-
-    @Override
-    public void writeCodes(FloatMatrix from) {
-        ScalarTiles.write(from, codes);
+                    : codes()[at];
+        };
     }
 
     /**
@@ -164,8 +106,9 @@ public final class LiveAffine implements LiveCodes, AutoCloseable {
      *
      * @throws InvalidRequestException when one is no number or overflows its type
      */
+    @Override
     public AffineMatrix stored() {
-        return original.with(codes, scales.stored());
+        return original.with(codes(), scales.stored());
     }
 
     @Override

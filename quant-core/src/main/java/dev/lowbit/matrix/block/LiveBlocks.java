@@ -4,9 +4,7 @@ import dev.lowbit.codebook.Codebook;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.DecodedProducts;
-import dev.lowbit.matrix.LiveCodes;
-import dev.lowbit.matrix.Part;
-import dev.lowbit.matrix.ScalarTiles;
+import dev.lowbit.matrix.LiveScalars;
 import dev.lowbit.matrix.packed.PackedCodes;
 import dev.lowbit.matrix.scale.LiveScales;
 import dev.lowbit.matrix.scale.ScaleType;
@@ -16,7 +14,6 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.Comparator;
-import java.util.List;
 import java.util.stream.IntStream;
 
 /**
@@ -24,14 +21,13 @@ import java.util.stream.IntStream;
  * codebook[code] * scale(block), scale = offset + scaleCode * superScale / (2^bits - 1), or the scale itself with one level. Linear in
  * the codebook and in the scales. Codes of scales stay.
  */
-public final class LiveBlocks implements LiveCodes, AutoCloseable {
+public final class LiveBlocks extends LiveScalars implements AutoCloseable {
     /** Rows whose gradients are summed together; part of the definition of the sums. */
     private static final int ROWS_PER_SUM = 64;
 
     private final BlockMatrix original;
     private final BlockFormat format;
     private final BlockGeometry geometry;
-    private final byte[] codes;
     private final FloatMatrix codebook;
     private final boolean ownsCodebook;
     private final LiveScales scales;
@@ -53,11 +49,10 @@ public final class LiveBlocks implements LiveCodes, AutoCloseable {
     }
 
     private LiveBlocks(BlockMatrix matrix, FloatMatrix codebook, boolean ownsCodebook) {
+        super(matrix, matrix.blockFormat().codeBits());
         this.original = matrix;
         this.format = matrix.blockFormat();
         this.geometry = format.geometry(matrix.rows(), matrix.columns());
-        this.codes = PackedCodes.unpack(
-                matrix.parts().getFirst().bytes(), Math.toIntExact(geometry.size()), format.codeBits());
         this.codebook = codebook;
         this.ownsCodebook = ownsCodebook;
         this.scales = new LiveScales(matrix.scales());
@@ -79,30 +74,10 @@ public final class LiveBlocks implements LiveCodes, AutoCloseable {
     }
 
     @Override
-    public int rows() {
-        return original.rows();
-    }
-
-    @Override
-    public int columns() {
-        return original.columns();
-    }
-
-    @Override
-    public String format() {
-        return format.id();
-    }
-
-    /** The parts as rounding would store them now. */
-    @Override
-    public List<Part> parts() {
-        return stored().parts();
-    }
-
-    @Override
     public void dequantize(int fromRow, FloatMatrix out, Workers workers) {
         DecodedProducts.checkRows(this, fromRow, out);
         float[] values = codebook.toArray();
+        byte[] codes = codes();
         workers.forEach(out.rows(), i -> {
             float[] row = new float[columns()];
             long first = (long) (fromRow + i) * columns();
@@ -132,6 +107,7 @@ public final class LiveBlocks implements LiveCodes, AutoCloseable {
     public void accumulate(
             FloatMatrix dense, FloatMatrix dCodebook, FloatMatrix dScales, FloatMatrix dOffset, Workers workers) {
         float[] values = codebook.toArray();
+        byte[] codes = codes();
         double[][] ofCodes = new double[Math.ceilDiv(rows(), ROWS_PER_SUM)][];
         double[][] ofScales = new double[ofCodes.length][];
         double[] ofOffset = new double[ofCodes.length];
@@ -166,25 +142,15 @@ public final class LiveBlocks implements LiveCodes, AutoCloseable {
         }
     }
 
-    @Override
-    public int outGroup() {
-        return 1;
-    }
-
-    @Override
-    public int inGroup() {
-        return 1;
-    }
-
     /** The nearest value of the codebook, of equal ones the lowest code. */
     @Override
-    public int choose(int[] tiles, FloatMatrix target, Workers workers) {
+    protected Choice choice(FloatMatrix target, Workers workers) {
         float[] values = codebook.toArray();
-        return ScalarTiles.choose(tiles, codes, workers, at -> {
+        return at -> {
             float scale = scales.of(geometry.blockOf(at));
             float weight = target.segment().getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, at) / scale;
-            return Float.isFinite(weight) ? nearest(values, weight) : codes[at];
-        });
+            return Float.isFinite(weight) ? nearest(values, weight) : codes()[at];
+        };
     }
 
     private static byte nearest(float[] values, float weight) {
@@ -197,31 +163,12 @@ public final class LiveBlocks implements LiveCodes, AutoCloseable {
         return (byte) best;
     }
 
-    @Override
-    public int codeCount() {
-        return codes.length;
-    }
-
-    @Override
-    public double codeBitsPerWeight() {
-        return format.codeBits();
-    }
-
-    @Override
-    public void readCodes(FloatMatrix out) {
-        ScalarTiles.read(codes, out);
-    }
-
-    @Override
-    public void writeCodes(FloatMatrix from) {
-        ScalarTiles.write(from, codes);
-    }
-
     /**
      * The matrix with its parts rounded to their types: scales below 0 become 0, a codebook out of order is sorted and the codes with it.
      *
      * @throws InvalidRequestException when a part is no number or overflows its type
      */
+    @Override
     public BlockMatrix stored() {
         float[] values = codebook.toArray();
         if (hasOwnCodebook()) {
@@ -238,6 +185,7 @@ public final class LiveBlocks implements LiveCodes, AutoCloseable {
             sorted[k] = values[order[k]];
             newCode[order[k]] = (byte) k;
         }
+        byte[] codes = codes();
         byte[] stored = new byte[codes.length];
         for (int i = 0; i < stored.length; i++) {
             stored[i] = newCode[codes[i] & 0xff];

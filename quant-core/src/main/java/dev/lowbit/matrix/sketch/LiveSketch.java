@@ -3,35 +3,30 @@ package dev.lowbit.matrix.sketch;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.DecodedProducts;
-import dev.lowbit.matrix.LiveCodes;
-import dev.lowbit.matrix.Part;
-import dev.lowbit.matrix.ScalarTiles;
+import dev.lowbit.matrix.LiveScalars;
 import dev.lowbit.matrix.packed.PackedCodes;
 import dev.lowbit.matrix.scale.EncodedScales;
-import dev.lowbit.matrix.scale.ScaleFormat;
 import dev.lowbit.matrix.scale.StoredScales;
 import dev.lowbit.tensor.FloatMatrix;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.List;
 
 /**
  * A sketch whose tables are floats that may be changed between products, and its codes too. Products see tables of integers as they would be stored,
  * with the scales they came with, because what rounding takes away is much of such a table; the gradient is that of the floats (straight through).
  */
-public final class LiveSketch implements LiveCodes, AutoCloseable {
+public final class LiveSketch extends LiveScalars implements AutoCloseable {
     private final SketchMatrix original;
     private final SketchFormat format;
     private final int groupColumns;
-    private final byte[] codes;
     private final FloatMatrix tables;
 
     /** A live copy of a matrix. */
     public LiveSketch(SketchMatrix matrix) {
+        super(matrix, matrix.sketchFormat().codeBits());
         this.original = matrix;
         this.format = matrix.sketchFormat();
         this.groupColumns = format.groupColumns(matrix.columns());
-        this.codes = matrix.codes();
         int width = format.groups() * format.entries();
         this.tables = FloatMatrix.allocate(matrix.rows(), width);
         tables.copyFrom(FloatMatrix.wrap(matrix.rows(), width, matrix.tables().values()));
@@ -40,27 +35,6 @@ public final class LiveSketch implements LiveCodes, AutoCloseable {
     /** Z, rows x (groups x entries); live. */
     public FloatMatrix tables() {
         return tables;
-    }
-
-    @Override
-    public int rows() {
-        return original.rows();
-    }
-
-    @Override
-    public int columns() {
-        return original.columns();
-    }
-
-    @Override
-    public String format() {
-        return format.id();
-    }
-
-    /** The parts as rounding would store them now. */
-    @Override
-    public List<Part> parts() {
-        return stored().parts();
     }
 
     /** The tables of a row as products see them. */
@@ -88,7 +62,7 @@ public final class LiveSketch implements LiveCodes, AutoCloseable {
             for (int group = 0, j = 0; group < format.groups(); group++) {
                 int table = group * format.entries();
                 for (int end = j + groupColumns; j < end; j++) {
-                    weights[j] = values[table + codes[first + j]];
+                    weights[j] = values[table + codes()[first + j]];
                 }
             }
             out.rows(i, 1).copyFrom(FloatMatrix.wrap(1, weights.length, weights));
@@ -110,7 +84,7 @@ public final class LiveSketch implements LiveCodes, AutoCloseable {
             for (int group = 0, j = 0; group < format.groups(); group++) {
                 int table = group * format.entries();
                 for (int end = j + groupColumns; j < end; j++) {
-                    sums[table + codes[first + j]] += gradient[j];
+                    sums[table + codes()[first + j]] += gradient[j];
                 }
             }
             for (int c = 0; c < sums.length; c++) {
@@ -119,22 +93,12 @@ public final class LiveSketch implements LiveCodes, AutoCloseable {
         });
     }
 
-    @Override
-    public int outGroup() {
-        return 1;
-    }
-
-    @Override
-    public int inGroup() {
-        return 1;
-    }
-
     /** The nearest entry of the table, of equal ones the first. */
     @Override
-    public int choose(int[] tiles, FloatMatrix target, Workers workers) {
+    protected Choice choice(FloatMatrix target, Workers workers) {
         float[][] values = new float[rows()][];
         workers.forEach(values.length, row -> values[row] = row(row));
-        return ScalarTiles.choose(tiles, codes, workers, at -> {
+        return at -> {
             int row = at / columns();
             int table = at % columns() / groupColumns * format.entries();
             float weight = target.segment().getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, at);
@@ -148,27 +112,7 @@ public final class LiveSketch implements LiveCodes, AutoCloseable {
                 }
             }
             return (byte) best;
-        });
-    }
-
-    @Override
-    public int codeCount() {
-        return codes.length;
-    }
-
-    @Override
-    public double codeBitsPerWeight() {
-        return format.codeBits();
-    }
-
-    @Override
-    public void readCodes(FloatMatrix out) {
-        ScalarTiles.read(codes, out);
-    }
-
-    @Override
-    public void writeCodes(FloatMatrix from) {
-        ScalarTiles.write(from, codes);
+        };
     }
 
     /**
@@ -176,8 +120,9 @@ public final class LiveSketch implements LiveCodes, AutoCloseable {
      *
      * @throws InvalidRequestException when an entry is no number or overflows its type
      */
+    @Override
     public SketchMatrix stored() {
-        MemorySegment packed = PackedCodes.pack(codes, format.codeBits());
+        MemorySegment packed = PackedCodes.pack(codes(), format.codeBits());
         return SketchMatrix.of(rows(), columns(), format, packed, storedTables());
     }
 
@@ -202,11 +147,7 @@ public final class LiveSketch implements LiveCodes, AutoCloseable {
 
     private EncodedScales scales() {
         StoredScales scales = original.tables().scales().orElseThrow();
-        return new EncodedScales(
-                scales.values(),
-                scales.format() instanceof ScaleFormat.TwoLevel ? scales.codes() : new byte[0],
-                scales.superScales(),
-                scales.offset());
+        return new EncodedScales(scales.values(), scales.codes(), scales.superScales(), scales.offset());
     }
 
     @Override

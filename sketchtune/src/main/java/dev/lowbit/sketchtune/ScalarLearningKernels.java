@@ -1,7 +1,7 @@
 package dev.lowbit.sketchtune;
 
 /** The formulas as they stand: what every other implementation is tested against. */
-final class ScalarSketchKernels implements SketchKernels {
+final class ScalarLearningKernels implements LearningKernels {
     @Override
     public int bestStart(double[] before, double[] zeroth, double[] first, int j, int least, int most) {
         return bestOf(before, zeroth, first, j, least, most);
@@ -11,7 +11,7 @@ final class ScalarSketchKernels implements SketchKernels {
         double largest = Double.NEGATIVE_INFINITY;
         int best = least;
         for (int i = least; i <= most; i++) {
-            double value = SketchKernels.value(before, zeroth, first, i, j);
+            double value = LearningKernels.value(before, zeroth, first, i, j);
             if (value > largest) {
                 largest = value;
                 best = i;

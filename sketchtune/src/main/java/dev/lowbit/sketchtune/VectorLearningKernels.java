@@ -7,8 +7,8 @@ import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
-/** The verbs in SIMD, bit-equal to {@link ScalarSketchKernels} at 128, 256 and 512 bits: lanes are starts, or values of a run. */
-final class VectorSketchKernels implements SketchKernels {
+/** The verbs in SIMD, bit-equal to {@link ScalarLearningKernels} at 128, 256 and 512 bits: lanes are starts, or values of a run. */
+final class VectorLearningKernels implements LearningKernels {
     private static final VectorSpecies<Float> F = VectorWidth.floats();
     private static final VectorSpecies<Double> D = VectorSpecies.of(double.class, F.vectorShape());
     private static final int WIDTH = D.length();
@@ -19,7 +19,7 @@ final class VectorSketchKernels implements SketchKernels {
     @Override
     public int bestStart(double[] before, double[] zeroth, double[] first, int j, int least, int most) {
         if (most - least < LEAST_STARTS) {
-            return ScalarSketchKernels.bestOf(before, zeroth, first, j, least, most);
+            return ScalarLearningKernels.bestOf(before, zeroth, first, j, least, most);
         }
         DoubleVector weight = DoubleVector.broadcast(D, zeroth[j]);
         DoubleVector sum = DoubleVector.broadcast(D, first[j]);

@@ -3,12 +3,12 @@ package dev.lowbit.sketchtune;
 import dev.lowbit.kernel.KernelLookup;
 
 /** The loops that learning a sketch spends its time in. Every implementation gives the same bits. */
-interface SketchKernels {
+interface LearningKernels {
     /** Values that are scattered together. */
     int RUN = 64;
 
     /** The kernels of this process. */
-    static SketchKernels get() {
+    static LearningKernels get() {
         return Holder.KERNELS;
     }
 
@@ -40,8 +40,8 @@ interface SketchKernels {
 
     /** Delays the choice until the first use. */
     final class Holder {
-        private static final SketchKernels KERNELS =
-                KernelLookup.choose(ScalarSketchKernels::new, VectorSketchKernels::new);
+        private static final LearningKernels KERNELS =
+                KernelLookup.choose(ScalarLearningKernels::new, VectorLearningKernels::new);
 
         private Holder() {}
     }

@@ -8,9 +8,9 @@ import org.junit.jupiter.api.Test;
 
 /** The SIMD verbs give the bits of the scalar ones at awkward lengths, offsets and values, ties among them. */
 @Tag("kernels")
-class SketchKernelsTest {
-    private final SketchKernels scalar = new ScalarSketchKernels();
-    private final SketchKernels vector = new VectorSketchKernels();
+class LearningKernelsTest {
+    private final LearningKernels scalar = new ScalarLearningKernels();
+    private final LearningKernels vector = new VectorLearningKernels();
     private final Random random = new Random(7);
 
     @Test
@@ -36,15 +36,15 @@ class SketchKernelsTest {
     @Test
     void scatter() {
         for (int count = 1; count < 12; count++) {
-            float[] values = new float[SketchKernels.RUN + 3];
+            float[] values = new float[LearningKernels.RUN + 3];
             for (int i = 0; i < values.length; i++) {
                 values[i] = (float) random.nextGaussian();
             }
             int[] places = new int[count + 2];
             for (int i = 0; i < places.length; i++) {
-                places[i] = random.nextInt(4) * SketchKernels.RUN;
+                places[i] = random.nextInt(4) * LearningKernels.RUN;
             }
-            float[] expected = new float[4 * SketchKernels.RUN];
+            float[] expected = new float[4 * LearningKernels.RUN];
             float[] actual = expected.clone();
             scalar.scatter(values, 3, places, 1, count, expected);
             vector.scatter(values, 3, places, 1, count, actual);
