@@ -86,6 +86,14 @@ record Figure(
             of(GptqBenchmark.class, "quantize", "gptq-1024-g128", "false", "1").timesS(1024.0 * 1024, 9),
             of(GptqBenchmark.class, "quantize", "gptq-1024-g128-2-threads", "false", "2")
                     .timesS(1024.0 * 1024, 9),
+            of(SketchBenchmark.class, "sketch", "sketch-1024-2-bits", "2", "0", "1")
+                    .timesS(1024.0 * 1024, 13),
+            of(SketchBenchmark.class, "sketch", "sketch-1024-2-bits-whole", "2", "8", "1")
+                    .timesS(1024.0 * 1024),
+            of(SketchBenchmark.class, "sketch", "sketch-1024-4-bits", "4", "0", "1")
+                    .timesS(1024.0 * 1024, 38),
+            of(SketchBenchmark.class, "sketch", "sketch-1024-4-bits-whole", "4", "8", "1")
+                    .timesS(1024.0 * 1024),
             of(LayerBenchmark.class, "quantize", "layer-1024-2x8-g8", "1").timesS(1024.0 * 1024, 840),
             of(LayerBenchmark.class, "quantize", "layer-1024-2x8-g8-2-threads", "2")
                     .timesS(1024.0 * 1024, 840),
