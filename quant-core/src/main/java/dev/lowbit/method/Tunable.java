@@ -30,8 +30,7 @@ public interface Tunable extends AutoCloseable {
      * @param name name within the matrix, for example {@code left}
      * @param values live: changing them changes {@link Tunable#matrix()}
      * @param gradient same shape; {@link Tunable#accumulate} adds to it, whoever steps sets it to zero
-     * @param unit what a learning rate is a fraction of: the size of the values, 1 for dense weights; for what codes follow the error that the
-     *     codes leave
+     * @param unit what a learning rate is a fraction of: the size of the values; for what codes follow the error that the codes leave
      */
     record TrainablePart(String name, FloatMatrix values, FloatMatrix gradient, double unit) {
         /** A part whose unit is the root mean square of {@code like}. */

@@ -16,7 +16,7 @@ final class TunableDense implements Tunable {
         format = matrix.format();
         FloatMatrix values = FloatMatrix.allocate(matrix.rows(), matrix.columns());
         matrix.dequantize(0, values, workers);
-        weight = new TrainablePart("weight", values, FloatMatrix.allocate(matrix.rows(), matrix.columns()), 1);
+        weight = TrainablePart.sizedLike("weight", values, values);
     }
 
     @Override
