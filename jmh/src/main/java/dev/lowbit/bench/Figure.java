@@ -44,6 +44,12 @@ record Figure(
                     .read(LARGE, 3.126953125),
             of(GemvBenchmark.class, "multiplyTransposed", "gemv-transposed-nf4", "nf4-g64-s8x256-fp32")
                     .read(LARGE, 4.126953125),
+            of(GemvBenchmark.class, "multiply", "gemv-sketch2", "sketch2-r1-f16")
+                    .read(LARGE, 2 + 16.0 * 4 / 4096),
+            of(GemvBenchmark.class, "multiply", "gemv-sketch3", "sketch3-r1-f16")
+                    .read(LARGE, 3 + 16.0 * 8 / 4096),
+            of(GemvBenchmark.class, "multiply", "gemv-sketch4", "sketch4-r1-f16")
+                    .read(LARGE, 4 + 16.0 * 16 / 4096),
             of(AdditiveBenchmark.class, "multiply", "gemv-aq1x8-g8", "aq1x8-g8-row-f16")
                     .ofGemv(LARGE),
             of(AdditiveBenchmark.class, "multiply", "gemv-aq2x8-g8", "aq2x8-g8-row-f16")

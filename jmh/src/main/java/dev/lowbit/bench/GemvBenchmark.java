@@ -4,7 +4,12 @@ import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.matrix.block.BlockFormat;
 import dev.lowbit.matrix.block.BlockQuantizer;
+import dev.lowbit.matrix.packed.PackedCodes;
+import dev.lowbit.matrix.sketch.SketchFormat;
+import dev.lowbit.matrix.sketch.SketchMatrix;
+import dev.lowbit.matrix.sketch.StoredTables;
 import dev.lowbit.tensor.FloatMatrix;
+import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -30,8 +35,15 @@ public class GemvBenchmark {
     /** Rows and columns. */
     static final int SIZE = 4096;
 
-    /** Two, three and four bits. */
-    @Param({"nf2-g64-s8x256-fp32", "nf3-g64-s8x256-fp32", "nf4-g64-s8x256-fp32"})
+    /** Two, three and four bits, in blocks with scales and with a table for each row. */
+    @Param({
+        "nf2-g64-s8x256-fp32",
+        "nf3-g64-s8x256-fp32",
+        "nf4-g64-s8x256-fp32",
+        "sketch2-r1-f16",
+        "sketch3-r1-f16",
+        "sketch4-r1-f16"
+    })
     public String format;
 
     private FloatMatrix x;
@@ -42,7 +54,9 @@ public class GemvBenchmark {
     @Setup
     public void setUp() {
         try (FloatMatrix weights = Inputs.gaussian("gemv", SIZE, SIZE)) {
-            matrix = BlockQuantizer.quantize(weights, BlockFormat.parse(format), Workers.serial());
+            matrix = SketchFormat.parseIfSketch(format)
+                    .<QuantizedMatrix>map(GemvBenchmark::sketch)
+                    .orElseGet(() -> BlockQuantizer.quantize(weights, BlockFormat.parse(format), Workers.serial()));
             matrix.dequantize(0, weights, Workers.serial());
             x = Inputs.gaussian("vector", 1, SIZE);
             y = FloatMatrix.allocate(1, SIZE);
@@ -51,6 +65,22 @@ public class GemvBenchmark {
             multiplyTransposed();
             Checks.product(x, weights, y, 1);
         }
+    }
+
+    /** Any codes and tables: what they are changes nothing for the kernel. */
+    private static SketchMatrix sketch(SketchFormat format) {
+        Random random = new Random(1);
+        byte[] codes = new byte[SIZE * SIZE];
+        for (int i = 0; i < codes.length; i++) {
+            codes[i] = (byte) random.nextInt(format.entries());
+        }
+        float[] values = new float[SIZE * format.entries()];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = (float) random.nextGaussian();
+        }
+        StoredTables tables =
+                StoredTables.round(values, format.entries(), format.tables()).orElseThrow();
+        return SketchMatrix.of(SIZE, SIZE, format, PackedCodes.pack(codes, format.codeBits()), tables);
     }
 
     /** Frees the memory. */

@@ -253,7 +253,10 @@ public final class TuneCommand implements Callable<Integer> {
                 "held out",
                 loss + " " + fixed(result.lossBefore()) + " before, " + fixed(result.lossAfter())
                         + " after, nats per token over " + result.heldOutTokens() + " tokens");
-        line("trained", result.steps() + " steps, " + result.tokens() + " tokens");
+        line(
+                "trained",
+                result.trainedParameters() + " parameters in " + result.steps() + " steps, " + result.tokens()
+                        + " tokens");
         line(
                 "kept",
                 result.improved()

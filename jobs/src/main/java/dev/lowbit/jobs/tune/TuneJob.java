@@ -260,6 +260,7 @@ public final class TuneJob implements AutoCloseable {
                 tuned.steps(),
                 (long) tuned.trainingTokens() * settings.epochs(),
                 tuned.heldOutTokens(),
+                tuned.parameters(),
                 tuned.matrices().size(),
                 manifest.bytes(),
                 MeasuredError.relative(manifest.error()),

@@ -15,6 +15,7 @@ import java.util.OptionalLong;
  * @param steps steps taken
  * @param tokens tokens trained on, every epoch counted
  * @param heldOutTokens tokens that losses were measured on
+ * @param trainedParameters numbers that were trained, those that matrices share once; codes are not counted
  * @param tunedMatrices matrices with new parts
  * @param bytes of all parts, as before
  * @param relativeError of all compressed matrices together; absent when tuned parts could not be compared with the source
@@ -31,6 +32,7 @@ public record TuneResult(
         int steps,
         long tokens,
         int heldOutTokens,
+        long trainedParameters,
         int tunedMatrices,
         long bytes,
         OptionalDouble relativeError,

@@ -309,6 +309,30 @@ class TuneTest {
         assertThat(digest("threads")).isEqualTo(digest("ranked"));
     }
 
+    /** LoRA on a model in floats: the weights stay, two factors of each matrix are trained; and beside it every weight. */
+    @Test
+    void aModelInFloatsIsAdapted() {
+        Path floats = common.resolve("floats");
+        Lowbit run = Lowbit.run("compress", model, "--out", floats, "--method", "float", "--format", "f32", "--quiet");
+        assertThat(run.code()).as(run.err()).isZero();
+        JsonNode adapter = succeeded(tune(floats, "adapter", "--rank", 2));
+        assertThat(adapter.get("lossAfter").doubleValue())
+                .isLessThan(adapter.get("lossBefore").doubleValue());
+        long factors = 0;
+        long weights = 0;
+        for (MatrixEntry matrix : Manifest.read(folder.resolve("adapter")).matrices()) {
+            assertThat(matrix.format()).isEqualTo("f32+r2-f16");
+            factors += 2L * (matrix.rows() + matrix.columns());
+            weights += matrix.weights();
+        }
+        assertThat(adapter.get("trainedParameters").longValue()).isEqualTo(factors);
+        JsonNode all = succeeded(tune(floats, "all", "--parts", "all"));
+        assertThat(all.get("trainedParameters").longValue()).isEqualTo(weights);
+        assertThat(all.get("lossAfter").doubleValue())
+                .isLessThan(adapter.get("lossBefore").doubleValue());
+        assertThat(Verifier.verify(folder.resolve("all"))).isEmpty();
+    }
+
     /** At a rate that changes no float. */
     @Test
     void whenNothingIsBetterThePartsStayAsTheyWere() {

@@ -348,7 +348,15 @@ public final class Tuner implements AutoCloseable {
                 steps(),
                 text.trainingTokens(),
                 text.heldOut().length,
+                parameters(),
                 matrices);
+    }
+
+    private long parameters() {
+        return trained.entrySet().stream()
+                .filter(part -> !targets.contains(part.getKey()))
+                .mapToLong(part -> part.getValue().values().size())
+                .sum();
     }
 
     /** Puts the model's own matrices back and frees the memory of the run; the state stays where it is. */

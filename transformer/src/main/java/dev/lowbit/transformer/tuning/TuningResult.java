@@ -12,6 +12,7 @@ import java.util.Map;
  * @param steps all steps
  * @param trainingTokens tokens of the text that were trained on, once per epoch
  * @param heldOutTokens tokens of the text that were not
+ * @param parameters numbers that were trained, those in common once; codes and what they follow not counted
  * @param matrices the tuned matrices in their stored formats, by tensor name; empty when nothing was better
  */
 public record TuningResult(
@@ -21,6 +22,7 @@ public record TuningResult(
         int steps,
         int trainingTokens,
         int heldOutTokens,
+        long parameters,
         Map<String, QuantizedMatrix> matrices) {
     public TuningResult {
         matrices = Map.copyOf(matrices);
