@@ -3,10 +3,10 @@
 # perplexity, trained parameters, bytes, peak memory, over several seeds.
 #   jobs/benchmarks/adaptation.sh MODEL TRAINING-TEXT EVALUATION-TEXT WORK [options of tune]
 # The rate of each way is the best of RATES on the part of the training text that tune holds out, with the first of SEEDS. What is done is not done again.
-#   WAYS   name=options of compress=options of tune, separated by ";"
+#   WAYS   name=options of compress=options of tune, separated by ";"      TOKENS  of the evaluation text (default 32768)
 set -euo pipefail
 [ $# -ge 4 ] || { sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2; }
-home=$(cd "$(dirname "$0")/../.." && pwd -P)
+. "$(dirname "$0")/common.sh"
 model=$1 training=$2 evaluation=$3 work=$4
 shift 4
 mkdir -p "$work"
@@ -19,28 +19,18 @@ sketch, 4 bits=--method sketchtune --format sketch4-r1-f16=--parts all
 sketch, 3 bits=--method sketchtune --format sketch3-r2-f16=--parts all
 all weights=--method float --format f32=--parts all"}
 
-field() { # a number of a JSON document, or nothing
-  sed -n "s/^ *\"$2\" : \(-\{0,1\}[0-9.][0-9.eE+-]*\).*/\1/p" "$1" | head -n 1
-}
-
-lowbit() { # output file of --json, command and arguments; done once
-  local out=$1
-  shift
-  [ -s "$out" ] || { "$home/lowbit" "$@" --json --quiet > "$out.new" && mv "$out.new" "$out"; }
-}
-
 tuned() { # base, name, options of tune
   local base=$1 name=$2
   shift 2
-  lowbit "$work/$name.json" tune "$base" --text "$training" --out "$work/$name" "$@"
+  once "$work/$name.json" tune "$base" --text "$training" --out "$work/$name" "$@"
 }
 
-evaluated() { lowbit "$work/$1.evaluation.json" evaluate "$2" --text "$evaluation" --max-tokens "${TOKENS:-32768}"; }
+evaluated() { once "$work/$1.evaluation.json" evaluate "$2" --text "$evaluation" --max-tokens "${TOKENS:-32768}"; }
 
 mean() { LC_ALL=C awk '{ n++; s += $1; q += $1 * $1 } END { printf "%.2f ± %.2f", s / n, n > 1 ? sqrt((q - s * s / n) / (n - 1) > 0 ? (q - s * s / n) / (n - 1) : 0) : 0 }'; }
 
 statistics=$work/calibration.safetensors
-[ -e "$statistics" ] || "$home/lowbit" calibrate "$model" --text "$training" --out "$statistics" --quiet > "$work/calibration.txt"
+calibrated "$model" "$training" "$statistics"
 echo '| way | base, bits per weight | base, bytes | trained parameters | rate | perplexity before | perplexity after | peak memory, MB |'
 echo '|---|---|---|---|---|---|---|---|'
 while IFS='=' read -r name compressing tuning; do
@@ -49,7 +39,7 @@ while IFS='=' read -r name compressing tuning; do
   read -ra tuning <<< "$tuning"
   importance=(--calibration "$statistics")
   [ "${compressing[1]}" = float ] && importance=()
-  lowbit "$base.base.json" compress "$model" --out "$base" "${importance[@]}" "${compressing[@]}"
+  once "$base.base.json" compress "$model" --out "$base" "${importance[@]}" "${compressing[@]}"
   evaluated "$id" "$base"
   best='' least=''
   for rate in "${rates[@]}"; do

@@ -12,19 +12,18 @@
 #   WAYS        environment: ways to tune the default results at BITS, each label=options of tune, separated by semicolons (default: none)
 # Calibrations, cost tables and results stay in the work directory and are used again.
 set -eu
-home=$(cd "$(dirname "$0")/../.." && pwd -P)
+. "$(dirname "$0")/common.sh"
 models=$1 calibration=$2 evaluation=$3 work=$4
 shift 4
 tokens=32768
 parts=${PARTS:-low-rank}
 case $parts in low-rank) label=factors with=tuned ;; all) label='all parts' with=ranked-all ;; *) echo "PARTS: low-rank or all, not $parts" >&2; exit 2 ;; esac
-field() { sed -n "s/^ *\"$2\" : \([^,]*\),*\$/\1/p" "$1" | head -n 1; }
 
 row() { # name, label, folder of the model to evaluate, further options of evaluate
   local name=$1 label=$2 folder=$3 result
   shift 3
   result=$folder.evaluation.json
-  [ -s "$result" ] || { "$home/lowbit" evaluate "$folder" --text "$evaluation" --max-tokens $tokens --json --quiet "$@" > "$result.new" && mv "$result.new" "$result"; }
+  once "$result" evaluate "$folder" --text "$evaluation" --max-tokens $tokens "$@"
   printf '| %s | %s | %s | %s | %s | %s |\n' "$name" "$label" "$(field "$result" bitsPerWeight)" "$(field "$result" perplexity)" \
     "$(field "$result" klDivergence)" "$(field "$result" top1Agreement)"
 }
@@ -74,7 +73,7 @@ for model in "${folders[@]}"; do
   ln -sfn "$(cd "$model" && pwd -P)" "$place/float"
   row "$name" float "$place/float"
   statistics=$place/calibration.safetensors
-  [ -e "$statistics" ] || "$home/lowbit" calibrate "$model" --text "$calibration" --out "$statistics" --quiet > "$place/calibration.txt"
+  calibrated "$model" "$calibration" "$statistics"
   for bits in ${BITS:-4.25 4 3.5 3.4375 3.0625 3 2.75 2.5625 2.5 2.25}; do
     compressed "$model" "default-$bits" --bits "$bits" --calibration "$statistics" --costs "$place/default.costs" "$@"
     row "$name" default "$place/default-$bits" --reference "$model"

@@ -22,12 +22,12 @@ import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** A checkpoint larger than the cap is compressed with a peak below the cap; jobs/benchmarks/memory-4gb.sh is its big brother. */
 class MemoryCapTest {
     private static final long CAP = 320L << 20;
-    private static final int MATRICES = 10;
+    private static final int MATRICES = 5;
     private static final int ROWS = 2048;
     private static final int COLUMNS = 1024;
     private static final long VOCABULARY = 96_000;
@@ -36,9 +36,9 @@ class MemoryCapTest {
     private Path folder;
 
     @ParameterizedTest
-    @ValueSource(strings = {"lq-lora", "int2-lrec"})
+    @CsvSource({"lq-lora, 64", "int2-lrec, 64", "sketchtune, 1024"})
     @EnabledOnOs(OS.LINUX)
-    void aCheckpointLargerThanTheCap(String method) throws IOException {
+    void aCheckpointLargerThanTheCap(String method, String group) throws IOException {
         Path model = folder.resolve("model");
         write(Files.createDirectory(model));
         assertThat(Jobs.bytes(model)).isGreaterThan(CAP + (CAP >> 2));
@@ -56,7 +56,7 @@ class MemoryCapTest {
                 "--rank",
                 "0",
                 "--group",
-                "64",
+                group,
                 "--memory",
                 Long.toString(CAP),
                 "--threads",
