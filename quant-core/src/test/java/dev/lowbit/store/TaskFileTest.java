@@ -292,6 +292,13 @@ class TaskFileTest {
     }
 
     @Test
+    void partsInCommonAreTheSame() throws IOException {
+        List<MatrixChoice> choices = new ArrayList<>(TaskModels.choices());
+        choices.set(2, new MatrixChoice("one", false, "test", "lc3-g16-f16", 0, Optional.empty()));
+        notWritten(source, choices, "matrix one is lc3-g16-f16 of 5 x 64, parts in common book-0 in");
+    }
+
+    @Test
     void theSameMatricesAreCompressed() throws IOException {
         List<MatrixChoice> choices = TaskModels.choices();
         notWritten(source, choices.subList(0, choices.size() - 1), "matrix untouched is sketch3", "not compressed");
