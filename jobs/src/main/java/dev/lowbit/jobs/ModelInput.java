@@ -7,6 +7,8 @@ import dev.lowbit.error.UnsupportedModelException;
 import dev.lowbit.store.CompressedModel;
 import dev.lowbit.store.Manifest;
 import dev.lowbit.store.MatrixEntry;
+import dev.lowbit.store.TaskFile;
+import dev.lowbit.transformer.TaskSwitch;
 import dev.lowbit.transformer.Transformer;
 import dev.lowbit.transformer.Transformers;
 import dev.lowbit.transformer.text.Tokenizer;
@@ -20,11 +22,13 @@ import java.util.stream.Collectors;
 public final class ModelInput implements AutoCloseable {
     private final Path folder;
     private final CompressedModel compressed;
+    private final TaskFile task;
     private final Transformer transformer;
 
-    private ModelInput(Path folder, CompressedModel compressed, Transformer transformer) {
+    private ModelInput(Path folder, CompressedModel compressed, TaskFile task, Transformer transformer) {
         this.folder = folder;
         this.compressed = compressed;
+        this.task = task;
         this.transformer = transformer;
     }
 
@@ -35,17 +39,45 @@ public final class ModelInput implements AutoCloseable {
      * @throws MalformedFileException when files break their formats or tensors and config.json disagree
      */
     public static ModelInput open(Path path) {
+        return open(path, Optional.empty());
+    }
+
+    /**
+     * Opens and loads a model as a task has it.
+     *
+     * @param task what {@code export --to task} wrote for this model; empty for the model as it is
+     * @throws InvalidRequestException usage for a task of a model in floats; impossible for one of another model
+     * @throws UnsupportedModelException as {@link #open(Path)}
+     * @throws MalformedFileException as {@link #open(Path)}, and when the task breaks its format
+     */
+    public static ModelInput open(Path path, Optional<Path> task) {
         if (Manifest.isIn(path)) {
-            CompressedModel compressed = CompressedModel.open(path);
-            try {
-                return new ModelInput(path, compressed, Transformers.load(compressed));
-            } catch (RuntimeException | Error e) {
-                compressed.close();
-                throw e;
-            }
+            return openCompressed(path, task);
         }
         try (Checkpoint checkpoint = Checkpoint.open(path)) {
-            return new ModelInput(checkpoint.root(), null, Transformers.load(checkpoint));
+            if (task.isPresent()) {
+                throw InvalidRequestException.usage(
+                        "--task " + task.get() + " goes with the compressed model that was tuned, " + path
+                                + " is a model in floats; give that one, or leave --task out");
+            }
+            return new ModelInput(checkpoint.root(), null, null, Transformers.load(checkpoint));
+        }
+    }
+
+    private static ModelInput openCompressed(Path path, Optional<Path> task) {
+        CompressedModel compressed = CompressedModel.open(path);
+        TaskFile changes = null;
+        Transformer transformer = null;
+        try {
+            changes = task.map(file -> TaskFile.open(file, compressed)).orElse(null);
+            transformer = Transformers.load(compressed);
+            if (changes != null) {
+                new TaskSwitch(transformer, compressed).to(changes);
+            }
+            return new ModelInput(path, compressed, changes, transformer);
+        } catch (RuntimeException | Error e) {
+            closeAll(transformer, changes, compressed);
+            throw e;
         }
     }
 
@@ -138,9 +170,24 @@ public final class ModelInput implements AutoCloseable {
         return all;
     }
 
+    /** Stored bytes of the task's parts; empty without one. */
+    public OptionalLong taskBytes() {
+        return task == null ? OptionalLong.empty() : OptionalLong.of(task.bytes());
+    }
+
     @Override
     public void close() {
-        transformer.close();
+        closeAll(transformer, task, compressed);
+    }
+
+    /** Closes what there is: each may be null. */
+    private static void closeAll(Transformer transformer, TaskFile task, CompressedModel compressed) {
+        if (transformer != null) {
+            transformer.close();
+        }
+        if (task != null) {
+            task.close();
+        }
         if (compressed != null) {
             compressed.close();
         }

@@ -75,6 +75,8 @@ public final class MalformedFileException extends RuntimeException {
         BAD_TOKENIZER,
         /** Calibration text cannot be used. */
         BAD_CALIBRATION,
+        /** A task file cannot be used. */
+        BAD_TASK,
         /** A weight is NaN or infinite. */
         NON_FINITE,
         /** Content does not match its recorded digest or invariant. */

@@ -11,6 +11,7 @@ import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -34,6 +35,10 @@ public final class SafetensorsWriter implements AutoCloseable {
      * @param shape dimensions, row-major
      */
     public record Entry(String name, DType type, List<Long> shape) {
+        /** Wide elements first, so that every tensor starts at a multiple of its element's size; then by name. */
+        public static final Comparator<Entry> ALIGNED =
+                Comparator.comparing((Entry entry) -> -entry.type().bits()).thenComparing(Entry::name);
+
         public Entry {
             shape = List.copyOf(shape);
         }

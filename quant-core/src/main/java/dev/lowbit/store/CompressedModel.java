@@ -145,6 +145,11 @@ public final class CompressedModel implements AutoCloseable {
         return manifest;
     }
 
+    /** SHA-256 of the manifest file, which holds the digest of every other: names the model to the bit. */
+    public String digest() {
+        return Digest.sha256(directory.resolve(Manifest.FILE));
+    }
+
     /** Names of the compressed matrices in manifest order. */
     public List<String> names() {
         return List.copyOf(entries.keySet());
@@ -199,7 +204,7 @@ public final class CompressedModel implements AutoCloseable {
     }
 
     /** Who owns the parts of a matrix: itself, and the set it shares. */
-    private List<PartOwner> owners(MatrixEntry entry) {
+    List<PartOwner> owners(MatrixEntry entry) {
         List<PartOwner> owners = new ArrayList<>(List.of(entry));
         entry.shared()
                 .ifPresent(use -> manifest.shared().stream()

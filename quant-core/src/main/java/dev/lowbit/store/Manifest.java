@@ -3,7 +3,9 @@ package dev.lowbit.store;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -74,6 +76,13 @@ public record Manifest(
         List<PartOwner> owners = new ArrayList<>(matrices);
         owners.addAll(shared);
         return owners;
+    }
+
+    /** Every stored part by the name of its tensor, in the order of {@link #owners}. */
+    Map<String, PartEntry> partsByTensor() {
+        Map<String, PartEntry> parts = new LinkedHashMap<>();
+        owners().forEach(owner -> owner.parts().forEach(part -> parts.put(owner.tensorName(part), part)));
+        return parts;
     }
 
     /** The errors of all compressed matrices together; empty when one of them is unknown. */

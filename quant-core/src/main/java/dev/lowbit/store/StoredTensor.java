@@ -15,9 +15,9 @@ import java.util.List;
  * @param part the part's name, or null
  */
 record StoredTensor(String name, DType type, List<Long> shape, int owner, String part) {
-    /** Wide elements first, so that every tensor starts at a multiple of its element's size; then by name. */
+    /** The order inside a weight file. */
     static final Comparator<StoredTensor> FILE_ORDER =
-            Comparator.comparing((StoredTensor tensor) -> -tensor.type().bits()).thenComparing(StoredTensor::name);
+            Comparator.comparing(StoredTensor::entry, SafetensorsWriter.Entry.ALIGNED);
 
     SafetensorsWriter.Entry entry() {
         return new SafetensorsWriter.Entry(name, type, shape);

@@ -52,6 +52,12 @@ public final class EvaluateCommand implements Callable<Integer> {
     private Optional<Path> ids;
 
     @Option(
+            names = "--task",
+            paramLabel = "FILE",
+            description = "A task of the compressed model, from export --to task: run the model as tuned for it.")
+    private Optional<Path> task;
+
+    @Option(
             names = "--reference",
             paramLabel = "MODEL",
             description = "Model of the same vocabulary to compare with, usually the one that was compressed.")
@@ -85,7 +91,8 @@ public final class EvaluateCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        EvaluationJob job = new EvaluationJob(model, reference, text, ids, context, maxTokens, resources.memoryBytes());
+        EvaluationJob job =
+                new EvaluationJob(model, task, reference, text, ids, context, maxTokens, resources.memoryBytes());
         EvaluationResult result;
         try (WorkerPool pool = resources.openWorkers()) {
             result = job.run(pool.workers(), console.progress(resources));
@@ -106,6 +113,7 @@ public final class EvaluateCommand implements Callable<Integer> {
                         bits,
                         result.weights().orElseThrow(),
                         result.bytes().orElseThrow()));
+        result.taskBytes().ifPresent(bytes -> line("task", "%s", Quantity.bytes(bytes)));
         line("tokens", "%d in windows of %d", result.tokens(), result.context());
         line("nll", "%.6f nats per token", result.nll());
         line("perplexity", "%s ± %.2g", digits(result.perplexity()), result.perplexityStdErr());

@@ -11,6 +11,7 @@ import dev.lowbit.jobs.ResourceOptions;
 import dev.lowbit.jobs.WorkerPool;
 import dev.lowbit.jobs.export.AqlmExport;
 import dev.lowbit.jobs.export.Exporter;
+import dev.lowbit.jobs.export.TaskExport;
 import dev.lowbit.matrix.gptq.GptqVersion;
 import dev.lowbit.store.CompressedModel;
 import dev.lowbit.tensor.DType;
@@ -34,7 +35,8 @@ import picocli.CommandLine.Parameters;
             "safetensors: every matrix dequantized, in the source's names and orientation.",
             "peft: base/, the model without its low-rank parts, and adapter/, those parts as a LoRA adapter.",
             "gptq, gptq-v2: matrices of one affine format in the layout of GPTQ, low-rank parts in adapter/.",
-            "aqlm: matrices of one additive format in the layout of AQLM and PV-Tuning, low-rank parts in adapter/."
+            "aqlm: matrices of one additive format in the layout of AQLM and PV-Tuning, low-rank parts in adapter/.",
+            "task: one file with what tune changed in the model of --base, for evaluate and generate --task."
         })
 public final class ExportCommand implements Callable<Integer> {
     /** Formats of {@code --to}. */
@@ -43,7 +45,8 @@ public final class ExportCommand implements Callable<Integer> {
         peft,
         gptq,
         gptq_v2,
-        aqlm;
+        aqlm,
+        task;
 
         @Override
         public String toString() {
@@ -83,7 +86,11 @@ public final class ExportCommand implements Callable<Integer> {
     @Option(names = "--to", paramLabel = "FORMAT", required = true, description = "${COMPLETION-CANDIDATES}.")
     private Format format;
 
-    @Option(names = "--out", paramLabel = "DIR", required = true, description = "Directory to create.")
+    @Option(
+            names = "--out",
+            paramLabel = "DIR",
+            required = true,
+            description = "Directory to create; with task a file.")
     private Path out;
 
     @Option(
@@ -92,6 +99,9 @@ public final class ExportCommand implements Callable<Integer> {
             description =
                     "Element type of dequantized matrices: ${COMPLETION-CANDIDATES} (default: f32, which rounds nothing).")
     private Optional<ElementType> type;
+
+    @Option(names = "--base", paramLabel = "BASE", description = "With task: the compressed model that was tuned.")
+    private Optional<Path> base;
 
     @Mixin
     private ResourceOptions options;
@@ -107,6 +117,15 @@ public final class ExportCommand implements Callable<Integer> {
         if (!dequantizes && type.isPresent()) {
             throw InvalidRequestException.usage(
                     "--dtype is the type of dequantized matrices; --to " + format + " writes none, leave it out");
+        }
+        if ((format == Format.task) != base.isPresent()) {
+            throw InvalidRequestException.usage(
+                    base.isPresent()
+                            ? "--base is the model that a task is made for; --to " + format + " has none, leave it out"
+                            : "--to task writes what tune changed; give the model that was tuned with --base");
+        }
+        if (format == Format.task) {
+            return exportTask(base.orElseThrow());
         }
         ElementType written = type.orElse(ElementType.f32);
         int matrices;
@@ -126,6 +145,7 @@ public final class ExportCommand implements Callable<Integer> {
                     adapter = some(export.adapterMatrices());
                     rounding = OptionalDouble.of(export.roundingError());
                 }
+                case task -> throw new AssertionError("returned above");
             }
         }
         Result result = new Result(
@@ -148,6 +168,25 @@ public final class ExportCommand implements Callable<Integer> {
                     .println("wrote " + out + ": " + result.matrices() + " matrices as "
                             + (dequantizes ? written : format) + ", " + Quantity.bytes(result.outputBytes()) + " in "
                             + Quantity.duration(result.seconds()));
+        }
+        return ExitCodes.OK;
+    }
+
+    private int exportTask(Path tunedFrom) {
+        TaskExport result = TaskExport.write(tunedFrom, path, out);
+        if (options.json()) {
+            JsonOutput.write(console.out(), result);
+        } else {
+            console.out()
+                    .println(String.format(
+                            Locale.ROOT,
+                            "wrote %s: %s in %d parts of %d matrices, %.2f %% of the model's %s",
+                            out,
+                            Quantity.bytes(result.taskBytes()),
+                            result.tensors(),
+                            result.matrices(),
+                            100.0 * result.taskBytes() / result.bytes(),
+                            Quantity.bytes(result.bytes())));
         }
         return ExitCodes.OK;
     }

@@ -15,8 +15,10 @@ import dev.lowbit.transformer.text.TextStream;
 import dev.lowbit.transformer.text.TokenChoice;
 import dev.lowbit.transformer.text.Tokenizer;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -65,6 +67,12 @@ public final class GenerateCommand implements Callable<Integer> {
     private String prompt;
 
     @Option(
+            names = "--task",
+            paramLabel = "FILE",
+            description = "A task of the compressed model, from export --to task: run the model as tuned for it.")
+    private Optional<Path> task;
+
+    @Option(
             names = "--temperature",
             paramLabel = "T",
             defaultValue = "0",
@@ -91,10 +99,12 @@ public final class GenerateCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        ModelInput.require(runOptions.memoryBytes(), Evaluation.BATCH_TOKENS, List.of(model));
+        List<Path> models = new ArrayList<>(List.of(model));
+        task.ifPresent(models::add);
+        ModelInput.require(runOptions.memoryBytes(), Evaluation.BATCH_TOKENS, models);
         TokenChoice choice = TokenChoice.sampled(temperature, runOptions.seed());
         try (WorkerPool pool = runOptions.openWorkers();
-                ModelInput input = ModelInput.open(model);
+                ModelInput input = ModelInput.open(model, task);
                 Tokenizer tokenizer = Tokenizer.open(input.folder())) {
             write(input, tokenizer, choice, pool);
         }

@@ -178,6 +178,7 @@ final class ModelComparison {
         progress.note(name + ": measuring " + cell);
         EvaluationJob job = new EvaluationJob(
                 path,
+                Optional.empty(),
                 reference,
                 Optional.of(request.text()),
                 Optional.empty(),

@@ -19,6 +19,7 @@ import java.util.OptionalLong;
  * Evaluates a model on a text or on windows of ids.
  *
  * @param model to evaluate
+ * @param task of that model, to evaluate instead of the model as it is
  * @param reference to compare it with
  * @param text plain text or JSON lines; exactly one of it and {@code ids}
  * @param ids windows of ids, see {@link EvaluationTokens#ofIds}
@@ -28,6 +29,7 @@ import java.util.OptionalLong;
  */
 public record EvaluationJob(
         Path model,
+        Optional<Path> task,
         Optional<Path> reference,
         Optional<Path> text,
         Optional<Path> ids,
@@ -55,9 +57,10 @@ public record EvaluationJob(
     public EvaluationResult run(Workers workers, ProgressListener progress) {
         long start = System.nanoTime();
         List<Path> models = new ArrayList<>(List.of(model));
+        task.ifPresent(models::add);
         reference.ifPresent(models::add);
         ModelInput.require(memoryBytes, Evaluation.BATCH_TOKENS, models);
-        try (ModelInput input = ModelInput.open(model);
+        try (ModelInput input = ModelInput.open(model, task);
                 ModelInput other = reference.map(ModelInput::open).orElse(null)) {
             Transformer beside = other == null ? null : other.transformer();
             EvaluationTokens tokens = ids.isPresent()
@@ -75,7 +78,7 @@ public record EvaluationJob(
                         workers,
                         stage::advance);
             }
-            return EvaluationResult.of(input.manifest(), tokens.context(), result, (System.nanoTime() - start) / 1e9);
+            return EvaluationResult.of(input, tokens.context(), result, (System.nanoTime() - start) / 1e9);
         }
     }
 

@@ -1,5 +1,6 @@
 package dev.lowbit.jobs.evaluate;
 
+import dev.lowbit.jobs.ModelInput;
 import dev.lowbit.jobs.PeakMemory;
 import dev.lowbit.store.Manifest;
 import dev.lowbit.transformer.Evaluation;
@@ -14,6 +15,7 @@ import java.util.OptionalLong;
  * @param weights of the compressed matrices; as the next two absent for a model in floats
  * @param bitsPerWeight 8 * bytes / weights
  * @param bytes of their parts
+ * @param taskBytes of the parts of the task that stand in for some of them; absent without one
  * @param tokens predicted
  * @param context tokens of a window with the beginning-of-sequence token
  * @param nll mean of -ln p, nats
@@ -30,6 +32,7 @@ public record EvaluationResult(
         OptionalLong weights,
         OptionalDouble bitsPerWeight,
         OptionalLong bytes,
+        OptionalLong taskBytes,
         long tokens,
         int context,
         double nll,
@@ -41,12 +44,14 @@ public record EvaluationResult(
         OptionalDouble top1Agreement,
         double seconds,
         OptionalLong peakMemoryBytes) {
-    static EvaluationResult of(Optional<Manifest> manifest, int context, Evaluation.Result result, double seconds) {
+    static EvaluationResult of(ModelInput input, int context, Evaluation.Result result, double seconds) {
+        Optional<Manifest> manifest = input.manifest();
         Optional<Comparison> comparison = Optional.ofNullable(result.comparison());
         return new EvaluationResult(
                 longs(manifest.map(Manifest::weights)),
                 doubles(manifest.map(Manifest::bitsPerWeight)),
                 longs(manifest.map(Manifest::bytes)),
+                input.taskBytes(),
                 result.tokens(),
                 context,
                 result.negativeLogLikelihood(),
