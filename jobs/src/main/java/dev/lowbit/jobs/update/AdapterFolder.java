@@ -18,6 +18,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 
@@ -91,7 +92,7 @@ public record AdapterFolder(Path path, Map<String, Object> config) {
                 }
                 tensors.add(tensor);
             }
-            return new FoundUpdate(tensors, bytes, warnings(weights.names()));
+            return new FoundUpdate(tensors, bytes, Optional.empty(), warnings(weights.names()));
         }
     }
 

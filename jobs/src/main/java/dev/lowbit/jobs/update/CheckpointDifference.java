@@ -11,6 +11,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /** What fine-tuning changed in a checkpoint: the difference of every tensor whose bytes are not the same, in 32-bit floats. */
 final class CheckpointDifference {
@@ -62,7 +63,7 @@ final class CheckpointDifference {
             }
             tensors.add(new UpdateTensor(info.name(), DType.F32, info.shape(), difference));
         }
-        return new FoundUpdate(tensors, bytes, List.of());
+        return new FoundUpdate(tensors, bytes, Optional.empty(), List.of());
     }
 
     private void requireSameTensors() {

@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /** What tuning changed in the float parts of a compressed model: the difference of every part whose digest is not the same, in 32-bit floats. */
 final class PartDifference {
@@ -62,6 +63,7 @@ final class PartDifference {
                     + base.directory() + "; give the model that was tuned and, with --base, the one it was tuned from");
         }
         cap.require(FoundUpdate.memoryBytes(values, Float.BYTES), "this update", "use a larger machine");
+        BaseRecord record = BaseRecord.of(base.manifest(), changed.keySet());
         List<UpdateTensor> tensors = new ArrayList<>();
         changed.forEach((name, part) -> {
             MemorySegment difference = widened(tuned, name, part, arena);
@@ -70,7 +72,7 @@ final class PartDifference {
             }
             tensors.add(new UpdateTensor(name, DType.F32, part.shape(), difference));
         });
-        return new FoundUpdate(tensors, bytes, List.of());
+        return new FoundUpdate(tensors, bytes, Optional.of(record), List.of());
     }
 
     private void requireSameModel(Map<String, PartEntry> after, Map<String, PartEntry> before) {

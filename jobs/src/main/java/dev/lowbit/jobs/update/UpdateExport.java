@@ -19,7 +19,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 
-/** Writes an update of fine-tuning as signs and scales: a folder with update.compeft and, for an adapter, its configuration. */
+/** Writes an update of fine-tuning as signs and scales: a folder with update.compeft and, for an adapter, its configuration, for a
+ * compressed model base.json. */
 public final class UpdateExport {
     private UpdateExport() {}
 
@@ -44,6 +45,7 @@ public final class UpdateExport {
             FoundUpdate found = find(input, base, cap, arena);
             CompressedUpdate update = ComPeft.compress(found.tensors(), settings, workers);
             UpdateFile.write(directory.path().resolve(UpdateFolder.FILE), update);
+            found.base().ifPresent(record -> record.write(directory.path()));
             if (adapter) {
                 Path config = input.resolve(AdapterFolder.CONFIG);
                 AtomicOutput.write(

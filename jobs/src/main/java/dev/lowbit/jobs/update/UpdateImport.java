@@ -8,6 +8,7 @@ import dev.lowbit.checkpoint.Limits;
 import dev.lowbit.checkpoint.MalformedFileException;
 import dev.lowbit.checkpoint.SafetensorsWriter;
 import dev.lowbit.compeft.CompressedUpdate;
+import dev.lowbit.compeft.TernaryTensor;
 import dev.lowbit.compeft.UpdateFile;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.error.UnsupportedModelException;
@@ -82,7 +83,9 @@ public final class UpdateImport {
         UpdateImport job = new UpdateImport(inputs, rule, out, workers, progress);
         job.requireOneKind();
         if (inputs.stream().allMatch(UpdateFolder::isCompressed)) {
-            return job.write(job.read(), base);
+            List<CompressedUpdate> updates = job.read();
+            base.ifPresent(path -> job.requireBase(path, updates));
+            return job.write(new MergedUpdates(updates, rule), base);
         }
         if (inputs.size() > 1 || base.isEmpty()) {
             throw InvalidRequestException.usage(
@@ -110,12 +113,30 @@ public final class UpdateImport {
         }
     }
 
-    private UpdateValues read() {
+    private List<CompressedUpdate> read() {
         List<CompressedUpdate> updates = new ArrayList<>();
         for (Path input : inputs) {
             updates.add(UpdateFile.read(input.resolve(UpdateFolder.FILE), Limits.defaults(), workers));
         }
-        return new MergedUpdates(updates, rule);
+        return updates;
+    }
+
+    /** Updates that know what they leave unchanged take no base that has it otherwise. */
+    private void requireBase(Path base, List<CompressedUpdate> updates) {
+        for (int i = 0; i < updates.size(); i++) {
+            Optional<BaseRecord> record = BaseRecord.read(inputs.get(i));
+            if (record.isEmpty()) {
+                continue;
+            }
+            Set<String> changed =
+                    updates.get(i).tensors().stream().map(TernaryTensor::name).collect(Collectors.toSet());
+            if (!Manifest.isIn(base)
+                    || !BaseRecord.of(Manifest.read(base), changed).equals(record.get())) {
+                throw InvalidRequestException.impossible("the update in " + inputs.get(i)
+                        + " was made for a compressed model with other codes than " + base
+                        + "; give the model that was tuned, or one that differs from it by such updates only");
+            }
+        }
     }
 
     private UpdateImportResult write(UpdateValues update, Optional<Path> base) {
