@@ -82,7 +82,7 @@ public record AdapterFolder(Path path, Map<String, Object> config) {
                 bytes += info.byteSize();
                 values += info.elements();
             }
-            cap.require(bytes + FoundUpdate.memoryBytes(values, 0), "this adapter", "leave it as it is");
+            cap.require(bytes + FoundUpdate.memoryBytes(values, 0), "this adapter", "use a larger machine");
             for (String name : weights.names()) {
                 TensorInfo info = weights.info(name);
                 MemorySegment data = weights.map(name, arena);

@@ -33,8 +33,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.SortedMap;
-import java.util.TreeMap;
 import java.util.stream.Collectors;
 
 /** Decodes updates, merges them, and adds them to a base when there is one. */
@@ -204,22 +202,18 @@ public final class UpdateImport {
 
     /** The job that made the model, and what is done to it now. */
     private CompressionJob job(CompressionJob before, Path base) {
-        SortedMap<String, String> options = new TreeMap<>(before.options());
-        options.put("compeft.model", Digest.sha256(base.resolve(Manifest.FILE)));
-        options.put("compeft.merge", rule.name().toLowerCase(Locale.ROOT));
-        options.put(
-                "compeft.updates",
-                inputs.stream()
-                        .map(input -> Digest.sha256(input.resolve(UpdateFolder.FILE)))
-                        .collect(Collectors.joining(",")));
-        return new CompressionJob(
+        String updates = inputs.stream()
+                .map(input -> Digest.sha256(input.resolve(UpdateFolder.FILE)))
+                .collect(Collectors.joining(","));
+        return before.followedBy(
                 "lowbit " + Version.lowbit(),
-                before.method(),
-                before.seed(),
-                before.budgetBytes(),
-                before.objective(),
-                before.bound(),
-                options);
+                Map.of(
+                        "compeft.model",
+                        Digest.sha256(base.resolve(Manifest.FILE)),
+                        "compeft.merge",
+                        rule.name().toLowerCase(Locale.ROOT),
+                        "compeft.updates",
+                        updates));
     }
 
     private UpdateImportResult result(String kind, int tensors) {
