@@ -5,22 +5,34 @@ import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
- * A PEFT adapter_config.json of a LoRA adapter: its rank and which matrices of a base model it belongs to. No command reads
- * adapters yet; it stands here because a malformed one (a rank that no matrix has, a pattern that matches nothing or never ends)
- * must be refused by whoever comes to read one, and each such case has its test.
+ * A PEFT adapter_config.json of a LoRA adapter: its ranks, and which matrices of a base model it belongs to. A malformed one (a rank that
+ * no matrix has, a pattern that matches nothing or never ends) is refused.
  *
  * @param file where it was read
  * @param rank {@code r}, at least 1
  * @param alpha {@code lora_alpha}; the update is alpha / rank * B A
  * @param fanInFanOut whether the base stores its matrices inputs x outputs
  * @param targets {@code target_modules}: a regular expression for whole module names, or ends of module names
+ * @param exceptions modules with a rank or alpha of their own
+ * @param beyondPlain what makes it more than alpha / rank * B A, each as field and value; empty for plain LoRA
  */
-public record AdapterConfig(Path file, int rank, double alpha, boolean fanInFanOut, Targets targets) {
+public record AdapterConfig(
+        Path file,
+        int rank,
+        double alpha,
+        boolean fanInFanOut,
+        Targets targets,
+        ModulePatterns exceptions,
+        List<String> beyondPlain) {
     private static final String WEIGHT = ".weight";
+    /** Ways to begin an adapter that leave its base as it is. */
+    private static final Set<String> BASE_KEPT = Set.of("gaussian", "eva", "orthogonal");
 
     /** How target modules are named. */
     public sealed interface Targets {
@@ -71,7 +83,57 @@ public record AdapterConfig(Path file, int rank, double alpha, boolean fanInFanO
         }
         boolean fanInFanOut = Boolean.TRUE.equals(fields.get("fan_in_fan_out"));
         return new AdapterConfig(
-                file, rank.intValue(), number.doubleValue(), fanInFanOut, targets(file, fields.get("target_modules")));
+                file,
+                rank.intValue(),
+                number.doubleValue(),
+                fanInFanOut,
+                targets(file, fields.get("target_modules")),
+                ModulePatterns.of(file, fields),
+                beyondPlain(fields));
+    }
+
+    /** Fields that change what is added to a matrix, or add to something else, with the values that do neither. */
+    private static List<String> beyondPlain(Map<String, Object> fields) {
+        Map<String, Object> plain = new LinkedHashMap<>();
+        plain.put("peft_type", "LORA");
+        plain.put("use_dora", false);
+        plain.put("use_rslora", false);
+        plain.put("bias", "none");
+        plain.put("lora_bias", false);
+        plain.put("modules_to_save", List.of());
+        plain.put("layer_replication", List.of());
+        plain.put("trainable_token_indices", List.of());
+        plain.put("target_parameters", List.of());
+        List<String> beyond = new ArrayList<>();
+        // the other ways to begin change the base too, and the adapter is added to what they leave of it
+        if (fields.get("init_lora_weights") instanceof String start && !BASE_KEPT.contains(start)) {
+            beyond.add("init_lora_weights is " + OneLine.quote(start));
+        }
+        plain.forEach((field, value) -> {
+            Object found = fields.get(field);
+            if (found != null && !found.equals(value)) {
+                beyond.add(field + " is " + OneLine.quote(found.toString()));
+            }
+        });
+        return beyond;
+    }
+
+    /**
+     * The rank of a module.
+     *
+     * @throws MalformedFileException BAD_ADAPTER when a pattern backtracks without end
+     */
+    public int rank(String module) {
+        return exceptions.rank(file, module).orElse(rank);
+    }
+
+    /**
+     * The alpha of a module.
+     *
+     * @throws MalformedFileException BAD_ADAPTER when a pattern backtracks without end
+     */
+    public double alpha(String module) {
+        return exceptions.alpha(file, module).orElse(alpha);
     }
 
     private static Targets targets(Path file, Object value) {
@@ -123,7 +185,7 @@ public record AdapterConfig(Path file, int rank, double alpha, boolean fanInFanO
         }
     }
 
-    private static MalformedFileException bad(Path file, String detail) {
+    static MalformedFileException bad(Path file, String detail) {
         return new MalformedFileException(file, -1, Reason.BAD_ADAPTER, detail);
     }
 }

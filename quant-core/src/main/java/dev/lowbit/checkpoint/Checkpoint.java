@@ -256,6 +256,11 @@ public final class Checkpoint implements AutoCloseable {
         return files.sidecars();
     }
 
+    /** The shard index, when the model has one. */
+    public Optional<Path> index() {
+        return files.index().map(index -> files.root().resolve(ModelFiles.INDEX));
+    }
+
     /** One line each for what is odd but no error: strays, code, config fields that contradict the tensors. */
     public List<String> warnings() {
         return warnings;

@@ -17,7 +17,6 @@ import java.lang.foreign.Arena;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -177,7 +176,7 @@ public final class CompressedModel implements AutoCloseable {
     public QuantizedMatrix matrix(String name, Arena arena) {
         MatrixEntry entry = entry(name);
         Map<String, Part> parts = new LinkedHashMap<>();
-        for (PartOwner owner : owners(entry)) {
+        for (PartOwner owner : manifest.ownersOf(entry)) {
             for (PartEntry part : owner.parts()) {
                 Part mapping =
                         new Part(part.name(), part.type(), part.shape(), checkpoint.map(owner.tensorName(part), arena));
@@ -203,26 +202,19 @@ public final class CompressedModel implements AutoCloseable {
         }
     }
 
-    /** Who owns the parts of a matrix: itself, and the set it shares. */
-    List<PartOwner> owners(MatrixEntry entry) {
-        List<PartOwner> owners = new ArrayList<>(List.of(entry));
-        entry.shared()
-                .ifPresent(use -> manifest.shared().stream()
-                        .filter(set -> set.id().equals(use.id()))
-                        .forEach(owners::add));
-        return owners;
-    }
-
     /** Digests of all parts of a matrix by the part's name, those that it shares included. */
     public Map<String, String> digests(String name) {
         Map<String, String> digests = new LinkedHashMap<>();
-        owners(entry(name)).forEach(owner -> owner.parts().forEach(part -> digests.put(part.name(), part.sha256())));
+        manifest.ownersOf(entry(name))
+                .forEach(owner -> owner.parts().forEach(part -> digests.put(part.name(), part.sha256())));
         return digests;
     }
 
     /** Stored bytes of all parts of a matrix, shared ones in full. */
     long bytesOfParts(String name) {
-        return owners(entry(name)).stream().mapToLong(PartOwner::ownBytes).sum();
+        return manifest.ownersOf(entry(name)).stream()
+                .mapToLong(PartOwner::ownBytes)
+                .sum();
     }
 
     /** The weight files as plain tensors: those of {@link Manifest#tensors} are the source's own, the others are parts. */

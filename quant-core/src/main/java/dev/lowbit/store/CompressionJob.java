@@ -1,6 +1,7 @@
 package dev.lowbit.store;
 
 import java.util.Collections;
+import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
@@ -30,6 +31,18 @@ public record CompressionJob(
                     "a job needs a budget and finite figures, got " + budgetBytes + ", " + objective + ", " + bound);
         }
         options = Collections.unmodifiableSortedMap(new TreeMap<>(options));
+    }
+
+    /**
+     * The same job with something done to its result: what was asked and answered stays.
+     *
+     * @param newSoftware what did it
+     * @param more options that decided it, beside those there are
+     */
+    public CompressionJob followedBy(String newSoftware, Map<String, String> more) {
+        SortedMap<String, String> all = new TreeMap<>(options);
+        all.putAll(more);
+        return new CompressionJob(newSoftware, method, seed, budgetBytes, objective, bound, all);
     }
 
     /** (objective - bound) / bound: how far the choice can be from the optimum at most; 0 when both are equal. */

@@ -79,10 +79,28 @@ public record Manifest(
     }
 
     /** Every stored part by the name of its tensor, in the order of {@link #owners}. */
-    Map<String, PartEntry> partsByTensor() {
+    public Map<String, PartEntry> partsByTensor() {
         Map<String, PartEntry> parts = new LinkedHashMap<>();
         owners().forEach(owner -> owner.parts().forEach(part -> parts.put(owner.tensorName(part), part)));
         return parts;
+    }
+
+    /** The tensor of each part of a matrix, those that it shares included, by the part's name. */
+    public Map<String, String> tensorsOf(MatrixEntry matrix) {
+        Map<String, String> tensors = new LinkedHashMap<>();
+        ownersOf(matrix)
+                .forEach(owner -> owner.parts().forEach(part -> tensors.put(part.name(), owner.tensorName(part))));
+        return tensors;
+    }
+
+    /** Who owns the parts of a matrix: itself, and the set it shares. */
+    List<PartOwner> ownersOf(MatrixEntry matrix) {
+        List<PartOwner> owners = new ArrayList<>(List.of(matrix));
+        shared.stream()
+                .filter(set ->
+                        matrix.shared().filter(use -> use.id().equals(set.id())).isPresent())
+                .forEach(owners::add);
+        return owners;
     }
 
     /** The errors of all compressed matrices together; empty when one of them is unknown. */

@@ -143,14 +143,11 @@ public final class TaskFile implements AutoCloseable {
     /** What the task has for a matrix, by the part's name inside of it. */
     private Map<String, Part> parts(String name) {
         Map<String, Part> changed = new HashMap<>();
-        for (PartOwner owner : base.owners(base.entry(name))) {
-            for (PartEntry part : owner.parts()) {
-                Part other = parts.get(owner.tensorName(part));
-                if (other != null) {
-                    changed.put(part.name(), other);
-                }
+        base.manifest().tensorsOf(base.entry(name)).forEach((part, tensor) -> {
+            if (parts.containsKey(tensor)) {
+                changed.put(part, parts.get(tensor));
             }
-        }
+        });
         return changed;
     }
 

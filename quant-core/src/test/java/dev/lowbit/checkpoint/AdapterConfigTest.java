@@ -53,7 +53,12 @@ class AdapterConfigTest {
                 "{\"r\":8,\"target_modules\":[]}",
                 "{\"r\":8,\"target_modules\":[1]}",
                 "{\"r\":8,\"target_modules\":\"(\"}",
-                "{\"r\":8,\"lora_alpha\":\"x\",\"target_modules\":[\"q\"]}"
+                "{\"r\":8,\"lora_alpha\":\"x\",\"target_modules\":[\"q\"]}",
+                "{\"r\":8,\"target_modules\":[\"q\"],\"rank_pattern\":[]}",
+                "{\"r\":8,\"target_modules\":[\"q\"],\"rank_pattern\":{\"q\":0}}",
+                "{\"r\":8,\"target_modules\":[\"q\"],\"rank_pattern\":{\"q\":2.5}}",
+                "{\"r\":8,\"target_modules\":[\"q\"],\"rank_pattern\":{\"(\":2}}",
+                "{\"r\":8,\"target_modules\":[\"q\"],\"alpha_pattern\":{\"q\":\"x\"}}"
             })
     void c15BadFieldsAreRefused(String json) {
         refused(() -> read(json));
@@ -73,6 +78,40 @@ class AdapterConfigTest {
         refused(() -> read("{\"r\":8,\"target_modules\":[\"proj\"]}").matricesOf(base));
         refused(() -> read("{\"r\":9,\"target_modules\":[\"q_proj\"]}").matricesOf(base));
         refused(() -> read("{\"r\":8,\"target_modules\":\".*_proj\"}").matricesOf(base));
+    }
+
+    /** As PEFT matches them: a key is an expression for the end of a name from a dot on, and the first that matches counts. */
+    @Test
+    void modulesHaveRanksAndAlphasOfTheirOwn() {
+        AdapterConfig config = read("{\"r\":8,\"lora_alpha\":16,\"target_modules\":[\"q\"],"
+                + "\"rank_pattern\":{\"1.mlp.up\":4,\"mlp.*\":2},\"alpha_pattern\":{\"up\":0.5,\"^h.0.q\":3}}");
+        assertThat(config.rank("layers.1.mlp.up")).isEqualTo(4);
+        assertThat(config.rank("layers.0.mlp.up")).isEqualTo(2);
+        assertThat(config.rank("layers.0.xmlp.up")).isEqualTo(8);
+        assertThat(config.alpha("layers.1.mlp.up")).isEqualTo(0.5);
+        assertThat(config.alpha("layers.1.mlp.up.x")).isEqualTo(16);
+        assertThat(config.alpha("h.0.q")).isEqualTo(3);
+        assertThat(config.alpha("model.h.0.q")).isEqualTo(16);
+    }
+
+    @Test
+    void c15ACatastrophicPatternOfRanksIsRefused() {
+        AdapterConfig config =
+                read("{\"r\":1,\"target_modules\":[\"q\"],\"rank_pattern\":{\"" + CATASTROPHIC + "\":1}}");
+        refused(() -> config.rank("a".repeat(400)));
+    }
+
+    @Test
+    void whatIsMoreThanPlainLoraIsNamed() {
+        assertThat(
+                        read("{\"r\":8,\"target_modules\":[\"q\"],\"peft_type\":\"LORA\",\"bias\":\"none\",\"use_dora\":false,"
+                                        + "\"modules_to_save\":null,\"init_lora_weights\":\"gaussian\",\"target_parameters\":[]}")
+                                .beyondPlain())
+                .isEmpty();
+        assertThat(
+                        read("{\"r\":8,\"target_modules\":[\"q\"],\"use_dora\":true,\"bias\":\"all\",\"init_lora_weights\":\"olora\"}")
+                                .beyondPlain())
+                .hasSize(3);
     }
 
     @Test

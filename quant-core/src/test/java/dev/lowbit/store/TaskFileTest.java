@@ -284,7 +284,7 @@ class TaskFileTest {
 
     @Test
     void onlyNumbersMayDiffer() throws IOException {
-        notWritten(base, base, InvalidRequestException.class, "there is no task");
+        notWritten(base, base, InvalidRequestException.class, "there is nothing to write");
         List<MatrixChoice> choices = new ArrayList<>(TaskModels.choices());
         choices.set(
                 0, new MatrixChoice(TaskModels.SKETCH, false, "test", "sketch4-r2-f16+r1-f16", 1, Optional.empty()));

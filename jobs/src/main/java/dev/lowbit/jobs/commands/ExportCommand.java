@@ -5,6 +5,7 @@ import dev.lowbit.jobs.Console;
 import dev.lowbit.jobs.DirectorySize;
 import dev.lowbit.jobs.ExitCodes;
 import dev.lowbit.jobs.JsonOutput;
+import dev.lowbit.jobs.MemoryCap;
 import dev.lowbit.jobs.PeakMemory;
 import dev.lowbit.jobs.Quantity;
 import dev.lowbit.jobs.ResourceOptions;
@@ -12,6 +13,9 @@ import dev.lowbit.jobs.WorkerPool;
 import dev.lowbit.jobs.export.AqlmExport;
 import dev.lowbit.jobs.export.Exporter;
 import dev.lowbit.jobs.export.TaskExport;
+import dev.lowbit.jobs.update.ComPeftOptions;
+import dev.lowbit.jobs.update.UpdateExport;
+import dev.lowbit.jobs.update.UpdateExportResult;
 import dev.lowbit.matrix.gptq.GptqVersion;
 import dev.lowbit.store.CompressedModel;
 import dev.lowbit.tensor.DType;
@@ -27,16 +31,17 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** {@code lowbit export}: a compressed model for programs that do not know Lowbit. */
+/** {@code lowbit export}: a compressed model for programs that do not know Lowbit, or an update of fine-tuning in little space. */
 @Command(
         name = "export",
         description = {
-            "Write a compressed model in a format that others read.",
+            "Write a compressed model in a format that others read, or what fine-tuning changed as signs and scales.",
             "safetensors: every matrix dequantized, in the source's names and orientation.",
             "peft: base/, the model without its low-rank parts, and adapter/, those parts as a LoRA adapter.",
             "gptq, gptq-v2: matrices of one affine format in the layout of GPTQ, low-rank parts in adapter/.",
             "aqlm: matrices of one additive format in the layout of AQLM and PV-Tuning, low-rank parts in adapter/.",
-            "task: one file with what tune changed in the model of --base, for evaluate and generate --task."
+            "task: one file with what tune changed in the model of --base, for evaluate and generate --task.",
+            "compeft: PATH is a LoRA adapter, or a model with --base: its change as signs and one scale, see import."
         })
 public final class ExportCommand implements Callable<Integer> {
     /** Formats of {@code --to}. */
@@ -46,7 +51,8 @@ public final class ExportCommand implements Callable<Integer> {
         gptq,
         gptq_v2,
         aqlm,
-        task;
+        task,
+        compeft;
 
         @Override
         public String toString() {
@@ -80,7 +86,10 @@ public final class ExportCommand implements Callable<Integer> {
 
     private final Console console;
 
-    @Parameters(paramLabel = "PATH", description = "A directory that compress wrote.")
+    @Parameters(
+            paramLabel = "PATH",
+            description =
+                    "A directory that compress wrote; for compeft also an adapter as PEFT writes it, or a checkpoint.")
     private Path path;
 
     @Option(names = "--to", paramLabel = "FORMAT", required = true, description = "${COMPLETION-CANDIDATES}.")
@@ -100,8 +109,14 @@ public final class ExportCommand implements Callable<Integer> {
                     "Element type of dequantized matrices: ${COMPLETION-CANDIDATES} (default: f32, which rounds nothing).")
     private Optional<ElementType> type;
 
-    @Option(names = "--base", paramLabel = "BASE", description = "With task: the compressed model that was tuned.")
+    @Option(
+            names = "--base",
+            paramLabel = "BASE",
+            description = "With task and compeft: the model that was tuned. Not for compeft of an adapter.")
     private Optional<Path> base;
+
+    @Mixin
+    private ComPeftOptions update;
 
     @Mixin
     private ResourceOptions options;
@@ -112,21 +127,62 @@ public final class ExportCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        long start = System.nanoTime();
         boolean dequantizes = format == Format.safetensors || format == Format.peft;
         if (!dequantizes && type.isPresent()) {
             throw InvalidRequestException.usage(
                     "--dtype is the type of dequantized matrices; --to " + format + " writes none, leave it out");
         }
-        if ((format == Format.task) != base.isPresent()) {
-            throw InvalidRequestException.usage(
-                    base.isPresent()
-                            ? "--base is the model that a task is made for; --to " + format + " has none, leave it out"
-                            : "--to task writes what tune changed; give the model that was tuned with --base");
+        boolean changes = format == Format.task || format == Format.compeft;
+        if (!changes && base.isPresent()) {
+            throw InvalidRequestException.usage("--base is what a change is made for; --to " + format
+                    + " writes no change, leave it out, or take task or compeft");
         }
-        if (format == Format.task) {
-            return exportTask(base.orElseThrow());
+        if (format != Format.compeft) {
+            update.requireNone(format.toString());
         }
+        switch (format) {
+            case task -> exportTask();
+            case compeft -> exportUpdate();
+            default -> exportModel(dequantizes);
+        }
+        return ExitCodes.OK;
+    }
+
+    private void exportUpdate() {
+        UpdateExportResult result;
+        MemoryCap cap = new MemoryCap(options.memoryBytes());
+        try (WorkerPool pool = options.openWorkers()) {
+            result = UpdateExport.run(path, base, update.settings(), out, cap, pool.workers());
+        }
+        result.warnings().forEach(console.progress(options)::note);
+        if (options.json()) {
+            JsonOutput.write(console.out(), result);
+            return;
+        }
+        console.out()
+                .println(String.format(
+                        Locale.ROOT,
+                        "kept %d of %d entries of %d tensors (density %s): relative error %.4f",
+                        result.nonZeros(),
+                        result.entries(),
+                        result.tensors(),
+                        result.density(),
+                        result.relativeError()));
+        console.out()
+                .println(String.format(
+                        Locale.ROOT,
+                        "wrote %s: %s in place of %s, %.1f times smaller (%.1f times below 16 bits), %.4f bits per entry, in %s",
+                        out,
+                        Quantity.bytes(result.bytes()),
+                        Quantity.bytes(result.originalBytes()),
+                        result.ratio(),
+                        result.ratio16(),
+                        result.bitsPerEntry(),
+                        Quantity.duration(result.seconds())));
+    }
+
+    private void exportModel(boolean dequantizes) {
+        long start = System.nanoTime();
         ElementType written = type.orElse(ElementType.f32);
         int matrices;
         OptionalInt adapter = OptionalInt.empty();
@@ -145,7 +201,7 @@ public final class ExportCommand implements Callable<Integer> {
                     adapter = some(export.adapterMatrices());
                     rounding = OptionalDouble.of(export.roundingError());
                 }
-                case task -> throw new AssertionError("returned above");
+                case task, compeft -> throw new IllegalStateException("a change is no model");
             }
         }
         Result result = new Result(
@@ -169,10 +225,11 @@ public final class ExportCommand implements Callable<Integer> {
                             + (dequantizes ? written : format) + ", " + Quantity.bytes(result.outputBytes()) + " in "
                             + Quantity.duration(result.seconds()));
         }
-        return ExitCodes.OK;
     }
 
-    private int exportTask(Path tunedFrom) {
+    private void exportTask() {
+        Path tunedFrom = base.orElseThrow(() -> InvalidRequestException.usage(
+                "--to task writes what tune changed; give the model that was tuned with --base"));
         TaskExport result = TaskExport.write(tunedFrom, path, out);
         if (options.json()) {
             JsonOutput.write(console.out(), result);
@@ -188,7 +245,6 @@ public final class ExportCommand implements Callable<Integer> {
                             100.0 * result.taskBytes() / result.bytes(),
                             Quantity.bytes(result.bytes())));
         }
-        return ExitCodes.OK;
     }
 
     private static String rounded(double error) {

@@ -5,6 +5,7 @@ import dev.lowbit.checkpoint.SafetensorsWriter;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.error.UnsupportedModelException;
 import dev.lowbit.jobs.JsonOutput;
+import dev.lowbit.jobs.update.AdapterFolder;
 import dev.lowbit.kernel.Conversions;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.QuantizedMatrix;
@@ -64,12 +65,12 @@ final class PeftAdapter {
             entries.add(entry(matrix, "lora_A", List.of(rank, (long) matrix.columns())));
             entries.add(entry(matrix, "lora_B", List.of((long) matrix.rows(), rank)));
         }
-        Path file = directory.resolve("adapter_model.safetensors");
+        Path file = directory.resolve(AdapterFolder.WEIGHTS);
         try (SafetensorsWriter writer = SafetensorsWriter.create(file, metadata, entries)) {
             matrices.forEach(matrix -> writeFactors(matrix, writer, workers));
             writer.finish();
         }
-        AtomicOutput.writeString(directory.resolve("adapter_config.json"), JsonOutput.text(config(baseName)) + "\n");
+        AtomicOutput.writeString(directory.resolve(AdapterFolder.CONFIG), JsonOutput.text(config(baseName)) + "\n");
     }
 
     private static SafetensorsWriter.Entry entry(MatrixEntry matrix, String factor, List<Long> shape) {

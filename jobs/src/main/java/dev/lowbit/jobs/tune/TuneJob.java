@@ -44,8 +44,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.SortedMap;
-import java.util.TreeMap;
 
 /**
  * Tunes the trainable parts of a compressed model and writes a new one beside which nothing else has changed. The state of the
@@ -160,8 +158,7 @@ public final class TuneJob implements AutoCloseable {
 
     /** The job that made the model, and what is done to it now. */
     private CompressionJob job(TuningSettings settings, Checkpoint reference) {
-        CompressionJob before = input.manifest().job();
-        SortedMap<String, String> options = new TreeMap<>(before.options());
+        Map<String, String> options = new HashMap<>();
         options.put("tune.model", Digest.sha256(request.input().resolve(Manifest.FILE)));
         options.put("tune.text", Digest.sha256(request.text()));
         options.put("tune.reference", reference == null ? "none" : reference.digest());
@@ -180,14 +177,7 @@ public final class TuneJob implements AutoCloseable {
             options.put("tune.codeDecay", Double.toString(codes.decay()));
         });
         options.put("tune.seed", Long.toString(settings.seed()));
-        return new CompressionJob(
-                request.software(),
-                before.method(),
-                before.seed(),
-                before.budgetBytes(),
-                before.objective(),
-                before.bound(),
-                options);
+        return input.manifest().job().followedBy(request.software(), options);
     }
 
     private TuningResult tune(Tuner tuner) {

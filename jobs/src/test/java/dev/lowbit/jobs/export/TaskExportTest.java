@@ -174,7 +174,7 @@ class TaskExportTest {
         refused(5, "exists", "export", tuned, "--to", "task", "--base", base, "--out", task);
         refused(5, "lies in", "export", tuned, "--to", "task", "--base", base, "--out", base.resolve("t.safetensors"));
         refused(5, "--min-rank 1", "export", ranked, "--to", "task", "--base", base, "--out", free);
-        refused(5, "there is no task", "export", base, "--to", "task", "--base", base, "--out", free);
+        refused(5, "there is nothing to write", "export", base, "--to", "task", "--base", base, "--out", free);
         assertThat(free).doesNotExist();
 
         refused(2, "leave --task out", "evaluate", model, "--task", task, "--text", text);
