@@ -8,12 +8,11 @@
 #   MAX_TOKENS  environment: tokens of the text to predict (default: 32768)
 # Everything written stays in the work directory and is used again.
 set -eu
-home=$(cd "$(dirname "$0")/../.." && pwd -P)
+. "$(dirname "$0")/common.sh"
 work=$1
 shift
 base=${BASE:-} text=${TEXT:-}
 case ${base:+base}${text:+text} in '' | basetext) ;; *) echo 'BASE and TEXT belong together: give both or neither' >&2; exit 2 ;; esac
-field() { sed -n "s/^ *\"$2\" : \([^,]*\),*\$/\1/p" "$1" | head -n 1; }
 round() { LC_ALL=C printf "%.$2f" "$1"; }
 
 compressed() { # adapter, density, label, further options: compresses into $work/name/label-density unless that is there
@@ -25,7 +24,7 @@ compressed() { # adapter, density, label, further options: compresses into $work
 
 perplexity() { # folder to evaluate, label: the figure, measured once
   local result=$work/$2.evaluation.json
-  [ -s "$result" ] || { "$home/lowbit" evaluate "$1" --text "$text" --max-tokens "${MAX_TOKENS:-32768}" --json --quiet > "$result.new" && mv "$result.new" "$result"; }
+  once "$result" evaluate "$1" --text "$text" --max-tokens "${MAX_TOKENS:-32768}"
   round "$(field "$result" perplexity)" 4
 }
 
