@@ -134,6 +134,7 @@ public final class LiveAdditive implements LiveCodes, AutoCloseable {
         Codewords words = Codewords.unrounded(format, codewords.toArray());
         int tiles = tileColumns();
         int width = format.tilesOfScale(columns());
+        float[] scaleOf = scales.ofBlocks();
         workers.forEach(Math.ceilDiv(out.rows(), ROWS_PER_SUM), task -> {
             float[] row = new float[tiles * format.inGroup() + AdditiveKernels.SLACK];
             char[] ofRow = new char[tiles * format.codebooks()];
@@ -142,7 +143,7 @@ public final class LiveAdditive implements LiveCodes, AutoCloseable {
                 int p = (fromRow + i) / format.outGroup();
                 System.arraycopy(codes, p * ofRow.length, ofRow, 0, ofRow.length);
                 for (int q = 0; q < tiles; q += width) {
-                    float scale = scales.of(scaleOf(p, q));
+                    float scale = scaleOf[scaleOf(p, q)];
                     int count = Math.min(width, tiles - q);
                     KERNELS.decode(words, (fromRow + i) % format.outGroup(), ofRow, q, count, scale, row);
                 }
@@ -171,6 +172,7 @@ public final class LiveAdditive implements LiveCodes, AutoCloseable {
         int tileRows = format.tileRows(rows());
         int rowsPerSum = Math.max(Math.ceilDiv(ROWS_PER_SUM, format.outGroup()), Math.ceilDiv(tileRows, MOST_SUMS));
         float[] words = codewords.toArray();
+        float[] scaleOf = scales.ofBlocks();
         double[] ofScales = new double[tileRows * format.scalesOfRow(columns())];
         double[][] ofWords = new double[Math.ceilDiv(tileRows, rowsPerSum)][];
         workers.forEach(ofWords.length, task -> {
@@ -178,7 +180,7 @@ public final class LiveAdditive implements LiveCodes, AutoCloseable {
             int end = Math.min(tileRows, (task + 1) * rowsPerSum);
             for (int p = task * rowsPerSum; p < end; p++) {
                 for (int a = 0; a < format.outGroup() && p * format.outGroup() + a < rows(); a++) {
-                    accumulateRow(dense, p, a, words, sums, ofScales);
+                    accumulateRow(dense, p, a, words, scaleOf, sums, ofScales);
                 }
             }
             ofWords[task] = sums;
@@ -207,7 +209,8 @@ public final class LiveAdditive implements LiveCodes, AutoCloseable {
         gradient.segment().setAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, index, (float) (before + value));
     }
 
-    private void accumulateRow(FloatMatrix dense, int p, int a, float[] words, double[] sums, double[] ofScales) {
+    private void accumulateRow(
+            FloatMatrix dense, int p, int a, float[] words, float[] scaleOf, double[] sums, double[] ofScales) {
         int books = format.codebooks();
         int width = format.inGroup();
         int size = format.tileSize();
@@ -215,7 +218,7 @@ public final class LiveAdditive implements LiveCodes, AutoCloseable {
         for (int q = 0; q < tileColumns(); q++) {
             int first = (p * tileColumns() + q) * books;
             int scale = scaleOf(p, q);
-            double factor = scales.of(scale);
+            double factor = scaleOf[scale];
             double ofScale = 0;
             int some = Math.min(width, columns() - q * width);
             for (int m = 0; m < books; m++) {
@@ -241,6 +244,7 @@ public final class LiveAdditive implements LiveCodes, AutoCloseable {
                             (i & LOWER) == 0 ? format.outGroup() : inLast(rows(), format.outGroup()),
                             (i & RIGHT) == 0 ? format.inGroup() : inLast(columns(), format.inGroup()));
         }
+        float[] scaleOf = scales.ofBlocks();
         AtomicInteger changed = new AtomicInteger();
         workers.forEach(Math.ceilDiv(tiles.length, TILES_PER_TASK), task -> {
             NearestCodes[] searches = new NearestCodes[edges.length];
@@ -252,7 +256,7 @@ public final class LiveAdditive implements LiveCodes, AutoCloseable {
                 if (searches[edge] == null) {
                     searches[edge] = new NearestCodes(edges[edge]);
                 }
-                if (setPoint(tiles[i], target, point)
+                if (setPoint(tiles[i], target, scaleOf, point)
                         && searches[edge].improve(point, codes, tiles[i] * format.codebooks())) {
                     exchanged++;
                 }
@@ -279,10 +283,10 @@ public final class LiveAdditive implements LiveCodes, AutoCloseable {
      *
      * @return false when the scale is nothing
      */
-    private boolean setPoint(int tile, FloatMatrix target, float[] point) {
+    private boolean setPoint(int tile, FloatMatrix target, float[] scaleOf, float[] point) {
         int p = tile / tileColumns();
         int q = tile % tileColumns();
-        float inverse = 1 / scales.of(scaleOf(p, q));
+        float inverse = 1 / scaleOf[scaleOf(p, q)];
         if (!Float.isFinite(inverse)) {
             return false;
         }

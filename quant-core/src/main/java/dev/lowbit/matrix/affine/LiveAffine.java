@@ -43,15 +43,12 @@ public final class LiveAffine extends LiveScalars implements AutoCloseable {
     @Override
     public void dequantize(int fromRow, FloatMatrix out, Workers workers) {
         DecodedProducts.checkRows(this, fromRow, out);
+        float[] scaleOf = scales.ofBlocks();
         workers.forEach(out.rows(), i -> {
-            float[] scaleOf = new float[groupsOfRow];
-            for (int g = 0; g < groupsOfRow; g++) {
-                scaleOf[g] = scales.of((fromRow + i) * groupsOfRow + g);
-            }
             float[] row = new float[columns()];
             for (int j = 0; j < row.length; j++) {
                 int group = group(fromRow + i, j);
-                row[j] = scaleOf[original.group(j)] * level(fromRow + i, j, group);
+                row[j] = scaleOf[group] * level(fromRow + i, j, group);
             }
             out.rows(i, 1).copyFrom(FloatMatrix.wrap(1, row.length, row));
         });
@@ -92,9 +89,10 @@ public final class LiveAffine extends LiveScalars implements AutoCloseable {
     @Override
     protected Choice choice(FloatMatrix target, Workers workers) {
         int most = (1 << original.affineFormat().codeBits()) - 1;
+        float[] scaleOf = scales.ofBlocks();
         return at -> {
             int group = group(at / columns(), at % columns());
-            float weight = target.segment().getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, at) / scales.of(group);
+            float weight = target.segment().getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, at) / scaleOf[group];
             return Float.isFinite(weight)
                     ? (byte) Math.clamp(Math.rint(weight) + (zeros[group] & 0xff), 0, most)
                     : codes()[at];

@@ -78,18 +78,12 @@ public final class LiveBlocks extends LiveScalars implements AutoCloseable {
         DecodedProducts.checkRows(this, fromRow, out);
         float[] values = codebook.toArray();
         byte[] codes = codes();
+        float[] scaleOf = scales.ofBlocks();
         workers.forEach(out.rows(), i -> {
             float[] row = new float[columns()];
             long first = (long) (fromRow + i) * columns();
-            int block = -1;
-            float scale = 0;
             for (int j = 0; j < row.length; j++) {
-                int now = geometry.blockOf(first + j);
-                if (now != block) {
-                    block = now;
-                    scale = scales.of(block);
-                }
-                row[j] = values[codes[(int) first + j] & 0xff] * scale;
+                row[j] = values[codes[(int) first + j] & 0xff] * scaleOf[geometry.blockOf(first + j)];
             }
             out.rows(i, 1).copyFrom(FloatMatrix.wrap(1, row.length, row));
         });
@@ -108,6 +102,7 @@ public final class LiveBlocks extends LiveScalars implements AutoCloseable {
             FloatMatrix dense, FloatMatrix dCodebook, FloatMatrix dScales, FloatMatrix dOffset, Workers workers) {
         float[] values = codebook.toArray();
         byte[] codes = codes();
+        float[] scaleOf = scales.ofBlocks();
         double[][] ofCodes = new double[Math.ceilDiv(rows(), ROWS_PER_SUM)][];
         double[][] ofScales = new double[ofCodes.length][];
         double[] ofOffset = new double[ofCodes.length];
@@ -119,7 +114,7 @@ public final class LiveBlocks extends LiveScalars implements AutoCloseable {
                 int block = geometry.blockOf(at);
                 int code = codes[(int) at] & 0xff;
                 double g = dense.segment().getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, at);
-                codeSums[code] += g * scales.of(block);
+                codeSums[code] += g * scaleOf[block];
                 double gv = g * values[code];
                 scaleSums[scales.index(block)] += gv * scales.share(block);
                 ofOffset[task] += gv;
@@ -146,9 +141,10 @@ public final class LiveBlocks extends LiveScalars implements AutoCloseable {
     @Override
     protected Choice choice(FloatMatrix target, Workers workers) {
         float[] values = codebook.toArray();
+        float[] scaleOf = scales.ofBlocks();
         return at -> {
-            float scale = scales.of(geometry.blockOf(at));
-            float weight = target.segment().getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, at) / scale;
+            float weight =
+                    target.segment().getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, at) / scaleOf[geometry.blockOf(at)];
             return Float.isFinite(weight) ? nearest(values, weight) : codes()[at];
         };
     }

@@ -59,9 +59,15 @@ public final class LiveScales implements AutoCloseable {
         return format instanceof ScaleFormat.TwoLevel two ? block / two.superGroup() : block;
     }
 
-    /** The scale of a block as it is now. */
-    public float of(int block) {
-        return Math.fma(share(block), scales.get(0, index(block)), offset.get(0, 0));
+    /** The scale of every block as it is now. */
+    public float[] ofBlocks() {
+        float[] live = scales.toArray();
+        float start = offset.get(0, 0);
+        float[] ofBlocks = new float[isTwoLevel() ? codes.length : live.length];
+        for (int block = 0; block < ofBlocks.length; block++) {
+            ofBlocks[block] = Math.fma(share(block), live[index(block)], start);
+        }
+        return ofBlocks;
     }
 
     /**
