@@ -1,12 +1,9 @@
 package dev.lowbit.bench;
 
+import dev.lowbit.jobs.bench.SampleMatrices;
 import dev.lowbit.kernel.Workers;
-import dev.lowbit.matrix.additive.AdditiveFormat;
-import dev.lowbit.matrix.additive.AdditiveMatrix;
-import dev.lowbit.matrix.scale.EncodedScales;
+import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.tensor.FloatMatrix;
-import java.util.Arrays;
-import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -38,34 +35,19 @@ public class AdditiveBenchmark {
 
     private FloatMatrix x;
     private FloatMatrix y;
-    private AdditiveMatrix matrix;
+    private QuantizedMatrix matrix;
 
     /** Checks the product against sums in double over the dequantized matrix. */
     @Setup
     public void setUp() {
-        matrix = matrix(AdditiveFormat.parseIfAdditive(format).orElseThrow());
         x = Inputs.gaussian("vector", 1, SIZE);
         y = FloatMatrix.allocate(1, SIZE);
         try (FloatMatrix weights = FloatMatrix.allocate(SIZE, SIZE)) {
+            matrix = SampleMatrices.of(format, weights, Workers.serial());
             matrix.dequantize(0, weights, Workers.serial());
             multiply();
             Checks.vectorProduct(weights, x, y);
         }
-    }
-
-    /** Any codes: what they are changes which codewords are read, nothing else. */
-    private static AdditiveMatrix matrix(AdditiveFormat format) {
-        Random random = new Random(1);
-        int[] codes = new int[format.tileRows(SIZE) * format.tileColumns(SIZE) * format.codebooks()];
-        Arrays.setAll(codes, i -> random.nextInt(format.entries()));
-        float[] codewords = new float[format.codebooks() * format.entries() * format.tileSize()];
-        for (int i = 0; i < codewords.length; i++) {
-            codewords[i] = (float) random.nextGaussian();
-        }
-        float[] scales = new float[format.scaleCount(SIZE, SIZE)];
-        Arrays.fill(scales, 1f);
-        EncodedScales encoded = EncodedScales.encode(scales, format.scales()).orElseThrow();
-        return AdditiveMatrix.of(SIZE, SIZE, format, codes, encoded, codewords);
     }
 
     /** Frees the memory. */

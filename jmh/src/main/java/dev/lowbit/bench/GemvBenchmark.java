@@ -1,15 +1,9 @@
 package dev.lowbit.bench;
 
+import dev.lowbit.jobs.bench.SampleMatrices;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.QuantizedMatrix;
-import dev.lowbit.matrix.block.BlockFormat;
-import dev.lowbit.matrix.block.BlockQuantizer;
-import dev.lowbit.matrix.packed.PackedCodes;
-import dev.lowbit.matrix.sketch.SketchFormat;
-import dev.lowbit.matrix.sketch.SketchMatrix;
-import dev.lowbit.matrix.sketch.StoredTables;
 import dev.lowbit.tensor.FloatMatrix;
-import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -53,10 +47,8 @@ public class GemvBenchmark {
     /** Checks both products against sums in double over the dequantized matrix. */
     @Setup
     public void setUp() {
-        try (FloatMatrix weights = Inputs.gaussian("gemv", SIZE, SIZE)) {
-            matrix = SketchFormat.parseIfSketch(format)
-                    .<QuantizedMatrix>map(GemvBenchmark::sketch)
-                    .orElseGet(() -> BlockQuantizer.quantize(weights, BlockFormat.parse(format), Workers.serial()));
+        try (FloatMatrix weights = SampleMatrices.gaussian(SIZE, SIZE)) {
+            matrix = SampleMatrices.of(format, weights, Workers.serial());
             matrix.dequantize(0, weights, Workers.serial());
             x = Inputs.gaussian("vector", 1, SIZE);
             y = FloatMatrix.allocate(1, SIZE);
@@ -65,22 +57,6 @@ public class GemvBenchmark {
             multiplyTransposed();
             Checks.product(x, weights, y, 1);
         }
-    }
-
-    /** Any codes and tables: what they are changes nothing for the kernel. */
-    private static SketchMatrix sketch(SketchFormat format) {
-        Random random = new Random(1);
-        byte[] codes = new byte[SIZE * SIZE];
-        for (int i = 0; i < codes.length; i++) {
-            codes[i] = (byte) random.nextInt(format.entries());
-        }
-        float[] values = new float[SIZE * format.entries()];
-        for (int i = 0; i < values.length; i++) {
-            values[i] = (float) random.nextGaussian();
-        }
-        StoredTables tables =
-                StoredTables.round(values, format.entries(), format.tables()).orElseThrow();
-        return SketchMatrix.of(SIZE, SIZE, format, PackedCodes.pack(codes, format.codeBits()), tables);
     }
 
     /** Frees the memory. */

@@ -1,5 +1,6 @@
 package dev.lowbit.jobs;
 
+import dev.lowbit.jobs.commands.BenchCommand;
 import dev.lowbit.jobs.commands.CalibrateCommand;
 import dev.lowbit.jobs.commands.CompareCommand;
 import dev.lowbit.jobs.commands.CompressCommand;
@@ -55,6 +56,7 @@ public final class Main implements Callable<Integer> {
             ImportCommand::new,
             TuneCommand::new,
             CompareCommand::new,
+            BenchCommand::new,
             DoctorCommand::new);
 
     @Spec

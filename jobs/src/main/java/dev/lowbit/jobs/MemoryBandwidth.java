@@ -9,6 +9,9 @@ public final class MemoryBandwidth {
     /** Beyond the last-level cache of common processors. */
     private static final int FLOATS = 1 << 26;
 
+    /** Memory that a measurement takes. */
+    public static final long BYTES = (long) FLOATS * Float.BYTES;
+
     private static final int CHUNKS = 256;
     private static final int PASSES = 7;
 
@@ -32,7 +35,7 @@ public final class MemoryBandwidth {
                 seen += largest[pass];
             }
             // the sum is used, so that no compiler can leave the reading out
-            return seen > 0 ? (double) FLOATS * Float.BYTES / (best / 1e9) : 0;
+            return seen > 0 ? BYTES / (best / 1e9) : 0;
         }
     }
 }

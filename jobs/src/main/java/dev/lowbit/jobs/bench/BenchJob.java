@@ -1,0 +1,74 @@
+package dev.lowbit.jobs.bench;
+
+import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.jobs.MemoryBandwidth;
+import dev.lowbit.jobs.MemoryCap;
+import dev.lowbit.jobs.ProgressListener;
+import dev.lowbit.jobs.WorkerPool;
+import dev.lowbit.jobs.compress.Cancellation;
+import dev.lowbit.matrix.MatrixFormats;
+import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.tensor.FloatMatrix;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.OptionalLong;
+import java.util.stream.IntStream;
+
+/** Measures the products of packed matrices on this machine, with one thread and with all. */
+public final class BenchJob {
+    private BenchJob() {}
+
+    /**
+     * Runs it.
+     *
+     * @param formats of the matrices
+     * @param size rows and columns
+     * @param seconds of each round of a measurement
+     * @param threads the most that are used
+     * @param memoryBytes cap of the process; empty for none
+     * @throws InvalidRequestException (usage) for a format that cannot be measured; (impossible) when the cap is too small
+     */
+    public static BenchResult run(
+            List<String> formats,
+            int size,
+            double seconds,
+            int threads,
+            OptionalLong memoryBytes,
+            ProgressListener progress) {
+        formats.forEach(MatrixFormats::parse);
+        // two matrices of floats: the weights, and the packed form at most
+        new MemoryCap(memoryBytes)
+                .require(
+                        2L * Float.BYTES * size * size + MemoryBandwidth.BYTES,
+                        "products of " + size + " x " + size,
+                        "take a smaller --size");
+        List<BenchResult.Bandwidth> bandwidths = new ArrayList<>();
+        List<ProductSpeed> products = new ArrayList<>();
+        int[] counts = threads == 1 ? new int[] {1} : new int[] {1, threads};
+        try (ProgressListener.Stage stage = progress.stage("measuring", formats.size(), "formats");
+                WorkerPool all = new WorkerPool(threads);
+                WorkerPool one = new WorkerPool(1);
+                FloatMatrix weights = SampleMatrices.gaussian(size, size);
+                FloatMatrix x = SampleMatrices.gaussian(1, size)) {
+            for (int count : counts) {
+                bandwidths.add(new BenchResult.Bandwidth(
+                        count, MemoryBandwidth.readBytesPerSecond((count == 1 ? one : all).workers())));
+            }
+            for (String format : formats) {
+                QuantizedMatrix matrix = SampleMatrices.of(format, weights, all.workers());
+                IntStream.range(0, counts.length)
+                        .mapToObj(i -> ProductSpeed.of(
+                                matrix,
+                                x,
+                                counts[i],
+                                seconds,
+                                bandwidths.get(i).readBytesPerSecond(),
+                                (counts[i] == 1 ? one : all).workers()))
+                        .forEach(products::add);
+                Cancellation.check();
+                stage.advance(1);
+            }
+        }
+        return new BenchResult(size, bandwidths, products);
+    }
+}

@@ -1,0 +1,112 @@
+package dev.lowbit.jobs.commands;
+
+import dev.lowbit.jobs.Console;
+import dev.lowbit.jobs.ExitCodes;
+import dev.lowbit.jobs.JsonOutput;
+import dev.lowbit.jobs.OptionValues;
+import dev.lowbit.jobs.ResourceOptions;
+import dev.lowbit.jobs.TextTable;
+import dev.lowbit.jobs.bench.BenchJob;
+import dev.lowbit.jobs.bench.BenchResult;
+import dev.lowbit.jobs.bench.ProductSpeed;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** {@code lowbit bench}: kernels on this machine against its memory bandwidth. */
+@Command(
+        name = "bench",
+        description = {
+            "Measure y = W x with packed weights on this machine, with one thread and with all, beside what it reads from memory.",
+            "Every product is checked before it is measured. The regression suite of developers is jmh/run.sh."
+        })
+public final class BenchCommand implements Callable<Integer> {
+    private final Console console;
+
+    @Spec
+    private CommandSpec command;
+
+    @Option(
+            names = "--formats",
+            paramLabel = "ID",
+            split = ",",
+            defaultValue =
+                    "f32,bf16,nf4-g64-s8x256-bf16,nf3-g64-s8x256-bf16,nf2-g64-s8x256-bf16,affine4-g128-f16,affine2-g32-f16,"
+                            + "sketch4-r1-f16,sketch2-r1-f16,aq2x8-g8-row-bf16,aq1x8-g8-row-bf16",
+            description = "Formats to measure (default: ${DEFAULT-VALUE}).")
+    private List<String> formats;
+
+    private int size = 4096;
+    private double seconds = 0.2;
+
+    @Option(names = "--size", paramLabel = "N", description = "Rows and columns (default: 4096).")
+    private void size(int value) {
+        size = (int) OptionValues.atLeast(command, "--size", value, 1);
+    }
+
+    @Option(
+            names = "--seconds",
+            paramLabel = "S",
+            description = "Length of the warm-up and of each of five rounds of every figure (default: 0.2).")
+    private void seconds(double value) {
+        if (!(value > 0 && value <= 60)) {
+            throw new ParameterException(
+                    command.commandLine(), "--seconds " + value + ": a time above 0, at most 60, is needed");
+        }
+        seconds = value;
+    }
+
+    @Mixin
+    private ResourceOptions options;
+
+    public BenchCommand(Console console) {
+        this.console = console;
+    }
+
+    @Override
+    public Integer call() {
+        BenchResult result = BenchJob.run(
+                formats, size, seconds, options.threads(), options.memoryBytes(), console.progress(options));
+        if (options.json()) {
+            JsonOutput.write(console.out(), result);
+        } else {
+            print(result);
+        }
+        return ExitCodes.OK;
+    }
+
+    private void print(BenchResult result) {
+        for (BenchResult.Bandwidth bandwidth : result.bandwidth()) {
+            console.out()
+                    .println(String.format(
+                            Locale.ROOT,
+                            "%d %s: %.1f GB/s read from memory",
+                            bandwidth.threads(),
+                            bandwidth.threads() == 1 ? "thread" : "threads",
+                            bandwidth.readBytesPerSecond() / 1e9));
+        }
+        TextTable table = new TextTable("format", ">bits", ">threads", ">ms", ">weights/ns", ">GB/s", ">of bandwidth");
+        for (ProductSpeed product : result.products()) {
+            table.row(
+                    product.format(),
+                    digits("%.3f", product.bitsPerWeight()),
+                    Integer.toString(product.threads()),
+                    digits("%.3f", 1e3 * product.secondsPerProduct()),
+                    digits("%.1f", product.weightsPerSecond() / 1e9),
+                    digits("%.1f", product.bytesPerSecond() / 1e9),
+                    digits("%.2f", product.shareOfBandwidth()));
+        }
+        console.out().println("y = W x, " + result.size() + " x " + result.size() + ":");
+        table.print(console.out());
+    }
+
+    private static String digits(String format, double value) {
+        return String.format(Locale.ROOT, format, value);
+    }
+}

@@ -1,0 +1,118 @@
+package dev.lowbit.jobs.bench;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.lowbit.jobs.Lowbit;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.DecodedProducts;
+import dev.lowbit.matrix.MatrixFormats;
+import dev.lowbit.matrix.Part;
+import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.tensor.FloatMatrix;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/** Nothing is timed here: what is measured is right, complete, and refused where it cannot be. */
+class BenchTest {
+    @Test
+    void everyDefaultFormatIsMeasuredWithOneThreadAndWithAll() {
+        Lowbit run = Lowbit.run("bench", "--size", 64, "--seconds", 0.001, "--threads", 2, "--json", "--quiet");
+        assertThat(run.code()).as(run.err()).isZero();
+        JsonNode result = JsonMapper.shared().readTree(run.out());
+        assertThat(result.get("bandwidth")).hasSize(2);
+        JsonNode products = result.get("products");
+        assertThat(products.size()).isGreaterThan(10).isEven();
+        for (int i = 0; i < products.size(); i++) {
+            JsonNode product = products.get(i);
+            assertThat(product.get("threads").intValue()).isEqualTo(1 + i % 2);
+            double bytes = MatrixFormats.bytes(product.get("format").stringValue(), 64, 64);
+            assertThat(product.get("bitsPerWeight").doubleValue()).isEqualTo(8 * bytes / (64 * 64));
+            double seconds = product.get("secondsPerProduct").doubleValue();
+            assertThat(seconds).isPositive();
+            assertThat(product.get("weightsPerSecond").doubleValue()).isEqualTo(64 * 64 / seconds);
+            assertThat(product.get("bytesPerSecond").doubleValue()).isEqualTo(bytes / seconds);
+        }
+    }
+
+    @Test
+    void theTableNamesFormatAndBandwidth() {
+        Lowbit run = Lowbit.run(
+                "bench",
+                "--size",
+                32,
+                "--seconds",
+                0.001,
+                "--threads",
+                1,
+                "--formats",
+                "f32,sketch4-r1-f16",
+                "--quiet");
+        assertThat(run.code()).isZero();
+        assertThat(run.out()).contains("GB/s read from memory", "sketch4-r1-f16", "weights/ns");
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "--size 16 --formats nonsense9, nonsense9",
+        "--size 12 --formats sketch4-r8-f16, does not suit",
+        "--size 16 --formats f32+r2-f16, is not measured by itself",
+        "--size 16 --seconds 0, above 0",
+        "--size 0, --size"
+    })
+    void refusals(String options, String words) {
+        Lowbit run = Lowbit.run((Object[]) ("bench --quiet " + options).split(" "));
+        assertThat(run.code()).isEqualTo(2);
+        assertThat(run.err()).contains(words);
+    }
+
+    /** A matrix whose product is not that of its values is never given a speed. */
+    @Test
+    void aWrongProductIsNotMeasured() {
+        try (FloatMatrix weights = SampleMatrices.gaussian(8, 16);
+                FloatMatrix x = SampleMatrices.gaussian(1, 16)) {
+            QuantizedMatrix right = SampleMatrices.of("f32", weights, Workers.serial());
+            assertThat(ProductSpeed.of(right, x, 1, 1e-4, 1, Workers.serial()).secondsPerProduct())
+                    .isPositive();
+            assertThatThrownBy(() -> ProductSpeed.of(new Doubled(right), x, 1, 1e-4, 1, Workers.serial()))
+                    .hasMessageContaining("wrong result");
+        }
+    }
+
+    private record Doubled(QuantizedMatrix matrix) implements QuantizedMatrix {
+        @Override
+        public int rows() {
+            return matrix.rows();
+        }
+
+        @Override
+        public int columns() {
+            return matrix.columns();
+        }
+
+        @Override
+        public String format() {
+            return matrix.format();
+        }
+
+        @Override
+        public List<Part> parts() {
+            return matrix.parts();
+        }
+
+        @Override
+        public void dequantize(int fromRow, FloatMatrix out, Workers workers) {
+            matrix.dequantize(fromRow, out, workers);
+        }
+
+        @Override
+        public void multiply(FloatMatrix x, FloatMatrix y, Workers workers) {
+            DecodedProducts.multiply(matrix, x, y, workers);
+            y.set(0, 0, 2 * y.get(0, 0) + 1);
+        }
+    }
+}
