@@ -6,6 +6,7 @@ import dev.lowbit.kernel.Workers;
 import dev.lowbit.linalg.RandomStream;
 import dev.lowbit.matrix.MatrixFormat;
 import dev.lowbit.matrix.MatrixFormats;
+import dev.lowbit.matrix.Part;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.matrix.additive.AdditiveFormat;
 import dev.lowbit.matrix.additive.AdditiveMatrix;
@@ -21,7 +22,11 @@ import dev.lowbit.matrix.sketch.SketchFormat;
 import dev.lowbit.matrix.sketch.SketchMatrix;
 import dev.lowbit.matrix.sketch.StoredTables;
 import dev.lowbit.tensor.FloatMatrix;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.function.Supplier;
 
 /**
@@ -43,7 +48,7 @@ public final class SampleMatrices {
     }
 
     /**
-     * A matrix.
+     * A matrix whose parts lie outside of the heap, as those of a mapped file do.
      *
      * @param weights rows x columns; not modified
      * @throws InvalidRequestException (usage) when the format is not known, does not suit the shape, or is a sum
@@ -56,6 +61,19 @@ public final class SampleMatrices {
             throw InvalidRequestException.usage(id + " does not suit a matrix of " + rows + " x " + columns
                     + "; take a size that its groups divide");
         }
+        QuantizedMatrix made = make(format, weights, workers);
+        Map<String, Part> parts = new LinkedHashMap<>();
+        for (Part part : made.parts()) {
+            MemorySegment bytes =
+                    Arena.ofAuto().allocate(part.bytes().byteSize(), Long.BYTES).copyFrom(part.bytes());
+            parts.put(part.name(), new Part(part.name(), part.type(), part.shape(), bytes));
+        }
+        return MatrixFormats.read(made.format(), rows, columns, parts);
+    }
+
+    private static QuantizedMatrix make(MatrixFormat format, FloatMatrix weights, Workers workers) {
+        int rows = weights.rows();
+        int columns = weights.columns();
         return switch (format) {
             case BlockFormat blocks -> BlockQuantizer.quantize(weights, Importance.uniform(), blocks, workers);
             case AffineFormat affine ->
@@ -66,7 +84,7 @@ public final class SampleMatrices {
             case AdditiveFormat additive -> additive(rows, columns, additive);
             default ->
                 throw InvalidRequestException.usage(
-                        id
+                        format.id()
                                 + " is not measured by itself; take a format of codes or floats, for example nf4-g64-s8x256-bf16");
         };
     }

@@ -2,6 +2,7 @@ package dev.lowbit.matrix.dense;
 
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.error.NonFiniteWeightException;
+import dev.lowbit.kernel.Conversions;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.DecodedProducts;
 import dev.lowbit.matrix.MalformedPartException;
@@ -17,6 +18,7 @@ import java.util.List;
 
 /** A matrix of 16- or 32-bit floats: what is too precious to quantize. Immutable. */
 public final class DenseMatrix implements QuantizedMatrix {
+    private static final Conversions CONVERSIONS = Conversions.get();
     private static final int LARGEST_ARRAY = Integer.MAX_VALUE - 8;
     private static final int ROWS_PER_TASK = 64;
     private static final ValueLayout.OfShort SHORT =
@@ -119,12 +121,41 @@ public final class DenseMatrix implements QuantizedMatrix {
     @Override
     public void dequantize(int fromRow, FloatMatrix out, Workers workers) {
         DecodedProducts.checkRows(this, fromRow, out);
-        workers.forEach((out.rows() + ROWS_PER_TASK - 1) / ROWS_PER_TASK, task -> {
-            long from = (long) task * ROWS_PER_TASK * columns;
-            long to = Math.min(out.size(), from + (long) ROWS_PER_TASK * columns);
-            long first = (long) fromRow * columns;
-            for (long i = from; i < to; i++) {
-                out.segment().setAtIndex(ValueLayout.JAVA_FLOAT, i, load(first + i));
+        workers.forEach(Math.ceilDiv(out.rows(), ROWS_PER_TASK), task -> {
+            int first = task * ROWS_PER_TASK;
+            int count = Math.min(ROWS_PER_TASK, out.rows() - first);
+            widen(fromRow + first, count, out.segment(), (long) first * columns * Float.BYTES);
+        });
+    }
+
+    /** @param target floats; modified from byte {@code offset} on */
+    private void widen(int row, int count, MemorySegment target, long offset) {
+        long from = (long) row * columns * format.type().bytes();
+        long values = (long) count * columns;
+        switch (format.type()) {
+            case F16 -> CONVERSIONS.widenF16(weight.bytes(), from, target, offset, values);
+            case BF16 -> CONVERSIONS.widenBf16(weight.bytes(), from, target, offset, values);
+            default ->
+                MemorySegment.copy(
+                        weight.bytes(), FLOAT, from, target, ValueLayout.JAVA_FLOAT_UNALIGNED, offset, values);
+        }
+    }
+
+    @Override
+    public void multiply(FloatMatrix x, FloatMatrix y, Workers workers) {
+        DecodedProducts.checkMultiply(this, x, y);
+        if (x.rows() > DecodedProducts.FEW_TOKENS) {
+            DecodedProducts.multiply(this, x, y, workers);
+            return;
+        }
+        workers.forEach(Math.ceilDiv(rows, ROWS_PER_TASK), task -> {
+            // an arena of its own: to close a shared one stops all threads
+            try (Arena arena = Arena.ofConfined()) {
+                FloatMatrix row = FloatMatrix.allocate(1, columns, arena);
+                for (int i = task * ROWS_PER_TASK; i < Math.min(rows, (task + 1) * ROWS_PER_TASK); i++) {
+                    widen(i, 1, row.segment(), 0);
+                    FloatWeights.multiplyRow(row.segment(), 0, i, x, y);
+                }
             }
         });
     }
