@@ -10,7 +10,7 @@ set -euo pipefail
 model=$1 training=$2 evaluation=$3 work=$4
 shift 4
 mkdir -p "$work"
-read -ra rates <<< "${RATES:-0.01 0.03 0.1}"
+read -ra rates <<< "${RATES:-0.01 0.03 0.1 0.3}"
 read -ra seeds <<< "${SEEDS:-0 1 2}"
 ways=${WAYS:-"LoRA=--method float --format f16=--rank 8
 LQ-LoRA=--method lq-lora --format nf3-g64-s8x256-bf16+r8-f16=--parts low-rank
@@ -27,7 +27,9 @@ tuned() { # base, name, options of tune
 
 evaluated() { once "$work/$1.evaluation.json" evaluate "$2" --text "$evaluation" --max-tokens "${TOKENS:-32768}"; }
 
-mean() { LC_ALL=C awk '{ n++; s += $1; q += $1 * $1 } END { printf "%.2f ± %.2f", s / n, n > 1 ? sqrt((q - s * s / n) / (n - 1) > 0 ? (q - s * s / n) / (n - 1) : 0) : 0 }'; }
+mean() { # of numbers, one a line, and their standard deviation
+  LC_ALL=C awk '{ n++; s += $1; x[n] = $1 } END { m = s / n; for (i = 1; i <= n; i++) q += (x[i] - m) ^ 2; printf("%.2f ± %.2f", m, (n > 1 ? sqrt(q / (n - 1)) : 0)) }'
+}
 
 statistics=$work/calibration.safetensors
 calibrated "$model" "$training" "$statistics"
