@@ -33,8 +33,8 @@ mean() { # of numbers, one a line, and their standard deviation
 
 statistics=$work/calibration.safetensors
 calibrated "$model" "$training" "$statistics"
-echo '| way | base, bits per weight | base, bytes | trained parameters | rate | perplexity before | perplexity after | peak memory, MB |'
-echo '|---|---|---|---|---|---|---|---|'
+echo '| way | base, bits per weight | base, bytes | with the task, bytes | trained parameters | rate | perplexity before | perplexity after | peak memory, MB |'
+echo '|---|---|---|---|---|---|---|---|---|'
 while IFS='=' read -r name compressing tuning; do
   id=${name//[^A-Za-z0-9]/} base=$work/${name//[^A-Za-z0-9]/}
   read -ra compressing <<< "$compressing"
@@ -56,7 +56,8 @@ while IFS='=' read -r name compressing tuning; do
     evaluated "$last" "$work/$last"
     perplexities+=$(field "$work/$last.evaluation.json" perplexity)$'\n'
   done
-  printf '| %s | %.3f | %s | %s | %s | %.1f | %s | %.0f |\n' "$name" "$(field "$work/$id.evaluation.json" bitsPerWeight)" "$(field "$base.base.json" bytes)" \
+  printf '| %s | %.3f | %s | %s | %s | %s | %.1f | %s | %.0f |\n' "$name" "$(field "$work/$id.evaluation.json" bitsPerWeight)" "$(field "$base.base.json" bytes)" \
+    "$(field "$work/$last.json" bytes)" \
     "$(field "$work/$last.json" trainedParameters)" "$best" "$(field "$work/$id.evaluation.json" perplexity)" "$(printf %s "$perplexities" | mean)" \
     "$(LC_ALL=C awk "BEGIN { print $(field "$work/$last.json" peakMemoryBytes) / 1e6 }")"
 done <<< "${ways//;/$'\n'}"
