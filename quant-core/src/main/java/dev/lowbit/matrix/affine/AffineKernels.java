@@ -11,6 +11,9 @@ interface AffineKernels {
     /** Virtual lanes of a horizontal sum, and scales that are tried together. */
     int LANES = Lanes.COUNT;
 
+    /** Widest codes whose levels are looked up in registers. */
+    int MOST_BITS_OF_ROW = 4;
+
     /** Adding and taking it away again rounds a float of magnitude below 2^22 to the nearest integer, ties to even. */
     float ROUNDER = 0x1.8p23f;
 
@@ -35,6 +38,36 @@ interface AffineKernels {
      * @param lanes 16 sums; modified
      */
     void dot(byte[] codes, int from, int count, float scale, int zero, float[] x, int xFrom, float[] lanes);
+
+    /** Whether {@link #dotOfRow} knows rows of so many codes of this width in groups of {@code width}. */
+    static boolean hasDotOfRow(int count, int bits, int width) {
+        return bits <= MOST_BITS_OF_ROW && width % LANES == 0 && count % width == 0;
+    }
+
+    /**
+     * {@link #dot} of all groups of a row, from codes as they are stored.
+     *
+     * @param packed readable for {@link dev.lowbit.matrix.packed.Packing#SLACK} bytes behind the row
+     * @param bitOffset where the row starts: a bit from which eight codes lie in one 32-bit word ({@code PackedCodes.load})
+     * @param count codes of the row, a multiple of {@code width}
+     * @param width codes of a group, a multiple of 16
+     * @param scales of all groups
+     * @param zeros of all groups, unsigned
+     * @param group the first of the row
+     * @param lanes 16 sums; modified
+     */
+    void dotOfRow(
+            byte[] packed,
+            int bitOffset,
+            int count,
+            int bits,
+            int width,
+            float[] scales,
+            byte[] zeros,
+            int group,
+            float[] x,
+            int xFrom,
+            float[] lanes);
 
     /**
      * The error of a group under each of 16 scales when every weight takes the nearest code: the sum of f d², d = w - scale (code - zero) fused,

@@ -244,21 +244,49 @@ public final class AffineMatrix implements QuantizedMatrix {
         float[] scaleOf = scales.values();
         float[] inputs = x.toArray();
         float[] outputs = new float[x.rows() * rows];
+        boolean whole = AffineKernels.hasDotOfRow(columns, format.codeBits(), format.groupColumns(columns));
         workers.forEach(Math.ceilDiv(rows, ROWS_PER_TASK), task -> {
             byte[] packed = packedRow();
-            byte[] unpacked = new byte[columns + Packing.SLACK];
+            byte[] unpacked = new byte[whole ? 0 : columns + Packing.SLACK];
             float[] lanes = new float[AffineKernels.LANES];
             int end = Math.min(rows, (task + 1) * ROWS_PER_TASK);
             for (int row = task * ROWS_PER_TASK; row < end; row++) {
-                unpack(row, packed, unpacked);
+                int bitOffset = 0;
+                if (whole) {
+                    bitOffset = PackedCodes.load(codes, (long) row * columns, columns, format.codeBits(), packed);
+                } else {
+                    unpack(row, packed, unpacked);
+                }
                 for (int token = 0; token < x.rows(); token++) {
                     Arrays.fill(lanes, 0f);
-                    dot(row, unpacked, scaleOf, inputs, token * columns, lanes);
+                    if (whole) {
+                        dotOfRow(row, packed, bitOffset, scaleOf, inputs, token * columns, lanes);
+                    } else {
+                        dot(row, unpacked, scaleOf, inputs, token * columns, lanes);
+                    }
                     outputs[token * rows + row] = Lanes.sum(lanes);
                 }
             }
         });
         MemorySegment.copy(outputs, 0, y.segment(), ValueLayout.JAVA_FLOAT, 0, outputs.length);
+    }
+
+    private void dotOfRow(
+            int row, byte[] packed, int bitOffset, float[] scaleOf, float[] inputs, int inputsOffset, float[] lanes) {
+        int group = row * format.groupsOfRow(columns);
+        int width = format.groupColumns(columns);
+        KERNELS.dotOfRow(
+                packed,
+                bitOffset,
+                columns,
+                format.codeBits(),
+                width,
+                scaleOf,
+                zeros,
+                group,
+                inputs,
+                inputsOffset,
+                lanes);
     }
 
     private void dot(int row, byte[] unpacked, float[] scaleOf, float[] inputs, int inputsOffset, float[] lanes) {

@@ -1,5 +1,6 @@
 package dev.lowbit.matrix.affine;
 
+import dev.lowbit.matrix.packed.PackedCodes;
 import java.util.Arrays;
 
 /** The formulas as they stand: what every other implementation is tested against. */
@@ -19,6 +20,28 @@ final class ScalarAffineKernels implements AffineKernels {
         }
         for (int lane = 0; lane < LANES; lane++) {
             lanes[lane] = Math.fma(sums[lane], scale, lanes[lane]);
+        }
+    }
+
+    @Override
+    public void dotOfRow(
+            byte[] packed,
+            int bitOffset,
+            int count,
+            int bits,
+            int width,
+            float[] scales,
+            byte[] zeros,
+            int group,
+            float[] x,
+            int xFrom,
+            float[] lanes) {
+        byte[] codes = new byte[width];
+        for (int start = 0; start < count; start += width, group++) {
+            for (int i = 0; i < width; i++) {
+                codes[i] = (byte) PackedCodes.codeAt(packed, bitOffset + (start + i) * (long) bits, bits);
+            }
+            dot(codes, 0, width, scales[group], zeros[group] & 0xff, x, xFrom + start, lanes);
         }
     }
 

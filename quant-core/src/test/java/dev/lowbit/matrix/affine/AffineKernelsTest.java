@@ -2,11 +2,14 @@ package dev.lowbit.matrix.affine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.lowbit.matrix.packed.PackedCodes;
+import dev.lowbit.matrix.packed.Packing;
 import java.util.Random;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The SIMD verbs give the bits of the scalar ones at awkward lengths, offsets and values. */
 @Tag("kernels")
@@ -134,5 +137,44 @@ class AffineKernelsTest {
             vector.feedbackCosts(weights, c.offset, c.length, carried, triangle, scales, zero, c.last(), actual);
             assertThat(actual).isEqualTo(expected);
         });
+    }
+
+    /** Rows of whole groups, at every bit where a row may start. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 3, 4})
+    void dotOfRow(int bits) {
+        Random random = new Random(bits);
+        for (int width : new int[] {16, 32, 48, 128}) {
+            for (int groups : new int[] {1, 2, 5}) {
+                for (int first = 0; first < 9; first++) {
+                    int count = width * groups;
+                    assertThat(AffineKernels.hasDotOfRow(count, bits, width)).isTrue();
+                    Case numbers = new Case(bits, count, first, random);
+                    byte[] packed = new byte[(int) PackedCodes.bytes(count, bits) + 1 + Packing.SLACK];
+                    random.nextBytes(packed);
+                    byte[] codes = numbers.codes();
+                    int bitOffset = PackedCodes.load(PackedCodes.pack(codes, bits), first, count, bits, packed);
+                    byte[] zeros = new byte[groups + 1];
+                    random.nextBytes(zeros);
+                    float[] x = numbers.weights();
+                    float[] lanes = numbers.scales();
+                    float[] actual = lanes.clone();
+                    float[] separate = lanes.clone();
+                    float[] scales = numbers.scales();
+                    scalar.dotOfRow(packed, bitOffset, count, bits, width, scales, zeros, 1, x, first, lanes);
+                    vector.dotOfRow(packed, bitOffset, count, bits, width, scales, zeros, 1, x, first, actual);
+                    assertThat(actual).isEqualTo(lanes);
+                    for (int group = 0; group < groups; group++) {
+                        int at = first + group * width;
+                        int zero = zeros[1 + group] & 0xff;
+                        vector.dot(codes, at, width, scales[1 + group], zero, x, at, separate);
+                    }
+                    assertThat(separate).isEqualTo(lanes);
+                }
+            }
+        }
+        assertThat(AffineKernels.hasDotOfRow(32, 5, 32)).isFalse();
+        assertThat(AffineKernels.hasDotOfRow(36, 4, 12)).isFalse();
+        assertThat(AffineKernels.hasDotOfRow(40, 4, 32)).isFalse();
     }
 }
