@@ -7,6 +7,9 @@ import dev.lowbit.matrix.Part;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.matrix.packed.PackedCodes;
 import dev.lowbit.matrix.packed.Packing;
+import dev.lowbit.matrix.packed.RowDot;
+import dev.lowbit.matrix.packed.RowProducts;
+import dev.lowbit.matrix.packed.RowProducts.Tables;
 import dev.lowbit.matrix.scale.EncodedScales;
 import dev.lowbit.matrix.scale.StoredScales;
 import dev.lowbit.tensor.DType;
@@ -239,6 +242,16 @@ public final class AffineMatrix implements QuantizedMatrix {
         DecodedProducts.checkMultiply(this, x, y);
         if (x.rows() > DecodedProducts.FEW_TOKENS || format.indexed()) {
             DecodedProducts.multiply(this, x, y, workers);
+            return;
+        }
+        int width = format.groupColumns(columns);
+        if (RowDot.knows(format.codeBits(), width, columns)) {
+            float[] levels = new float[RowDot.TABLE];
+            for (int i = 0; i < levels.length; i++) {
+                levels[i] = i & ((1 << format.codeBits()) - 1);
+            }
+            RowProducts.multiply(
+                    codes, format.codeBits(), width, Tables.same(levels), zeros, scales.values(), x, y, workers);
             return;
         }
         float[] scaleOf = scales.values();

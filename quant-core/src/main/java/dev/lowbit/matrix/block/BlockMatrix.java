@@ -7,6 +7,9 @@ import dev.lowbit.matrix.DecodedProducts;
 import dev.lowbit.matrix.Part;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.matrix.packed.PackedCodes;
+import dev.lowbit.matrix.packed.RowDot;
+import dev.lowbit.matrix.packed.RowProducts;
+import dev.lowbit.matrix.packed.RowProducts.Tables;
 import dev.lowbit.matrix.scale.EncodedScales;
 import dev.lowbit.matrix.scale.ScaleType;
 import dev.lowbit.matrix.scale.StoredScales;
@@ -138,6 +141,12 @@ public final class BlockMatrix implements QuantizedMatrix {
         DecodedProducts.checkMultiply(this, x, y);
         if (x.rows() > DecodedProducts.FEW_TOKENS) {
             DecodedProducts.multiply(this, x, y, workers);
+            return;
+        }
+        if (RowDot.knows(format.codeBits(), format.groupSize(), columns)) {
+            Tables tables = Tables.same(table.cyclic);
+            RowProducts.multiply(
+                    codes, format.codeBits(), format.groupSize(), tables, null, scales.values(), x, y, workers);
             return;
         }
         float[] scaleOf = scales.values();

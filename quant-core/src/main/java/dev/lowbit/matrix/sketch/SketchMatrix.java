@@ -7,6 +7,9 @@ import dev.lowbit.matrix.Part;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.matrix.packed.PackedCodes;
 import dev.lowbit.matrix.packed.Packing;
+import dev.lowbit.matrix.packed.RowDot;
+import dev.lowbit.matrix.packed.RowProducts;
+import dev.lowbit.matrix.packed.RowProducts.Tables;
 import dev.lowbit.tensor.DType;
 import dev.lowbit.tensor.FloatMatrix;
 import java.lang.foreign.MemorySegment;
@@ -119,6 +122,16 @@ public final class SketchMatrix implements QuantizedMatrix {
         }
     }
 
+    /** What the codes of all groups of a row stand for, as {@link RowDot} wants it. */
+    private void load(int row, float[] all) {
+        int entries = format.entries();
+        int from = row * format.groups() * entries;
+        for (int i = 0; i < all.length; i += entries) {
+            int group = i / RowDot.TABLE;
+            System.arraycopy(tables.values(), from + group * entries, all, i, entries);
+        }
+    }
+
     private byte[] packedGroup() {
         return new byte[(int) PackedCodes.bytes(groupColumns, format.codeBits()) + 1 + Packing.SLACK];
     }
@@ -151,6 +164,11 @@ public final class SketchMatrix implements QuantizedMatrix {
         DecodedProducts.checkMultiply(this, x, y);
         if (x.rows() > DecodedProducts.FEW_TOKENS) {
             DecodedProducts.multiply(this, x, y, workers);
+            return;
+        }
+        if (RowDot.knows(format.codeBits(), groupColumns, columns)) {
+            Tables ofRows = Tables.ofGroups(format.groups(), this::load);
+            RowProducts.multiply(codes, format.codeBits(), groupColumns, ofRows, null, null, x, y, workers);
             return;
         }
         int tokens = x.rows();
