@@ -245,7 +245,7 @@ public final class AffineMatrix implements QuantizedMatrix {
             return;
         }
         int width = format.groupColumns(columns);
-        if (RowDot.knows(format.codeBits(), width, columns)) {
+        if (RowDot.knows(format.codeBits(), width, columns, true)) {
             float[] levels = new float[RowDot.TABLE];
             for (int i = 0; i < levels.length; i++) {
                 levels[i] = i & ((1 << format.codeBits()) - 1);

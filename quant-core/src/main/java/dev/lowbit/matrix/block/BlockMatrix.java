@@ -143,7 +143,7 @@ public final class BlockMatrix implements QuantizedMatrix {
             DecodedProducts.multiply(this, x, y, workers);
             return;
         }
-        if (RowDot.knows(format.codeBits(), format.groupSize(), columns)) {
+        if (RowDot.knows(format.codeBits(), format.groupSize(), columns, true)) {
             Tables tables = Tables.same(table.cyclic);
             RowProducts.multiply(
                     codes, format.codeBits(), format.groupSize(), tables, null, scales.values(), x, y, workers);

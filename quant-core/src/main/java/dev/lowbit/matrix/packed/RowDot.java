@@ -4,12 +4,12 @@ import dev.lowbit.kernel.KernelLookup;
 import dev.lowbit.kernel.Lanes;
 
 /**
- * The product of a row of packed codes with a vector, for codes that fill bytes: of 2 and 4 bits, in groups of 16 whole bytes. Each group has a table of what
- * codes stand for, and a scale. A load of 16 bytes gives every lane 4 or 2 codes, one behind the other, so the vector is arranged once for all rows
- * ({@link #arrange}) and no lane waits for another's code.
+ * The product of a row of packed codes with a vector, for codes that fill bytes: of 2 and 4 bits. A load of 16 bytes gives every lane 4 or 2 codes, one behind the
+ * other, so the vector is arranged once for all rows ({@link #arrange}) and no lane waits for another's code. Each group has a scale and a table of what codes
+ * stand for; groups are whole steps of 16 bytes, or several whole groups fill a step and have one table.
  *
- * <p>With k codes in a byte lane l sums (table[code_i] - zero) x_i over the codes i of a group with (i / k) mod 16 = l, ascending, by fused multiply-adds from 0;
- * then lane += scale * sum, fused. Every implementation gives these bits.
+ * <p>With k codes in a byte lane l sums (table[code_i] - zero) x_i over the codes i of a group, or of a step if that is longer, with (i / k) mod 16 = l,
+ * ascending, by fused multiply-adds from 0; then lane += scale * sum, fused, with zero and scale those of the lane's own codes. Every implementation gives these bits.
  */
 public interface RowDot {
     /** Virtual lanes of the sum, and bytes of a step. */
@@ -23,13 +23,22 @@ public interface RowDot {
         return Holder.KERNEL;
     }
 
-    /** Whether rows of so many codes of this width in groups of {@code width} are known here. */
-    static boolean knows(int bits, int width, int columns) {
-        return (bits == 2 || bits == 4) && width % step(bits) == 0 && columns % width == 0;
+    /**
+     * Whether rows of so many codes of this width in groups of {@code width} are known here.
+     *
+     * @param oneTable whether all groups have the same
+     */
+    static boolean knows(int bits, int width, int columns, boolean oneTable) {
+        if (bits != 2 && bits != 4) {
+            return false;
+        }
+        int step = step(bits);
+        boolean groupsInStep = oneTable && step % width == 0 && width >= codesInByte(bits) && columns % step == 0;
+        return groupsInStep || width % step == 0 && columns % width == 0;
     }
 
     /** Codes in 16 bytes. */
-    private static int step(int bits) {
+    static int step(int bits) {
         return LANES * codesInByte(bits);
     }
 
@@ -59,15 +68,13 @@ public interface RowDot {
     /**
      * Adds the product of a row to 16 lanes.
      *
-     * @param row its packed codes from the first byte on, readable for {@link Packing#SLACK} bytes behind them
-     * @param count codes of the row, a multiple of {@code width}
+     * @param row its packed codes, readable for {@link Packing#SLACK} bytes behind them
+     * @param count codes of the row
      * @param width codes of a group
      * @param tables {@link #TABLE} entries for each table
-     * @param table where the first group's table begins
      * @param tableStep from a group's table to the next group's; 0 when all have the same
-     * @param zeros of all groups, unsigned; null for none
-     * @param scales of all groups; null for 1
-     * @param group the row's first
+     * @param zeros of the row's groups, readable for 16 behind them; null for none
+     * @param scales of the row's groups, readable for 16 behind them; null for 1
      * @param x arranged, from {@code xFrom} on
      * @param lanes 16 sums; modified
      */
@@ -77,11 +84,9 @@ public interface RowDot {
             int count,
             int width,
             float[] tables,
-            int table,
             int tableStep,
-            byte[] zeros,
+            float[] zeros,
             float[] scales,
-            int group,
             float[] x,
             int xFrom,
             float[] lanes);

@@ -67,10 +67,18 @@ public final class RowProducts {
         workers.forEach(Math.ceilDiv(rows, ROWS_PER_TASK), task -> {
             byte[] packed = new byte[bytes + Packing.SLACK];
             float[] table = new float[tables.tables() * RowDot.TABLE];
+            float[] zerosOfRow = zeros == null ? null : new float[groups + RowDot.LANES];
+            float[] scalesOfRow = scales == null ? null : new float[groups + RowDot.LANES];
             float[] lanes = new float[RowDot.LANES];
             for (int row = task * ROWS_PER_TASK; row < Math.min(rows, (task + 1) * ROWS_PER_TASK); row++) {
                 MemorySegment.copy(codes, ValueLayout.JAVA_BYTE, (long) row * bytes, packed, 0, bytes);
                 tables.source().load(row, table);
+                for (int g = 0; zeros != null && g < groups; g++) {
+                    zerosOfRow[g] = zeros[row * groups + g] & 0xff;
+                }
+                if (scales != null) {
+                    System.arraycopy(scales, row * groups, scalesOfRow, 0, groups);
+                }
                 for (int token = 0; token < x.rows(); token++) {
                     Arrays.fill(lanes, 0);
                     KERNEL.dot(
@@ -79,11 +87,9 @@ public final class RowProducts {
                             columns,
                             width,
                             table,
-                            0,
                             tables.step(),
-                            zeros,
-                            scales,
-                            row * groups,
+                            zerosOfRow,
+                            scalesOfRow,
                             inputs,
                             token * columns,
                             lanes);

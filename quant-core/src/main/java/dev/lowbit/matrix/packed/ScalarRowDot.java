@@ -9,28 +9,28 @@ final class ScalarRowDot implements RowDot {
             int count,
             int width,
             float[] tables,
-            int table,
             int tableStep,
-            byte[] zeros,
+            float[] zeros,
             float[] scales,
-            int group,
             float[] x,
             int xFrom,
             float[] lanes) {
         int codes = RowDot.codesInByte(bits);
-        int step = LANES * codes;
-        for (int start = 0; start < count; start += width, group++, table += tableStep) {
-            float zero = zeros == null ? 0 : zeros[group] & 0xff;
-            float scale = scales == null ? 1 : scales[group];
+        int step = RowDot.step(bits);
+        int chunk = Math.max(width, step);
+        for (int start = 0; start < count; start += chunk) {
             float[] sums = new float[LANES];
-            for (int i = start; i < start + width; i++) {
+            for (int i = start; i < start + chunk; i++) {
+                int group = i / width;
+                float zero = zeros == null ? 0 : zeros[group];
                 int lane = i / codes % LANES;
                 int at = i / step * step + i % codes * LANES + lane;
                 int code = PackedCodes.codeAt(row, (long) i * bits, bits);
-                sums[lane] = Math.fma(tables[table + code] - zero, x[xFrom + at], sums[lane]);
+                sums[lane] = Math.fma(tables[group * tableStep + code] - zero, x[xFrom + at], sums[lane]);
             }
             for (int lane = 0; lane < LANES; lane++) {
-                lanes[lane] = Math.fma(sums[lane], scale, lanes[lane]);
+                int group = (start + lane * codes) / width;
+                lanes[lane] = Math.fma(sums[lane], scales == null ? 1 : scales[group], lanes[lane]);
             }
         }
     }

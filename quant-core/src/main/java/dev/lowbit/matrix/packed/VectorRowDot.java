@@ -5,6 +5,7 @@ import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
@@ -19,6 +20,16 @@ final class VectorRowDot implements RowDot {
     /** Where one vector comes from; what is loaded beyond it is not used. */
     private static final VectorSpecies<Byte> B = WIDTH == LANES ? ByteVector.SPECIES_128 : ByteVector.SPECIES_64;
 
+    /** Lane l takes value l / n of a vector, at n: a group's scale for all lanes that hold its codes. */
+    private static final VectorShuffle<?>[] REPEATED = new VectorShuffle<?>[LANES + 1];
+
+    static {
+        for (int n = 1; n <= LANES; n *= 2) {
+            int lanes = n;
+            REPEATED[n] = VectorShuffle.fromOp(F, lane -> lane / lanes);
+        }
+    }
+
     @Override
     public void dot(
             byte[] row,
@@ -26,21 +37,21 @@ final class VectorRowDot implements RowDot {
             int count,
             int width,
             float[] tables,
-            int table,
             int tableStep,
-            byte[] zeros,
+            float[] zeros,
             float[] scales,
-            int group,
             float[] x,
             int xFrom,
             float[] lanes) {
         for (int lane = 0; lane < LANES; lane += WIDTH) {
-            if (bits == 2) {
-                two(row, count, width, tables, table, tableStep, zeros, scales, group, x, xFrom, lanes, lane);
+            if (width < RowDot.step(bits)) {
+                groups(row, bits, count, width, tables, zeros, scales, x, xFrom + lane, lanes, lane);
+            } else if (bits == 2) {
+                two(row, count, width, tables, tableStep, zeros, scales, x, xFrom + lane, lanes, lane);
             } else if (CodeLanes.holds(bits)) {
-                four(row, count, width, tables, table, tableStep, zeros, scales, group, x, xFrom, lanes, lane);
+                four(row, count, width, tables, tableStep, zeros, scales, x, xFrom + lane, lanes, lane);
             } else {
-                narrow(row, count, width, tables, table, tableStep, zeros, scales, group, x, xFrom, lanes, lane);
+                narrow(row, count, width, tables, tableStep, zeros, scales, x, xFrom + lane, lanes, lane);
             }
         }
     }
@@ -49,8 +60,8 @@ final class VectorRowDot implements RowDot {
         return (IntVector) ByteVector.fromArray(B, row, at).convertShape(VectorOperators.ZERO_EXTEND_B2I, I, 0);
     }
 
-    private static float zero(byte[] zeros, int group) {
-        return zeros == null ? 0 : zeros[group] & 0xff;
+    private static float zero(float[] zeros, int group) {
+        return zeros == null ? 0 : zeros[group];
     }
 
     private static float scale(float[] scales, int group) {
@@ -63,30 +74,30 @@ final class VectorRowDot implements RowDot {
             int count,
             int width,
             float[] tables,
-            int table,
             int tableStep,
-            byte[] zeros,
+            float[] zeros,
             float[] scales,
-            int group,
             float[] x,
             int xFrom,
             float[] lanes,
             int lane) {
         boolean two = WIDTH < TABLE;
         FloatVector total = FloatVector.fromArray(F, lanes, lane);
-        for (int start = 0; start < count; start += width, group++, table += tableStep) {
+        int group = 0;
+        for (int start = 0; start < count; start += width, group++) {
             float zero = zero(zeros, group);
+            int table = group * tableStep;
             IntVector low = FloatVector.fromArray(F, tables, table).sub(zero).reinterpretAsInts();
             IntVector high = FloatVector.fromArray(F, tables, table + TABLE - WIDTH)
                     .sub(zero)
                     .reinterpretAsInts();
             FloatVector sum = FloatVector.zero(F);
-            int at = xFrom + lane;
             for (int i = start; i < start + width; i += 2 * LANES) {
                 IntVector index = bytes(row, i / 2 + lane);
-                sum = CodeLanes.value(index, low, high, two).fma(FloatVector.fromArray(F, x, at + i), sum);
+                int at = xFrom + i;
+                sum = CodeLanes.value(index, low, high, two).fma(FloatVector.fromArray(F, x, at), sum);
                 index = index.lanewise(VectorOperators.LSHR, 4);
-                sum = CodeLanes.value(index, low, high, two).fma(FloatVector.fromArray(F, x, at + i + LANES), sum);
+                sum = CodeLanes.value(index, low, high, two).fma(FloatVector.fromArray(F, x, at + LANES), sum);
             }
             total = sum.fma(FloatVector.broadcast(F, scale(scales, group)), total);
         }
@@ -99,31 +110,30 @@ final class VectorRowDot implements RowDot {
             int count,
             int width,
             float[] tables,
-            int table,
             int tableStep,
-            byte[] zeros,
+            float[] zeros,
             float[] scales,
-            int group,
             float[] x,
             int xFrom,
             float[] lanes,
             int lane) {
         FloatVector total = FloatVector.fromArray(F, lanes, lane);
-        for (int start = 0; start < count; start += width, group++, table += tableStep) {
-            IntVector values = FloatVector.fromArray(F, tables, table)
+        int group = 0;
+        for (int start = 0; start < count; start += width, group++) {
+            IntVector values = FloatVector.fromArray(F, tables, group * tableStep)
                     .sub(zero(zeros, group))
                     .reinterpretAsInts();
             FloatVector sum = FloatVector.zero(F);
-            int at = xFrom + lane;
             for (int i = start; i < start + width; i += 4 * LANES) {
                 IntVector index = bytes(row, i / 4 + lane);
-                sum = value(index, values).fma(FloatVector.fromArray(F, x, at + i), sum);
+                int at = xFrom + i;
+                sum = value(index, values).fma(FloatVector.fromArray(F, x, at), sum);
                 index = index.lanewise(VectorOperators.LSHR, 2);
-                sum = value(index, values).fma(FloatVector.fromArray(F, x, at + i + LANES), sum);
+                sum = value(index, values).fma(FloatVector.fromArray(F, x, at + LANES), sum);
                 index = index.lanewise(VectorOperators.LSHR, 2);
-                sum = value(index, values).fma(FloatVector.fromArray(F, x, at + i + 2 * LANES), sum);
+                sum = value(index, values).fma(FloatVector.fromArray(F, x, at + 2 * LANES), sum);
                 index = index.lanewise(VectorOperators.LSHR, 2);
-                sum = value(index, values).fma(FloatVector.fromArray(F, x, at + i + 3 * LANES), sum);
+                sum = value(index, values).fma(FloatVector.fromArray(F, x, at + 3 * LANES), sum);
             }
             total = sum.fma(FloatVector.broadcast(F, scale(scales, group)), total);
         }
@@ -134,33 +144,74 @@ final class VectorRowDot implements RowDot {
         return index.selectFrom(values).reinterpretAsFloats();
     }
 
+    /** Several groups in a step, all with one table: zero and scale of each lane's group. */
+    private static void groups(
+            byte[] row,
+            int bits,
+            int count,
+            int width,
+            float[] tables,
+            float[] zeros,
+            float[] scales,
+            float[] x,
+            int xFrom,
+            float[] lanes,
+            int lane) {
+        if (!CodeLanes.holds(bits)) {
+            narrowGroups(row, count, width, tables, zeros, scales, x, xFrom, lanes, lane);
+            return;
+        }
+        int codes = RowDot.codesInByte(bits);
+        int step = RowDot.step(bits);
+        boolean two = 1 << bits > WIDTH;
+        VectorShuffle<Float> ofGroup = REPEATED[width / codes].cast(F);
+        IntVector low = FloatVector.fromArray(F, tables, 0).reinterpretAsInts();
+        IntVector high = FloatVector.fromArray(F, tables, TABLE - WIDTH).reinterpretAsInts();
+        FloatVector total = FloatVector.fromArray(F, lanes, lane);
+        FloatVector zero = FloatVector.zero(F);
+        FloatVector scale = FloatVector.broadcast(F, 1);
+        for (int start = 0; start < count; start += step) {
+            int group = (start + lane * codes) / width;
+            if (zeros != null) {
+                zero = FloatVector.fromArray(F, zeros, group).rearrange(ofGroup);
+            }
+            if (scales != null) {
+                scale = FloatVector.fromArray(F, scales, group).rearrange(ofGroup);
+            }
+            IntVector index = bytes(row, start / codes + lane);
+            FloatVector sum = FloatVector.zero(F);
+            for (int t = 0; t < codes; t++) {
+                FloatVector inputs = FloatVector.fromArray(F, x, xFrom + start + t * LANES);
+                sum = CodeLanes.value(index, low, high, two).sub(zero).fma(inputs, sum);
+                index = index.lanewise(VectorOperators.LSHR, bits);
+            }
+            total = sum.fma(scale, total);
+        }
+        total.intoArray(lanes, lane);
+    }
+
     /** 4 bits with four lanes. */
     private static void narrow(
             byte[] row,
             int count,
             int width,
             float[] tables,
-            int table,
             int tableStep,
-            byte[] zeros,
+            float[] zeros,
             float[] scales,
-            int group,
             float[] x,
             int xFrom,
             float[] lanes,
             int lane) {
         float[] values = new float[2 * WIDTH];
         FloatVector total = FloatVector.fromArray(F, lanes, lane);
-        for (int start = 0; start < count; start += width, group++, table += tableStep) {
+        int group = 0;
+        for (int start = 0; start < count; start += width, group++) {
             FloatVector zero = FloatVector.broadcast(F, zero(zeros, group));
             FloatVector sum = FloatVector.zero(F);
             for (int i = start; i < start + width; i += 2 * LANES) {
-                for (int l = 0; l < WIDTH; l++) {
-                    int pair = row[i / 2 + lane + l] & 0xff;
-                    values[l] = tables[table + (pair & 15)];
-                    values[WIDTH + l] = tables[table + (pair >>> 4)];
-                }
-                int at = xFrom + lane + i;
+                lookUp(row, i / 2 + lane, tables, group * tableStep, values);
+                int at = xFrom + i;
                 sum = FloatVector.fromArray(F, values, 0).sub(zero).fma(FloatVector.fromArray(F, x, at), sum);
                 sum = FloatVector.fromArray(F, values, WIDTH)
                         .sub(zero)
@@ -169,5 +220,38 @@ final class VectorRowDot implements RowDot {
             total = sum.fma(FloatVector.broadcast(F, scale(scales, group)), total);
         }
         total.intoArray(lanes, lane);
+    }
+
+    private static void lookUp(byte[] row, int at, float[] tables, int table, float[] values) {
+        for (int l = 0; l < WIDTH; l++) {
+            int pair = row[at + l] & 0xff;
+            values[l] = tables[table + (pair & 15)];
+            values[WIDTH + l] = tables[table + (pair >>> 4)];
+        }
+    }
+
+    /** {@link #groups} of 4 bits with four lanes. */
+    private static void narrowGroups(
+            byte[] row,
+            int count,
+            int width,
+            float[] tables,
+            float[] zeros,
+            float[] scales,
+            float[] x,
+            int xFrom,
+            float[] lanes,
+            int lane) {
+        float[] values = new float[2 * WIDTH];
+        for (int start = 0; start < count; start += 2 * LANES) {
+            lookUp(row, start / 2 + lane, tables, 0, values);
+            for (int l = 0; l < WIDTH; l++) {
+                int group = (start + 2 * (lane + l)) / width;
+                float zero = zero(zeros, group);
+                float sum = Math.fma(values[l] - zero, x[xFrom + start + l], 0f);
+                sum = Math.fma(values[WIDTH + l] - zero, x[xFrom + start + LANES + l], sum);
+                lanes[lane + l] = Math.fma(sum, scale(scales, group), lanes[lane + l]);
+            }
+        }
     }
 }

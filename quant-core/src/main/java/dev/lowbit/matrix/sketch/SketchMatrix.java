@@ -166,7 +166,7 @@ public final class SketchMatrix implements QuantizedMatrix {
             DecodedProducts.multiply(this, x, y, workers);
             return;
         }
-        if (RowDot.knows(format.codeBits(), groupColumns, columns)) {
+        if (RowDot.knows(format.codeBits(), groupColumns, columns, false)) {
             Tables ofRows = Tables.ofGroups(format.groups(), this::load);
             RowProducts.multiply(codes, format.codeBits(), groupColumns, ofRows, null, null, x, y, workers);
             return;

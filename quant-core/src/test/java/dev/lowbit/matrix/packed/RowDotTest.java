@@ -29,13 +29,23 @@ class RowDotTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"4, 32", "4, 64", "4, 96", "4, 4096", "2, 64", "2, 128", "2, 192", "2, 4096"})
+    @CsvSource({
+        "4, 32", "4, 64", "4, 96", "4, 4096", "4, 16", "4, 8", "4, 2", "2, 64", "2, 128", "2, 192", "2, 4096", "2, 32",
+        "2, 16", "2, 4"
+    })
     void sameBitsAsTheFormula(int bits, int width) {
         Random random = new Random(31 * bits + width);
-        for (int groups : new int[] {1, 2, 5}) {
-            for (int variant = 0; variant < 4; variant++) {
-                int count = width * groups;
-                assertThat(RowDot.knows(bits, width, count)).isTrue();
+        int chunk = Math.max(width, RowDot.step(bits));
+        for (int chunks : new int[] {1, 2, 5}) {
+            for (int variant = 0; variant < 8; variant++) {
+                boolean oneTable = variant % 2 == 0;
+                int count = chunk * chunks;
+                int groups = count / width;
+                if (!oneTable && width < chunk) {
+                    assertThat(RowDot.knows(bits, width, count, false)).isFalse();
+                    continue;
+                }
+                assertThat(RowDot.knows(bits, width, count, oneTable)).isTrue();
                 byte[] codes = new byte[count];
                 for (int i = 0; i < count; i++) {
                     codes[i] = (byte) random.nextInt(1 << bits);
@@ -43,28 +53,33 @@ class RowDotTest {
                 byte[] row = new byte[count * bits / 8 + Packing.SLACK];
                 random.nextBytes(row);
                 Packing.get().pack(codes, 0, count, bits, row, 0);
-                int tableStep = variant % 2 == 0 ? 0 : TABLE;
-                float[] tables = new float[(1 + groups) * TABLE];
+                int tableStep = oneTable ? 0 : TABLE;
+                float[] tables = new float[groups * TABLE];
                 for (int i = 0; i < tables.length; i++) {
                     int entry = i % TABLE;
                     tables[i] = entry < 1 << bits ? value(random) : tables[i - (1 << bits)];
                 }
-                byte[] zeros = new byte[groups + 1];
-                random.nextBytes(zeros);
-                zeros = variant < 2 ? null : zeros;
-                float[] scales = new float[groups + 1];
+                float[] zeros = variant < 4 ? null : new float[groups + RowDot.LANES];
+                float[] scales = variant % 4 < 2 ? null : new float[groups + RowDot.LANES];
+                for (int g = 0; g < groups + RowDot.LANES; g++) {
+                    if (zeros != null) {
+                        zeros[g] = random.nextInt(256);
+                    }
+                    if (scales != null) {
+                        scales[g] = value(random);
+                    }
+                }
                 float[] x = new float[count];
                 for (int i = 0; i < count; i++) {
                     x[i] = value(random);
-                    scales[i % scales.length] = value(random);
                 }
                 float[] arranged = RowDot.arrange(x, bits);
                 float[] lanes = new float[RowDot.LANES];
                 lanes[random.nextInt(lanes.length)] = value(random);
                 float[] actual = lanes.clone();
                 float before = Lanes.sum(lanes);
-                scalar.dot(row, bits, count, width, tables, TABLE, tableStep, zeros, scales, 1, arranged, 0, lanes);
-                vector.dot(row, bits, count, width, tables, TABLE, tableStep, zeros, scales, 1, arranged, 0, actual);
+                scalar.dot(row, bits, count, width, tables, tableStep, zeros, scales, arranged, 0, lanes);
+                vector.dot(row, bits, count, width, tables, tableStep, zeros, scales, arranged, 0, actual);
                 assertThat(actual).isEqualTo(lanes);
                 requireSum(codes, width, tables, tableStep, zeros, scales, x, before, Lanes.sum(lanes));
             }
@@ -77,7 +92,7 @@ class RowDotTest {
             int width,
             float[] tables,
             int tableStep,
-            byte[] zeros,
+            float[] zeros,
             float[] scales,
             float[] x,
             float before,
@@ -86,9 +101,9 @@ class RowDotTest {
         double magnitude = Math.abs(before);
         for (int i = 0; i < codes.length; i++) {
             int group = i / width;
-            float entry = tables[TABLE + group * tableStep + codes[i]];
-            float level = zeros == null ? entry : entry - (zeros[1 + group] & 0xff);
-            double term = (double) scales[1 + group] * level * x[i];
+            float entry = tables[group * tableStep + codes[i]];
+            float level = zeros == null ? entry : entry - zeros[group];
+            double term = (scales == null ? 1.0 : scales[group]) * level * x[i];
             sum += term;
             magnitude += Math.abs(term);
         }
@@ -97,11 +112,13 @@ class RowDotTest {
 
     @Test
     void knowsWholeStepsOnly() {
-        assertThat(RowDot.knows(4, 16, 64)).isFalse();
-        assertThat(RowDot.knows(4, 48, 96)).isFalse();
-        assertThat(RowDot.knows(2, 32, 64)).isFalse();
-        assertThat(RowDot.knows(4, 64, 96)).isFalse();
-        assertThat(RowDot.knows(3, 128, 128)).isFalse();
-        assertThat(RowDot.knows(8, 128, 128)).isFalse();
+        assertThat(RowDot.knows(4, 16, 64, false)).isFalse();
+        assertThat(RowDot.knows(4, 16, 48, true)).isFalse();
+        assertThat(RowDot.knows(4, 48, 96, true)).isFalse();
+        assertThat(RowDot.knows(2, 2, 64, true)).isFalse();
+        assertThat(RowDot.knows(2, 24, 192, true)).isFalse();
+        assertThat(RowDot.knows(4, 64, 96, true)).isFalse();
+        assertThat(RowDot.knows(3, 128, 128, true)).isFalse();
+        assertThat(RowDot.knows(8, 128, 128, true)).isFalse();
     }
 }
