@@ -65,7 +65,7 @@ public final class DenseMatrix implements QuantizedMatrix {
                 throw new NonFiniteWeightException((int) (i / weights.columns()), (int) (i % weights.columns()), value);
             }
             store(stored, type, i, value);
-            if (!Float.isFinite(load(stored, type, i))) {
+            if (!Float.isFinite(load(stored, type, i * type.bytes()))) {
                 throw InvalidRequestException.impossible("the weight " + value + " at row " + i / weights.columns()
                         + ", column " + i % weights.columns() + " overflows " + type + "; use bf16 or f32");
             }
@@ -87,14 +87,15 @@ public final class DenseMatrix implements QuantizedMatrix {
     }
 
     private float load(long index) {
-        return load(weight.bytes(), format.type(), index);
+        return load(weight.bytes(), format.type(), index * format.type().bytes());
     }
 
-    private static float load(MemorySegment from, DType type, long index) {
+    /** The value of a type that starts at a byte. */
+    static float load(MemorySegment from, DType type, long offset) {
         return switch (type) {
-            case F16 -> Float.float16ToFloat(from.getAtIndex(SHORT, index));
-            case BF16 -> Float.intBitsToFloat(from.getAtIndex(SHORT, index) << Short.SIZE);
-            default -> from.getAtIndex(FLOAT, index);
+            case F16 -> Float.float16ToFloat(from.get(SHORT, offset));
+            case BF16 -> Float.intBitsToFloat(from.get(SHORT, offset) << Short.SIZE);
+            default -> from.get(FLOAT, offset);
         };
     }
 
@@ -148,15 +149,6 @@ public final class DenseMatrix implements QuantizedMatrix {
             DecodedProducts.multiply(this, x, y, workers);
             return;
         }
-        workers.forEach(Math.ceilDiv(rows, ROWS_PER_TASK), task -> {
-            // an arena of its own: to close a shared one stops all threads
-            try (Arena arena = Arena.ofConfined()) {
-                FloatMatrix row = FloatMatrix.allocate(1, columns, arena);
-                for (int i = task * ROWS_PER_TASK; i < Math.min(rows, (task + 1) * ROWS_PER_TASK); i++) {
-                    widen(i, 1, row.segment(), 0);
-                    FloatWeights.multiplyRow(row.segment(), 0, i, x, y);
-                }
-            }
-        });
+        FewTokens.multiply(format.type(), weight.bytes(), x, y, workers);
     }
 }

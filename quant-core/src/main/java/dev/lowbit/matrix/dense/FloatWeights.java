@@ -1,6 +1,5 @@
 package dev.lowbit.matrix.dense;
 
-import dev.lowbit.kernel.Kernels;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.linalg.Gemm;
 import dev.lowbit.matrix.DecodedProducts;
@@ -8,7 +7,6 @@ import dev.lowbit.matrix.Part;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.tensor.DType;
 import dev.lowbit.tensor.FloatMatrix;
-import java.lang.foreign.MemorySegment;
 import java.util.List;
 
 /**
@@ -18,9 +16,6 @@ import java.util.List;
  * @param values rows x columns
  */
 public record FloatWeights(FloatMatrix values) implements QuantizedMatrix {
-    private static final Kernels KERNELS = Kernels.get();
-    private static final int ROWS_PER_TASK = 64;
-
     @Override
     public int rows() {
         return values.rows();
@@ -55,24 +50,7 @@ public record FloatWeights(FloatMatrix values) implements QuantizedMatrix {
             Gemm.multiply(x, false, values, true, y, Gemm.Mode.SET, workers);
             return;
         }
-        workers.forEach(Math.ceilDiv(rows(), ROWS_PER_TASK), task -> {
-            for (int i = task * ROWS_PER_TASK; i < Math.min(rows(), (task + 1) * ROWS_PER_TASK); i++) {
-                multiplyRow(values.segment(), (long) i * columns(), i, x, y);
-            }
-        });
-    }
-
-    /**
-     * A row of W with a few tokens, which its memory bounds: sums in double, rounded once.
-     *
-     * @param row holds the row from index {@code from} on
-     * @param i which row it is
-     * @param y column i is modified
-     */
-    static void multiplyRow(MemorySegment row, long from, int i, FloatMatrix x, FloatMatrix y) {
-        for (int t = 0; t < x.rows(); t++) {
-            y.set(t, i, (float) KERNELS.dot(row, from, x.segment(), (long) t * x.columns(), x.columns()));
-        }
+        FewTokens.multiply(DType.F32, values.segment(), x, y, workers);
     }
 
     @Override
