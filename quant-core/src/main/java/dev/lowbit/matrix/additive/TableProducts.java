@@ -3,6 +3,8 @@ package dev.lowbit.matrix.additive;
 import dev.lowbit.kernel.Lanes;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.packed.WideCodes;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 
 /**
@@ -24,6 +26,7 @@ final class TableProducts {
 
     private static final long MAX_TABLE = 1L << 24;
     private static final int ROWS_PER_TASK = 64;
+    private static final int LANES = AdditiveKernels.LANES;
 
     /** Tiles whose tables one thread fills at a time. */
     private static final int TILES_PER_TASK = 16;
@@ -37,6 +40,7 @@ final class TableProducts {
     private final int tiles;
     private final float[] table;
     private final float[] padded;
+    private final float[] scales;
 
     /** @param matrix one whose format and shape {@link #suit} */
     TableProducts(AdditiveMatrix matrix, Workers workers) {
@@ -46,6 +50,7 @@ final class TableProducts {
         this.tiles = matrix.additiveFormat().tileColumns(matrix.columns());
         this.table = new float[tiles * words.count()];
         this.padded = new float[tiles * words.inGroup];
+        this.scales = matrix.scales().values();
     }
 
     /** Whether products go through tables: tiles of one row, few codewords and many rows. Part of the definition of the sums. */
@@ -79,6 +84,12 @@ final class TableProducts {
     }
 
     private void multiplyRows(int fromRow, int count, float[] outputs, int outputsFrom) {
+        AdditiveFormat format = matrix.additiveFormat();
+        boolean bytes = format.codeBits() == Byte.SIZE && words.codebooks <= 2;
+        if (bytes && tiles % LANES == 0 && format.tilesOfScale(matrix.columns()) == tiles) {
+            multiplyRowsOfBytes(fromRow, count, outputs, outputsFrom);
+            return;
+        }
         int codesOfRow = tiles * words.codebooks;
         char[] codes = new char[count * codesOfRow];
         byte[] buffer = WideCodes.buffer(codesOfRow, matrix.additiveFormat().codeBits());
@@ -93,11 +104,63 @@ final class TableProducts {
                 lookUp(codes, i * codesOfRow + tile * words.codebooks, some, tile, sums, i * tiles + tile);
             }
         }
-        float[] lanes = new float[AdditiveKernels.LANES];
+        float[] lanes = new float[LANES];
         for (int i = 0; i < count; i++) {
             Arrays.fill(lanes, 0f);
             addScaled(fromRow + i, sums, i * tiles, lanes);
             outputs[outputsFrom + i] = Lanes.sum(lanes);
+        }
+    }
+
+    /** Codes of a byte and one scale for each row, the usual: straight from the bytes into the lanes. */
+    private void multiplyRowsOfBytes(int fromRow, int count, float[] outputs, int outputsFrom) {
+        int codesOfRow = tiles * words.codebooks;
+        byte[] codes = new byte[count * codesOfRow];
+        MemorySegment.copy(
+                matrix.parts().getFirst().bytes(),
+                ValueLayout.JAVA_BYTE,
+                (long) fromRow * codesOfRow,
+                codes,
+                0,
+                codes.length);
+        float[] sums = new float[count * LANES];
+        for (int tile = 0; tile < tiles; tile += LANES) {
+            for (int i = 0; i < count; i++) {
+                if (words.codebooks == 1) {
+                    addOne(codes, i * codesOfRow + tile, tile * words.count(), sums, i * LANES);
+                } else {
+                    addTwo(codes, i * codesOfRow + 2 * tile, tile * words.count(), sums, i * LANES);
+                }
+            }
+        }
+        float[] lanes = new float[LANES];
+        for (int i = 0; i < count; i++) {
+            for (int lane = 0; lane < LANES; lane++) {
+                lanes[lane] = Math.fma(sums[i * LANES + lane], scales[fromRow + i], 0f);
+            }
+            outputs[outputsFrom + i] = Lanes.sum(lanes);
+        }
+    }
+
+    /** Sixteen tiles of one codebook. */
+    private void addOne(byte[] codes, int codesFrom, int tableFrom, float[] sums, int sumsFrom) {
+        float[] products = table;
+        int step = words.entries;
+        int at = tableFrom;
+        for (int lane = 0; lane < LANES; lane++, at += step) {
+            sums[sumsFrom + lane] += products[at + (codes[codesFrom + lane] & 0xff)];
+        }
+    }
+
+    /** Sixteen tiles of two codebooks. */
+    private void addTwo(byte[] codes, int codesFrom, int tableFrom, float[] sums, int sumsFrom) {
+        float[] products = table;
+        int entries = words.entries;
+        int at = tableFrom;
+        for (int lane = 0; lane < LANES; lane++, at += 2 * entries) {
+            float first = products[at + (codes[codesFrom + 2 * lane] & 0xff)];
+            float second = products[at + entries + (codes[codesFrom + 2 * lane + 1] & 0xff)];
+            sums[sumsFrom + lane] += first + second;
         }
     }
 
@@ -121,7 +184,6 @@ final class TableProducts {
 
     private void addScaled(int row, float[] sums, int sumsFrom, float[] lanes) {
         AdditiveFormat format = matrix.additiveFormat();
-        float[] scales = matrix.scales().values();
         int width = format.tilesOfScale(matrix.columns());
         int scale = row * format.scalesOfRow(matrix.columns());
         for (int from = 0; from < tiles; from += width) {
