@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.kernel.Lanes;
 import dev.lowbit.kernel.Workers;
+import dev.lowbit.linalg.RandomStream;
 import dev.lowbit.matrix.MalformedPartException;
 import dev.lowbit.matrix.MatrixFormats;
 import dev.lowbit.matrix.Part;
@@ -99,6 +101,50 @@ class AdditiveMatrixTest extends QuantizedMatrixContract {
             }
             assertThat(Math.abs(y[i] - sum)).isLessThan(1e-5 * columns);
         }
+    }
+
+    /** Codes of a byte and one scale a row take a way of their own, whose sums are those of the formula to the bit: tiles in 16 lanes, scaled at the end. */
+    @ParameterizedTest
+    @ValueSource(strings = {"aq1x8-g8-row-f16", "aq2x8-g8-row-bf16"})
+    void tablesOfBytes(String id) {
+        int rows = 545;
+        int columns = 32 * 8 - 3;
+        AdditiveMatrix matrix = AdditiveSamples.matrix(gaussian(rows, columns), format(id));
+        AdditiveFormat format = matrix.additiveFormat();
+        assertThat(TableProducts.suit(format, rows, columns)).isTrue();
+        FloatMatrix x = gaussian(2, columns);
+        FloatMatrix y = FloatMatrix.wrap(2, rows, new float[2 * rows]);
+        matrix.multiply(x, y, Workers.serial());
+        float[] words = matrix.codebooks();
+        for (int token = 0; token < 2; token++) {
+            for (int i = 0; i < rows; i++) {
+                float[] lanes = new float[16];
+                char[] codes = matrix.codes(i);
+                for (int tile = 0; tile < 32; tile++) {
+                    float ofTile = 0;
+                    for (int m = 0; m < format.codebooks(); m++) {
+                        int word = m * format.entries() + codes[tile * format.codebooks() + m];
+                        float product = 0;
+                        for (int k = 0; k < 8; k++) {
+                            float input = tile * 8 + k < columns ? x.get(token, tile * 8 + k) : 0;
+                            product = Math.fma(words[word * 8 + k], input, product);
+                        }
+                        ofTile = m == 0 ? product : ofTile + product;
+                    }
+                    lanes[tile % 16] += ofTile;
+                }
+                for (int lane = 0; lane < 16; lane++) {
+                    lanes[lane] = Math.fma(lanes[lane], matrix.scales().values()[i], 0f);
+                }
+                assertThat(y.get(token, i)).isEqualTo(Lanes.sum(lanes));
+            }
+        }
+    }
+
+    private static FloatMatrix gaussian(int rows, int columns) {
+        FloatMatrix matrix = FloatMatrix.wrap(rows, columns, new float[rows * columns]);
+        RandomStream.of(5, "additive", rows + " x " + columns).fillGaussian(matrix);
+        return matrix;
     }
 
     private static FloatMatrix ones(int rows, int columns) {
