@@ -35,12 +35,28 @@ public final class VectorKernels implements Kernels {
     @Override
     public float absMax(MemorySegment x, long offset, long length) {
         // Without the sign bit, floats order like integers, and NaN is above infinity.
+        // Four chains: a loop that counts in longs is not unrolled, and one chain alone would pay for the counting.
         IntVector max = IntVector.zero(INTS);
+        IntVector second = max;
+        IntVector third = max;
+        IntVector fourth = max;
+        long bytes = (long) LANES * Float.BYTES;
         long whole = length - length % LANES;
+        long at = offset * Float.BYTES;
         long end = (offset + whole) * Float.BYTES;
-        for (long at = offset * Float.BYTES; at < end; at += (long) LANES * Float.BYTES) {
+        for (; at + 4 * bytes <= end; at += 4 * bytes) {
+            max = max.max(IntVector.fromMemorySegment(INTS, x, at, ORDER).and(ABS_MASK));
+            second = second.max(
+                    IntVector.fromMemorySegment(INTS, x, at + bytes, ORDER).and(ABS_MASK));
+            third = third.max(
+                    IntVector.fromMemorySegment(INTS, x, at + 2 * bytes, ORDER).and(ABS_MASK));
+            fourth = fourth.max(
+                    IntVector.fromMemorySegment(INTS, x, at + 3 * bytes, ORDER).and(ABS_MASK));
+        }
+        for (; at < end; at += bytes) {
             max = max.max(IntVector.fromMemorySegment(INTS, x, at, ORDER).and(ABS_MASK));
         }
+        max = max.max(second).max(third.max(fourth));
         float body = Float.intBitsToFloat(max.reduceLanes(VectorOperators.MAX));
         return Math.max(body, SCALAR.absMax(x, offset + whole, length - whole));
     }
