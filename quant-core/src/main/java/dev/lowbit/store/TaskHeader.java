@@ -26,6 +26,11 @@ record TaskHeader(String base, SortedMap<String, String> digests) {
     private static final String DIGEST = "sha256:";
     private static final Pattern SHA_256 = Pattern.compile("[0-9a-f]{64}");
 
+    /** Whether metadata are those of a task, of any version. */
+    static boolean isIn(Map<String, String> metadata) {
+        return NAME.equals(metadata.get(FORMAT));
+    }
+
     Map<String, String> metadata() {
         Map<String, String> all = new LinkedHashMap<>();
         all.put(FORMAT, NAME);
@@ -42,7 +47,7 @@ record TaskHeader(String base, SortedMap<String, String> digests) {
      * @throws UnsupportedModelException for another version
      */
     static TaskHeader read(Path file, Map<String, String> metadata, Set<String> tensors) {
-        if (!NAME.equals(metadata.get(FORMAT)) || !metadata.containsKey(VERSION) || !metadata.containsKey(BASE)) {
+        if (!isIn(metadata) || !metadata.containsKey(VERSION) || !metadata.containsKey(BASE)) {
             throw bad(file, "is no task file; lowbit export --to task writes them");
         }
         if (!CURRENT.equals(metadata.get(VERSION))) {

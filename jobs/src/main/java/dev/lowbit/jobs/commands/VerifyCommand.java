@@ -6,10 +6,10 @@ import dev.lowbit.jobs.Console;
 import dev.lowbit.jobs.ExitCodes;
 import dev.lowbit.jobs.JsonOutput;
 import dev.lowbit.jobs.OutputOptions;
-import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.jobs.verify.PlainCheckpoint;
 import dev.lowbit.store.Finding;
 import dev.lowbit.store.Manifest;
+import dev.lowbit.store.TaskVerifier;
 import dev.lowbit.store.Verifier;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -28,12 +28,19 @@ import picocli.CommandLine.Parameters;
             "A checkpoint that Lowbit did not write has no checksums: its headers are checked, with --all its weights too."
         })
 public final class VerifyCommand implements Callable<Integer> {
+    /** What is checked; of the first two everything has a digest. */
+    enum Kind {
+        compressed,
+        task,
+        checkpoint
+    }
+
     /** The document of {@code --json}. */
-    record Result(String kind, boolean good, List<Finding> findings) {}
+    record Result(Kind kind, boolean good, List<Finding> findings) {}
 
     private final Console console;
 
-    @Parameters(paramLabel = "PATH", description = "A compressed model, or a checkpoint.")
+    @Parameters(paramLabel = "PATH", description = "A compressed model, a task of one, or a checkpoint.")
     private Path path;
 
     @Option(names = "--all", description = "Read every weight of a plain checkpoint and refuse NaN and infinity.")
@@ -48,29 +55,28 @@ public final class VerifyCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        boolean compressed = isOutput(path);
-        List<Finding> findings;
-        if (compressed) {
-            findings = Verifier.verify(path);
-        } else {
-            ProgressListener progress = console.progress(options);
-            findings = PlainCheckpoint.verify(path, all, progress);
-        }
+        Kind kind = isOutput(path) ? Kind.compressed : TaskVerifier.isTask(path) ? Kind.task : Kind.checkpoint;
+        List<Finding> findings = switch (kind) {
+            case compressed -> Verifier.verify(path);
+            case task -> TaskVerifier.verify(path);
+            case checkpoint -> PlainCheckpoint.verify(path, all, console.progress(options));
+        };
+        boolean signed = kind != Kind.checkpoint;
         boolean good = findings.isEmpty();
         if (options.json()) {
-            JsonOutput.write(console.out(), new Result(compressed ? "compressed" : "checkpoint", good, findings));
+            JsonOutput.write(console.out(), new Result(kind, good, findings));
         } else {
             findings.forEach(finding -> console.out().println(finding));
-            console.out().println(path + ": " + (good ? "good" : verdict(compressed, findings.size())));
+            console.out().println(path + ": " + (good ? "good" : verdict(signed, findings.size())));
         }
         if (good) {
             return ExitCodes.OK;
         }
-        return compressed ? ExitCodes.DAMAGED : ExitCodes.MALFORMED;
+        return signed ? ExitCodes.DAMAGED : ExitCodes.MALFORMED;
     }
 
-    private static String verdict(boolean compressed, int findings) {
-        return (compressed ? "damaged: " : "malformed: ") + findings + (findings == 1 ? " finding" : " findings");
+    private static String verdict(boolean signed, int findings) {
+        return (signed ? "damaged: " : "malformed: ") + findings + (findings == 1 ? " finding" : " findings");
     }
 
     /** Also when the manifest itself is what was lost. */

@@ -149,6 +149,30 @@ class TaskExportTest {
                 .contains("parts of " + export.get("matrices") + " matrices");
     }
 
+    /** verify reads a task by itself: each of its tensors has a digest, and so has what it is named by. */
+    @Test
+    void verifyFindsDamage() throws IOException {
+        Path base = compressed(folder.resolve("base"), "--method", "sketchtune", "--format", "sketch2-r1-f16");
+        exported(base, tuned(base, text, "all", 0), "task.safetensors");
+        Path task = folder.resolve("task.safetensors");
+        JsonNode good = json("verify", task);
+        assertThat(good.get("kind").stringValue()).isEqualTo("task");
+        assertThat(good.get("good").booleanValue()).isTrue();
+        byte[] bytes = Files.readAllBytes(task);
+        byte[] last = bytes.clone();
+        last[last.length - 1] ^= 1;
+        byte[] middle = bytes.clone();
+        middle[bytes.length * 3 / 4] ^= 16;
+        for (byte[] damaged : List.of(last, middle)) {
+            Path file = Files.write(folder.resolve("damaged.safetensors"), damaged);
+            Lowbit run = Lowbit.run("verify", file);
+            assertThat(run.code()).isEqualTo(8);
+            assertThat(run.out()).contains("does not have its digest", "damaged: 1 finding");
+        }
+        Path cut = Files.write(folder.resolve("cut.safetensors"), Arrays.copyOf(bytes, bytes.length - 8));
+        assertThat(Lowbit.run("verify", cut).code()).isEqualTo(3);
+    }
+
     private static void refused(int code, String says, Object... arguments) {
         Lowbit run = Lowbit.run(arguments);
         assertThat(run.code()).as(run.err()).isEqualTo(code);
