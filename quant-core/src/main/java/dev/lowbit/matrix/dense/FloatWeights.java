@@ -46,7 +46,10 @@ public record FloatWeights(FloatMatrix values) implements QuantizedMatrix {
     @Override
     public void multiply(FloatMatrix x, FloatMatrix y, Workers workers) {
         DecodedProducts.checkMultiply(this, x, y);
-        if (x.rows() > DecodedProducts.FEW_TOKENS) {
+        // One token is decoding, which memory bounds. Of more each goes through Gemm, whose sums for a token do not
+        // depend on the others: what is measured
+        // over windows does not depend on how they are read together.
+        if (x.rows() > 1) {
             Gemm.multiply(x, false, values, true, y, Gemm.Mode.SET, workers);
             return;
         }
