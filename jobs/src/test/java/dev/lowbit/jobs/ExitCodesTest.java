@@ -76,7 +76,7 @@ class ExitCodesTest {
                 arguments(
                         2,
                         "compress @model --out @new --bits 3 --method magic",
-                        "choose one of gptq, int2-lrec, lq-lora"),
+                        "choose one of float, gptq, int2-lrec, lq-lora"),
                 arguments(2, "compress @model --out @new --bits 3 --rank 2 --min-rank 4", "--min-rank 4"),
                 arguments(2, "compress @model --out @new --bits 3 --device tpu", "choose cpu or cuda"),
                 arguments(2, "compress @model --out @new --bits 3 --report @no/such/r.html", "existing directory"),
