@@ -10,7 +10,7 @@ set -euo pipefail
 model=$1 training=$2 evaluation=$3 work=$4
 shift 4
 mkdir -p "$work"
-read -ra rates <<< "${RATES:-0.01 0.03 0.1 0.3}"
+read -ra rates <<< "${RATES:-0.003 0.01 0.03 0.1 0.3}"
 read -ra seeds <<< "${SEEDS:-0 1 2}"
 ways=${WAYS:-"LoRA=--method float --format f16=--rank 8
 LQ-LoRA=--method lq-lora --format nf3-g64-s8x256-bf16+r8-f16=--parts low-rank
