@@ -24,11 +24,13 @@ public final class TunedParts {
 
     private final CompressedModel base;
     private final CompressedModel tuned;
+    private final Map<String, PartEntry> before;
     private final SortedMap<String, PartEntry> changed = new TreeMap<>();
 
     private TunedParts(CompressedModel base, CompressedModel tuned) {
         this.base = base;
         this.tuned = tuned;
+        this.before = base.manifest().partsByTensor();
     }
 
     /**
@@ -110,7 +112,6 @@ public final class TunedParts {
     }
 
     private void compare() {
-        Map<String, PartEntry> before = base.manifest().partsByTensor();
         tuned.manifest().partsByTensor().forEach((name, part) -> {
             if (!part.sha256().equals(before.get(name).sha256())) {
                 changed.put(name, part);
@@ -138,7 +139,7 @@ public final class TunedParts {
 
     /** The bytes of a changed part before, as {@link #after}. */
     public MemorySegment before(String tensor, Arena arena) {
-        return intact(base, tensor, base.manifest().partsByTensor().get(tensor), arena);
+        return intact(base, tensor, before.get(tensor), arena);
     }
 
     private static MemorySegment intact(CompressedModel model, String tensor, PartEntry part, Arena arena) {

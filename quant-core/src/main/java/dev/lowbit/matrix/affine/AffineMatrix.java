@@ -246,18 +246,14 @@ public final class AffineMatrix implements QuantizedMatrix {
         }
         int width = format.groupColumns(columns);
         if (RowDot.knows(format.codeBits(), width, columns, true)) {
-            float[] levels = new float[RowDot.TABLE];
-            for (int i = 0; i < levels.length; i++) {
-                levels[i] = i & ((1 << format.codeBits()) - 1);
-            }
-            RowProducts.multiply(
-                    codes, format.codeBits(), width, Tables.same(levels), zeros, scales.values(), x, y, workers);
+            Tables tables = Tables.same(AffineKernels.levels(format.codeBits()));
+            RowProducts.multiply(codes, format.codeBits(), width, tables, zeros, scales.values(), x, y, workers);
             return;
         }
         float[] scaleOf = scales.values();
         float[] inputs = x.toArray();
         float[] outputs = new float[x.rows() * rows];
-        boolean whole = AffineKernels.hasDotOfRow(columns, format.codeBits(), format.groupColumns(columns));
+        boolean whole = AffineKernels.hasDotOfRow(columns, format.codeBits(), width);
         workers.forEach(Math.ceilDiv(rows, ROWS_PER_TASK), task -> {
             byte[] packed = packedRow();
             byte[] unpacked = new byte[whole ? 0 : columns + Packing.SLACK];

@@ -2,6 +2,7 @@ package dev.lowbit.matrix.affine;
 
 import dev.lowbit.kernel.VectorWidth;
 import dev.lowbit.matrix.packed.CodeLanes;
+import dev.lowbit.matrix.packed.WordDot;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -17,17 +18,6 @@ final class VectorAffineKernels implements AffineKernels {
     private static final VectorSpecies<Integer> I = VectorSpecies.of(int.class, F.vectorShape());
     private static final int WIDTH = F.length();
     private static final int PER_LANES = LANES / WIDTH;
-
-    /** For each width of codes what they stand for less the zero point, again and again: a lookup finds foreign bits above a code. */
-    private static final float[][] LEVELS = new float[MOST_BITS_OF_ROW + 1][2 * LANES];
-
-    static {
-        for (int bits = 1; bits <= MOST_BITS_OF_ROW; bits++) {
-            for (int i = 0; i < LEVELS[bits].length; i++) {
-                LEVELS[bits][i] = i & ((1 << bits) - 1);
-            }
-        }
-    }
 
     private static final AffineKernels SCALAR = new ScalarAffineKernels();
 
@@ -109,42 +99,8 @@ final class VectorAffineKernels implements AffineKernels {
             SCALAR.dotOfRow(packed, bitOffset, count, bits, width, scales, zeros, group, x, xFrom, lanes);
             return;
         }
-        for (int lane = 0; lane < LANES; lane += WIDTH) {
-            dotOfLanes(packed, bitOffset, count, bits, width, scales, zeros, group, x, xFrom, lanes, lane);
-        }
-    }
-
-    /** The levels of a group, its codes less its zero point, are a table in one register or two. */
-    private static void dotOfLanes(
-            byte[] packed,
-            int bitOffset,
-            int count,
-            int bits,
-            int width,
-            float[] scales,
-            byte[] zeros,
-            int group,
-            float[] x,
-            int xFrom,
-            float[] lanes,
-            int lane) {
-        IntVector shifts = CodeLanes.shifts(bits, bitOffset);
-        boolean two = 1 << bits > WIDTH;
-        FloatVector ofLow = FloatVector.fromArray(F, LEVELS[bits], 0);
-        FloatVector ofHigh = FloatVector.fromArray(F, LEVELS[bits], WIDTH);
-        FloatVector total = FloatVector.fromArray(F, lanes, lane);
-        for (int start = 0; start < count; start += width, group++) {
-            float zero = zeros[group] & 0xff;
-            IntVector low = ofLow.sub(zero).reinterpretAsInts();
-            IntVector high = ofHigh.sub(zero).reinterpretAsInts();
-            FloatVector sum = FloatVector.zero(F);
-            for (int i = start + lane; i < start + width; i += LANES) {
-                IntVector index = CodeLanes.codes(packed, bitOffset, i, bits, shifts);
-                sum = CodeLanes.value(index, low, high, two).fma(FloatVector.fromArray(F, x, xFrom + i), sum);
-            }
-            total = sum.fma(FloatVector.broadcast(F, scales[group]), total);
-        }
-        total.intoArray(lanes, lane);
+        float[] levels = AffineKernels.levels(bits);
+        WordDot.dot(packed, bitOffset, count, bits, width, levels, zeros, scales, group, x, xFrom, lanes);
     }
 
     @Override

@@ -17,7 +17,7 @@ final class RegisterLookup {
 
     private RegisterLookup() {}
 
-    /** Whether every block of a piece starts a whole number of words after the first, as {@link #dequantize} and {@link #dot} need. */
+    /** Whether every block of a piece starts a whole number of words after the first, as {@link #dequantize} and a product need. */
     static boolean keepsAlignment(int groupSize, int length) {
         return groupSize % CodeLanes.WORD_CODES == 0 || groupSize >= length;
     }
@@ -56,54 +56,5 @@ final class RegisterLookup {
                 out.setAtIndex(ValueLayout.JAVA_FLOAT, outIndex + i, table.values[code] * scale);
             }
         }
-    }
-
-    /** {@link BlockKernels#dot} for whole blocks of a multiple of 16 weights. */
-    static void dot(
-            byte[] packed,
-            int bitOffset,
-            int length,
-            int groupSize,
-            float[] scales,
-            int scalesOffset,
-            CodeTable table,
-            float[] x,
-            int xOffset,
-            float[] lanes) {
-        int step = BlockKernels.LANES;
-        for (int part = 0; part < step; part += WIDTH) {
-            dotOfLanes(packed, bitOffset, length, groupSize, scales, scalesOffset, table, x, xOffset, lanes, part);
-        }
-    }
-
-    private static void dotOfLanes(
-            byte[] packed,
-            int bitOffset,
-            int length,
-            int groupSize,
-            float[] scales,
-            int scalesOffset,
-            CodeTable table,
-            float[] x,
-            int xOffset,
-            float[] lanes,
-            int lane) {
-        int bits = table.bits;
-        IntVector shifts = CodeLanes.shifts(bits, bitOffset);
-        IntVector low = FloatVector.fromArray(F, table.cyclic, 0).reinterpretAsInts();
-        IntVector high =
-                FloatVector.fromArray(F, table.cyclic, CodeTable.CYCLE - WIDTH).reinterpretAsInts();
-        boolean two = 1 << bits > WIDTH;
-        FloatVector total = FloatVector.fromArray(F, lanes, lane);
-        int block = scalesOffset;
-        for (int start = 0; start < length; start += groupSize) {
-            FloatVector sum = FloatVector.zero(F);
-            for (int i = start + lane; i < start + groupSize; i += BlockKernels.LANES) {
-                IntVector index = CodeLanes.codes(packed, bitOffset, i, bits, shifts);
-                sum = CodeLanes.value(index, low, high, two).fma(FloatVector.fromArray(F, x, xOffset + i), sum);
-            }
-            total = sum.fma(FloatVector.broadcast(F, scales[block++]), total);
-        }
-        total.intoArray(lanes, lane);
     }
 }

@@ -4,6 +4,7 @@ import dev.lowbit.kernel.Lanes;
 import dev.lowbit.kernel.VectorWidth;
 import dev.lowbit.matrix.packed.CodeLanes;
 import dev.lowbit.matrix.packed.Packing;
+import dev.lowbit.matrix.packed.WordDot;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
@@ -337,7 +338,19 @@ final class VectorBlockKernels implements BlockKernels {
             float[] lanes) {
         if (CodeLanes.holds(table.bits) && groupSize % LANES == 0) {
             int whole = length / groupSize * groupSize;
-            RegisterLookup.dot(packed, bitOffset, whole, groupSize, scales, scalesOffset, table, x, xOffset, lanes);
+            WordDot.dot(
+                    packed,
+                    bitOffset,
+                    whole,
+                    table.bits,
+                    groupSize,
+                    table.cyclic,
+                    null,
+                    scales,
+                    scalesOffset,
+                    x,
+                    xOffset,
+                    lanes);
             if (whole < length) {
                 SCALAR.dot(
                         packed,
