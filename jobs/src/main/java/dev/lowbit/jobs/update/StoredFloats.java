@@ -5,6 +5,7 @@ import dev.lowbit.checkpoint.MalformedFileException.Reason;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.error.UnsupportedModelException;
 import dev.lowbit.kernel.Conversions;
+import dev.lowbit.kernel.Kernels;
 import dev.lowbit.tensor.DType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -86,9 +87,7 @@ final class StoredFloats {
      * @param values as many; not modified
      */
     static void add(MemorySegment target, MemorySegment values) {
-        for (long i = 0; i < target.byteSize() / Float.BYTES; i++) {
-            target.setAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, i, get(target, i) + get(values, i));
-        }
+        Kernels.get().axpy(1, values, 0, target, 0, target.byteSize() / Float.BYTES);
     }
 
     /**
@@ -98,12 +97,6 @@ final class StoredFloats {
      * @param values as many; not modified
      */
     static void subtract(MemorySegment target, MemorySegment values) {
-        for (long i = 0; i < target.byteSize() / Float.BYTES; i++) {
-            target.setAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, i, get(target, i) - get(values, i));
-        }
-    }
-
-    private static float get(MemorySegment floats, long index) {
-        return floats.getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, index);
+        Kernels.get().subtract(target, 0, values, 0, target, 0, target.byteSize() / Float.BYTES);
     }
 }
