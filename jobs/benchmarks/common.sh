@@ -1,4 +1,6 @@
 # What the scripts of this folder have in common; sourced by them.
+# A figure that could not be measured ends the script, also inside of $(...): it must never become a row with zeros.
+shopt -s inherit_errexit
 home=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 
 field() { # file of --json, name: the number, or nothing
