@@ -4,6 +4,7 @@ import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.checkpoint.MalformedFileException;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.error.UnsupportedModelException;
+import dev.lowbit.matrix.Accuracy;
 import dev.lowbit.store.CompressedModel;
 import dev.lowbit.store.Manifest;
 import dev.lowbit.store.MatrixEntry;
@@ -86,9 +87,10 @@ public final class ModelInput implements AutoCloseable {
      *
      * @param capBytes of the process's memory; empty for none
      * @param rows tokens read together
+     * @param copies how often the bytes of compressed matrices are in memory
      * @throws InvalidRequestException impossible, naming the need
      */
-    public static void require(OptionalLong capBytes, int rows, List<Path> models) {
+    public static void require(OptionalLong capBytes, int rows, List<Path> models, int copies) {
         if (capBytes.isEmpty()) {
             return;
         }
@@ -98,7 +100,7 @@ public final class ModelInput implements AutoCloseable {
                 try (CompressedModel compressed = CompressedModel.open(path)) {
                     bytes += runningBytes(compressed.checkpointOfOthers(), rows);
                     for (MatrixEntry matrix : compressed.manifest().matrices()) {
-                        bytes += matrix.bytes();
+                        bytes += copies * matrix.bytes();
                     }
                 }
             } else {
@@ -112,6 +114,11 @@ public final class ModelInput implements AutoCloseable {
                         bytes,
                         "running " + models.stream().map(Path::toString).collect(Collectors.joining(" beside ")),
                         "run it on a larger machine");
+    }
+
+    /** How often the bytes of compressed matrices are in memory at most, as they are stored and as they are multiplied. */
+    public static int copies(Accuracy accuracy) {
+        return accuracy == Accuracy.FAST ? 3 : 1;
     }
 
     private static long runningBytes(Checkpoint checkpoint, int rows) {

@@ -8,7 +8,8 @@ import java.util.List;
  * A compressed weight matrix Ŵ, {@code rows x columns} = outputs x inputs: an immutable description plus packed bytes. It
  * multiplies without expanding them and states its exact size. Instances are safe for concurrent reading.
  *
- * <p>All products use the reproducible kernels: the same bits for any {@link Workers} and any SIMD width.
+ * <p>All products use the reproducible kernels: the same bits for any {@link Workers} and any SIMD width. Only what {@link #prepare} made for {@link Accuracy#FAST}
+ * does otherwise, and says so.
  */
 public interface QuantizedMatrix {
     /** Outputs. */
@@ -36,6 +37,31 @@ public interface QuantizedMatrix {
     /** Stored bits per weight, everything counted. */
     default double bitsPerWeight() {
         return 8.0 * bytes() / ((double) rows() * columns());
+    }
+
+    /** How {@link #multiply} computes. */
+    default Accuracy accuracy() {
+        return Accuracy.EXACT;
+    }
+
+    /**
+     * The same matrix in the form in memory that its products like best, made once when a model is loaded.
+     *
+     * @param workers that make it; it is laid out for products on as many threads, and right on any
+     * @return this where there is no better form, or none on this machine: {@link #accuracy} tells
+     */
+    default QuantizedMatrix prepare(Accuracy accuracy, Workers workers) {
+        return this;
+    }
+
+    /** Memory that {@link #prepare} took beside the stored parts, in bytes. */
+    default long preparedBytes() {
+        return 0;
+    }
+
+    /** Bytes that a product with one vector reads from memory. */
+    default long readBytes() {
+        return bytes();
     }
 
     /**

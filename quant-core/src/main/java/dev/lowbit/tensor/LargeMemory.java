@@ -14,11 +14,9 @@ import java.util.Optional;
  * need for them), and {@link Arena#allocate} touches each while zeroing what the system has zeroed already. Elsewhere, and for
  * small sizes, it is ordinary arena memory.
  */
-final class LargeMemory {
-    /** From here on rounding up to huge pages wastes little. */
-    private static final long SMALLEST = 8L << 20;
-
+public final class LargeMemory {
     private static final long HUGE_PAGE = 2L << 20;
+    private static final long SMALLEST = HUGE_PAGE;
     private static final int PROT_READ_WRITE = 1 | 2;
     private static final int MAP_PRIVATE_ANONYMOUS = 0x02 | 0x20;
     private static final int MADV_HUGEPAGE = 14;
@@ -27,7 +25,7 @@ final class LargeMemory {
     private LargeMemory() {}
 
     /** {@code bytes} zeroed bytes, aligned to {@code alignment}, freed when {@code arena} closes. */
-    static MemorySegment allocate(long bytes, long alignment, Arena arena) {
+    public static MemorySegment allocate(long bytes, long alignment, Arena arena) {
         if (bytes < SMALLEST || CALLS.isEmpty()) {
             return arena.allocate(bytes, alignment);
         }
@@ -71,8 +69,9 @@ final class LargeMemory {
                 MemorySegment mapping = start.reinterpret(whole, arena, s -> unmap(s, whole));
                 long skip = -start.address() & HUGE_PAGE - 1;
                 MemorySegment used = mapping.asSlice(skip, bytes);
-                // only advice: where it is refused the pages are small
-                int ignored = (int) madvise.invokeExact(used, bytes, MADV_HUGEPAGE);
+                // whole pages only, so that the rest does not take one of its own; and only advice: where it is refused
+                // the pages are small
+                int ignored = (int) madvise.invokeExact(used, bytes & -HUGE_PAGE, MADV_HUGEPAGE);
                 return Optional.of(used);
             } catch (RuntimeException | Error e) {
                 throw e;

@@ -6,13 +6,15 @@ import dev.lowbit.jobs.MemoryCap;
 import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.jobs.WorkerPool;
 import dev.lowbit.jobs.compress.Cancellation;
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.Accuracy;
 import dev.lowbit.matrix.MatrixFormats;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.tensor.FloatMatrix;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
-import java.util.stream.IntStream;
+import java.util.Set;
 
 /** Measures the products of packed matrices on this machine, with one thread and with all. */
 public final class BenchJob {
@@ -22,6 +24,7 @@ public final class BenchJob {
      * Runs it.
      *
      * @param formats of the matrices
+     * @param accuracies of the products; where a format has none of them on this machine it is left out
      * @param size rows and columns
      * @param seconds of each round of a measurement
      * @param threads the most that are used
@@ -30,13 +33,14 @@ public final class BenchJob {
      */
     public static BenchResult run(
             List<String> formats,
+            Set<Accuracy> accuracies,
             int size,
             double seconds,
             int threads,
             OptionalLong memoryBytes,
             ProgressListener progress) {
         formats.forEach(MatrixFormats::parse);
-        // two matrices of floats: the weights, and the packed form at most
+        // two matrices of floats: the weights, and the packed and prepared forms at most
         new MemoryCap(memoryBytes)
                 .require(
                         2L * Float.BYTES * size * size + MemoryBandwidth.BYTES,
@@ -56,15 +60,16 @@ public final class BenchJob {
             }
             for (String format : formats) {
                 QuantizedMatrix matrix = SampleMatrices.of(format, weights, all.workers());
-                IntStream.range(0, counts.length)
-                        .mapToObj(i -> ProductSpeed.of(
-                                matrix,
-                                x,
-                                counts[i],
-                                seconds,
-                                bandwidths.get(i).readBytesPerSecond(),
-                                (counts[i] == 1 ? one : all).workers()))
-                        .forEach(products::add);
+                for (Accuracy accuracy : accuracies) {
+                    for (int i = 0; i < counts.length; i++) {
+                        Workers workers = (counts[i] == 1 ? one : all).workers();
+                        QuantizedMatrix prepared = matrix.prepare(accuracy, workers);
+                        if (prepared.accuracy() == accuracy) {
+                            double bandwidth = bandwidths.get(i).readBytesPerSecond();
+                            products.add(ProductSpeed.of(prepared, x, counts[i], seconds, bandwidth, workers));
+                        }
+                    }
+                }
                 Cancellation.check();
                 stage.advance(1);
             }

@@ -1,5 +1,6 @@
 package dev.lowbit.jobs.commands;
 
+import dev.lowbit.jobs.AccuracyConverter;
 import dev.lowbit.jobs.Console;
 import dev.lowbit.jobs.ExitCodes;
 import dev.lowbit.jobs.JsonOutput;
@@ -8,9 +9,16 @@ import dev.lowbit.jobs.ResourceOptions;
 import dev.lowbit.jobs.TextTable;
 import dev.lowbit.jobs.bench.BenchJob;
 import dev.lowbit.jobs.bench.BenchResult;
+import dev.lowbit.jobs.bench.DecodeJob;
+import dev.lowbit.jobs.bench.DecodeResult;
+import dev.lowbit.jobs.bench.DecodeSpeed;
 import dev.lowbit.jobs.bench.ProductSpeed;
+import dev.lowbit.matrix.Accuracy;
+import java.nio.file.Path;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -23,7 +31,8 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "bench",
         description = {
-            "Measure y = W x with packed weights on this machine, with one thread and with all, beside what it reads from memory.",
+            "Measure y = W x with packed weights on this machine, with one thread and with all, beside what it reads from memory;",
+            "or how fast a model writes.",
             "Every product is checked before it is measured. The regression suite of developers is jmh/run.sh."
         })
 public final class BenchCommand implements Callable<Integer> {
@@ -42,8 +51,31 @@ public final class BenchCommand implements Callable<Integer> {
             description = "Formats to measure (default: ${DEFAULT-VALUE}).")
     private List<String> formats;
 
+    @Option(
+            names = "--accuracy",
+            paramLabel = "NAME",
+            split = ",",
+            defaultValue = "exact,fast",
+            converter = AccuracyConverter.class,
+            description = "exact, fast or both (default): float inputs, or the quickest within a stated error where "
+                    + "there is such a product.")
+    private List<Accuracy> accuracies;
+
+    @Option(
+            names = "--model",
+            paramLabel = "MODEL",
+            description =
+                    "Instead: how fast this model writes, a complete folder or what compress wrote; it needs no tokenizer.")
+    private Optional<Path> model;
+
+    private int tokens = 48;
     private int size = 4096;
     private double seconds = 0.2;
+
+    @Option(names = "--tokens", paramLabel = "N", description = "With --model: tokens that are measured (default: 48).")
+    private void tokens(int value) {
+        tokens = (int) OptionValues.atLeast(command, "--tokens", value, 1);
+    }
 
     @Option(names = "--size", paramLabel = "N", description = "Rows and columns (default: 4096).")
     private void size(int value) {
@@ -71,8 +103,18 @@ public final class BenchCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
+        if (model.isPresent()) {
+            decode(model.get());
+            return ExitCodes.OK;
+        }
         BenchResult result = BenchJob.run(
-                formats, size, seconds, options.threads(), options.memoryBytes(), console.progress(options));
+                formats,
+                EnumSet.copyOf(accuracies),
+                size,
+                seconds,
+                options.threads(),
+                options.memoryBytes(),
+                console.progress(options));
         if (options.json()) {
             JsonOutput.write(console.out(), result);
         } else {
@@ -81,8 +123,34 @@ public final class BenchCommand implements Callable<Integer> {
         return ExitCodes.OK;
     }
 
-    private void print(BenchResult result) {
-        for (BenchResult.Bandwidth bandwidth : result.bandwidth()) {
+    private void decode(Path folder) {
+        DecodeResult result = DecodeJob.run(
+                folder,
+                EnumSet.copyOf(accuracies),
+                tokens,
+                options.threads(),
+                options.memoryBytes(),
+                console.progress(options));
+        if (options.json()) {
+            JsonOutput.write(console.out(), result);
+            return;
+        }
+        print(result.bandwidth());
+        TextTable table = new TextTable("accuracy", ">threads", ">tokens/s", ">MB/token", ">GB/s", ">of bandwidth");
+        for (DecodeSpeed speed : result.decoding()) {
+            table.row(
+                    speed.accuracy(),
+                    Integer.toString(speed.threads()),
+                    digits("%.1f", speed.tokensPerSecond()),
+                    digits("%.1f", speed.bytesPerToken() / 1e6),
+                    digits("%.1f", speed.bytesPerSecond() / 1e9),
+                    digits("%.2f", speed.shareOfBandwidth()));
+        }
+        table.print(console.out());
+    }
+
+    private void print(List<BenchResult.Bandwidth> bandwidths) {
+        for (BenchResult.Bandwidth bandwidth : bandwidths) {
             console.out()
                     .println(String.format(
                             Locale.ROOT,
@@ -91,10 +159,16 @@ public final class BenchCommand implements Callable<Integer> {
                             bandwidth.threads() == 1 ? "thread" : "threads",
                             bandwidth.readBytesPerSecond() / 1e9));
         }
-        TextTable table = new TextTable("format", ">bits", ">threads", ">ms", ">weights/ns", ">GB/s", ">of bandwidth");
+    }
+
+    private void print(BenchResult result) {
+        print(result.bandwidth());
+        TextTable table = new TextTable(
+                "format", "accuracy", ">bits", ">threads", ">ms", ">weights/ns", ">GB/s", ">of bandwidth");
         for (ProductSpeed product : result.products()) {
             table.row(
                     product.format(),
+                    product.accuracy(),
                     digits("%.3f", product.bitsPerWeight()),
                     Integer.toString(product.threads()),
                     digits("%.3f", 1e3 * product.secondsPerProduct()),

@@ -13,6 +13,7 @@ import dev.lowbit.kernel.Conversions;
 import dev.lowbit.kernel.KernelLookup;
 import dev.lowbit.kernel.Kernels;
 import dev.lowbit.kernel.VectorWidth;
+import dev.lowbit.matrix.lookup.LookupMatrix;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
@@ -34,6 +35,7 @@ public final class DoctorCommand implements Callable<Integer> {
      *
      * @param simdBits width of the vectors in use, 0 when the scalar reference is forced
      * @param kernelClasses the implementation chosen for each family of verbs
+     * @param fastProducts whether {@code --accuracy fast} makes a difference
      * @param maxHeapBytes most bytes of the Java heap; matrices live outside it
      * @param memoryBandwidth bytes per second that all processors read together
      */
@@ -47,6 +49,7 @@ public final class DoctorCommand implements Callable<Integer> {
             int simdBits,
             String kernels,
             List<String> kernelClasses,
+            boolean fastProducts,
             List<String> methods,
             String cuda,
             double memoryBandwidth) {}
@@ -72,6 +75,11 @@ public final class DoctorCommand implements Callable<Integer> {
                 "kernels",
                 findings.kernels() + ": " + String.join(", ", findings.kernelClasses())
                         + " (force with LOWBIT_JAVA_OPTS=-D" + VectorWidth.PROPERTY + "=0|128|256|512)");
+        line(
+                "fast",
+                findings.fastProducts()
+                        ? "products by lookup (--accuracy fast)"
+                        : "no instructions for products by lookup");
         line("methods", findings.methods().isEmpty() ? "none installed" : String.join(", ", findings.methods()));
         line("CUDA", findings.cuda());
         line(
@@ -103,6 +111,7 @@ public final class DoctorCommand implements Callable<Integer> {
                 List.of(
                         Kernels.get().getClass().getSimpleName(),
                         Conversions.get().getClass().getSimpleName()),
+                LookupMatrix.available(),
                 Methods.names(),
                 CudaProbe.describe(),
                 bandwidth);

@@ -1,5 +1,6 @@
 package dev.lowbit.jobs.commands;
 
+import dev.lowbit.jobs.AccuracyOption;
 import dev.lowbit.jobs.Console;
 import dev.lowbit.jobs.DeviceOptions;
 import dev.lowbit.jobs.ExitCodes;
@@ -67,6 +68,9 @@ public final class EvaluateCommand implements Callable<Integer> {
     private int maxTokens = Integer.MAX_VALUE;
 
     @Mixin
+    private AccuracyOption accuracy;
+
+    @Mixin
     private DeviceOptions device;
 
     @Mixin
@@ -91,8 +95,8 @@ public final class EvaluateCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        EvaluationJob job =
-                new EvaluationJob(model, task, reference, text, ids, context, maxTokens, resources.memoryBytes());
+        EvaluationJob job = new EvaluationJob(
+                model, task, reference, text, ids, context, maxTokens, accuracy.accuracy(), resources.memoryBytes());
         EvaluationResult result;
         try (WorkerPool pool = resources.openWorkers()) {
             result = job.run(pool.workers(), console.progress(resources));

@@ -1,5 +1,7 @@
 package dev.lowbit.jobs.commands;
 
+import dev.lowbit.jobs.AccuracyConverter;
+import dev.lowbit.jobs.AccuracyOption;
 import dev.lowbit.jobs.Console;
 import dev.lowbit.jobs.DeviceOptions;
 import dev.lowbit.jobs.ExitCodes;
@@ -19,8 +21,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.OptionalLong;
 import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicLong;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -39,7 +43,9 @@ public final class GenerateCommand implements Callable<Integer> {
      * @param promptTokens read, the beginning-of-sequence token included
      * @param tokens written
      * @param stopped {@code end}, {@code max-tokens} or {@code context}
+     * @param accuracy {@code exact} or {@code fast}, as asked for
      * @param seconds reading the prompt and writing took, loading not included
+     * @param tokensPerSecond of those written but the first, which the prompt gives; absent when there is but one
      * @param peakMemoryBytes the process's peak resident memory, where the system tells
      */
     record Result(
@@ -48,7 +54,9 @@ public final class GenerateCommand implements Callable<Integer> {
             int promptTokens,
             int tokens,
             String stopped,
+            String accuracy,
             double seconds,
+            OptionalDouble tokensPerSecond,
             OptionalLong peakMemoryBytes) {}
 
     private final Console console;
@@ -86,6 +94,9 @@ public final class GenerateCommand implements Callable<Integer> {
     private DeviceOptions device;
 
     @Mixin
+    private AccuracyOption accuracy;
+
+    @Mixin
     private RunOptions runOptions;
 
     @Option(names = "--max-tokens", paramLabel = "N", description = "Most tokens to write (default: 256).")
@@ -101,11 +112,13 @@ public final class GenerateCommand implements Callable<Integer> {
     public Integer call() {
         List<Path> models = new ArrayList<>(List.of(model));
         task.ifPresent(models::add);
-        ModelInput.require(runOptions.memoryBytes(), Evaluation.BATCH_TOKENS, models);
+        ModelInput.require(
+                runOptions.memoryBytes(), Evaluation.BATCH_TOKENS, models, ModelInput.copies(accuracy.accuracy()));
         TokenChoice choice = TokenChoice.sampled(temperature, runOptions.seed());
         try (WorkerPool pool = runOptions.openWorkers();
                 ModelInput input = ModelInput.open(model, task);
                 Tokenizer tokenizer = Tokenizer.open(input.folder())) {
+            input.transformer().prepare(accuracy.accuracy(), pool.workers());
             write(input, tokenizer, choice, pool);
         }
         return ExitCodes.OK;
@@ -115,6 +128,7 @@ public final class GenerateCommand implements Callable<Integer> {
         int[] ids = input.prompt(tokenizer, prompt);
         TextStream stream = new TextStream(tokenizer, ids);
         StringBuilder text = new StringBuilder();
+        AtomicLong first = new AtomicLong();
         long start = System.nanoTime();
         Generation.Result result = Generation.run(
                 input.transformer(),
@@ -122,10 +136,17 @@ public final class GenerateCommand implements Callable<Integer> {
                 maxTokens,
                 tokenizer.ends(),
                 choice,
-                token -> say(stream.next(token), text),
+                token -> {
+                    first.compareAndSet(0, System.nanoTime());
+                    say(stream.next(token), text);
+                },
                 pool.workers());
         say(stream.end(), text);
-        double seconds = (System.nanoTime() - start) / 1e9;
+        long end = System.nanoTime();
+        double seconds = (end - start) / 1e9;
+        int others = result.tokens().length - 1;
+        OptionalDouble tokensPerSecond =
+                others > 0 ? OptionalDouble.of(others * 1e9 / (end - first.get())) : OptionalDouble.empty();
         if (runOptions.json()) {
             String stopped = result.stop().name().toLowerCase(Locale.ROOT).replace('_', '-');
             JsonOutput.write(
@@ -136,7 +157,9 @@ public final class GenerateCommand implements Callable<Integer> {
                             ids.length,
                             result.tokens().length,
                             stopped,
+                            AccuracyConverter.name(accuracy.accuracy()),
                             seconds,
+                            tokensPerSecond,
                             PeakMemory.bytes()));
         } else {
             console.out().println();

@@ -15,6 +15,7 @@ import dev.lowbit.jobs.evaluate.EvaluationJob;
 import dev.lowbit.jobs.tune.TuneJob;
 import dev.lowbit.jobs.tune.TuneRequest;
 import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.Accuracy;
 import dev.lowbit.method.Compressor;
 import dev.lowbit.store.Manifest;
 import dev.lowbit.transformer.calibration.CalibrationFile;
@@ -184,6 +185,7 @@ final class ModelComparison {
                 Optional.empty(),
                 OptionalInt.empty(),
                 request.maxTokens(),
+                Accuracy.EXACT,
                 request.memoryBytes());
         CellFile done = known.measured(measured, Figures.of(job.run(workers, progress)));
         done.write(file(cell));

@@ -6,6 +6,7 @@ import dev.lowbit.error.UnsupportedModelException;
 import dev.lowbit.jobs.ModelInput;
 import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.Accuracy;
 import dev.lowbit.transformer.Evaluation;
 import dev.lowbit.transformer.Transformer;
 import java.nio.file.Path;
@@ -25,6 +26,7 @@ import java.util.OptionalLong;
  * @param ids windows of ids, see {@link EvaluationTokens#ofIds}
  * @param context tokens of a window of the text; empty for all that the models read
  * @param maxTokens tokens to predict from the beginning on
+ * @param accuracy of the model's products; the reference is always exact
  * @param memoryBytes cap of the process's memory
  */
 public record EvaluationJob(
@@ -35,6 +37,7 @@ public record EvaluationJob(
         Optional<Path> ids,
         OptionalInt context,
         int maxTokens,
+        Accuracy accuracy,
         OptionalLong memoryBytes) {
     public EvaluationJob {
         if (text.isPresent() == ids.isPresent()) {
@@ -59,9 +62,10 @@ public record EvaluationJob(
         List<Path> models = new ArrayList<>(List.of(model));
         task.ifPresent(models::add);
         reference.ifPresent(models::add);
-        ModelInput.require(memoryBytes, Evaluation.BATCH_TOKENS, models);
+        ModelInput.require(memoryBytes, Evaluation.BATCH_TOKENS, models, ModelInput.copies(accuracy));
         try (ModelInput input = ModelInput.open(model, task);
                 ModelInput other = reference.map(ModelInput::open).orElse(null)) {
+            input.transformer().prepare(accuracy, workers);
             Transformer beside = other == null ? null : other.transformer();
             EvaluationTokens tokens = ids.isPresent()
                     ? EvaluationTokens.ofIds(ids.get(), input, maxTokens)
@@ -78,7 +82,7 @@ public record EvaluationJob(
                         workers,
                         stage::advance);
             }
-            return EvaluationResult.of(input, tokens.context(), result, (System.nanoTime() - start) / 1e9);
+            return EvaluationResult.of(input, accuracy, tokens.context(), result, (System.nanoTime() - start) / 1e9);
         }
     }
 

@@ -1,7 +1,9 @@
 package dev.lowbit.jobs.evaluate;
 
+import dev.lowbit.jobs.AccuracyConverter;
 import dev.lowbit.jobs.ModelInput;
 import dev.lowbit.jobs.PeakMemory;
+import dev.lowbit.matrix.Accuracy;
 import dev.lowbit.store.Manifest;
 import dev.lowbit.transformer.Evaluation;
 import dev.lowbit.transformer.Evaluation.Comparison;
@@ -18,6 +20,7 @@ import java.util.OptionalLong;
  * @param taskBytes of the parts of the task that stand in for some of them; absent without one
  * @param tokens predicted
  * @param context tokens of a window with the beginning-of-sequence token
+ * @param accuracy of the products: {@code exact} or {@code fast}
  * @param nll mean of -ln p, nats
  * @param perplexity its exponential
  * @param perplexityStdErr perplexity times the standard error of that mean
@@ -35,6 +38,7 @@ public record EvaluationResult(
         OptionalLong taskBytes,
         long tokens,
         int context,
+        String accuracy,
         double nll,
         double perplexity,
         double perplexityStdErr,
@@ -44,7 +48,8 @@ public record EvaluationResult(
         OptionalDouble top1Agreement,
         double seconds,
         OptionalLong peakMemoryBytes) {
-    static EvaluationResult of(ModelInput input, int context, Evaluation.Result result, double seconds) {
+    static EvaluationResult of(
+            ModelInput input, Accuracy accuracy, int context, Evaluation.Result result, double seconds) {
         Optional<Manifest> manifest = input.manifest();
         Optional<Comparison> comparison = Optional.ofNullable(result.comparison());
         return new EvaluationResult(
@@ -54,6 +59,7 @@ public record EvaluationResult(
                 input.taskBytes(),
                 result.tokens(),
                 context,
+                AccuracyConverter.name(accuracy),
                 result.negativeLogLikelihood(),
                 result.perplexity(),
                 result.perplexityStandardError(),

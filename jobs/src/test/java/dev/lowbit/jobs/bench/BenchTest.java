@@ -2,16 +2,22 @@ package dev.lowbit.jobs.bench;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 import dev.lowbit.jobs.Lowbit;
+import dev.lowbit.jobs.demo.SyntheticCheckpoint;
+import dev.lowbit.jobs.demo.SyntheticModel;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.DecodedProducts;
 import dev.lowbit.matrix.MatrixFormats;
 import dev.lowbit.matrix.Part;
 import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.matrix.lookup.LookupMatrix;
 import dev.lowbit.tensor.FloatMatrix;
+import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import tools.jackson.databind.JsonNode;
@@ -27,16 +33,57 @@ class BenchTest {
         assertThat(result.get("bandwidth")).hasSize(2);
         JsonNode products = result.get("products");
         assertThat(products.size()).isGreaterThan(10).isEven();
+        int fastOnes = 0;
         for (int i = 0; i < products.size(); i++) {
             JsonNode product = products.get(i);
             assertThat(product.get("threads").intValue()).isEqualTo(1 + i % 2);
             double bytes = MatrixFormats.bytes(product.get("format").stringValue(), 64, 64);
+            boolean fast = product.get("accuracy").stringValue().equals("fast");
+            fastOnes += fast ? 1 : 0;
+            if (fast) {
+                bytes = product.get("bitsPerWeight").doubleValue() * 64 * 64 / 8;
+            }
             assertThat(product.get("bitsPerWeight").doubleValue()).isEqualTo(8 * bytes / (64 * 64));
             double seconds = product.get("secondsPerProduct").doubleValue();
             assertThat(seconds).isPositive();
             assertThat(product.get("weightsPerSecond").doubleValue()).isEqualTo(64 * 64 / seconds);
             assertThat(product.get("bytesPerSecond").doubleValue()).isEqualTo(bytes / seconds);
         }
+        assertThat(fastOnes > 0).isEqualTo(LookupMatrix.available());
+    }
+
+    @Test
+    void aModelIsMeasuredAsItWrites(@TempDir Path folder) {
+        SyntheticCheckpoint.write(folder.resolve("model"), SyntheticModel.small(), 0, Workers.serial());
+        Lowbit compressed = Lowbit.run(
+                "compress",
+                folder.resolve("model"),
+                "--out",
+                folder.resolve("packed"),
+                "--format",
+                "nf2-g32-f16",
+                "--quiet");
+        assertThat(compressed.code()).as(compressed.err()).isZero();
+        Lowbit run = Lowbit.run(
+                "bench", "--model", folder.resolve("packed"), "--tokens", 3, "--threads", 2, "--json", "--quiet");
+        assertThat(run.code()).as(run.err()).isZero();
+        JsonNode result = JsonMapper.shared().readTree(run.out());
+        assertThat(result.get("bitsPerWeight").doubleValue()).isEqualTo(2.5);
+        JsonNode speeds = result.get("decoding");
+        assertThat(speeds).hasSize(4);
+        for (int i = 0; i < 4; i++) {
+            assertThat(speeds.get(i).get("threads").intValue()).isEqualTo(1 + i / 2);
+            assertThat(speeds.get(i).get("accuracy").stringValue()).isEqualTo(i % 2 == 0 ? "exact" : "fast");
+            double tokens = speeds.get(i).get("tokensPerSecond").doubleValue();
+            assertThat(tokens).isPositive();
+            assertThat(speeds.get(i).get("bytesPerSecond").doubleValue())
+                    .isCloseTo(tokens * speeds.get(i).get("bytesPerToken").longValue(), withinPercentage(1e-9));
+        }
+        Lowbit table = Lowbit.run("bench", "--model", folder.resolve("packed"), "--tokens", 2, "--quiet");
+        assertThat(table.out()).contains("tokens/s", "MB/token", "exact", "fast");
+        Lowbit tooMany = Lowbit.run("bench", "--model", folder.resolve("packed"), "--tokens", 10000, "--quiet");
+        assertThat(tooMany.code()).isEqualTo(5);
+        assertThat(tooMany.err()).contains("--tokens 10000", "context");
     }
 
     @Test
@@ -61,6 +108,7 @@ class BenchTest {
         "--size 16 --formats nonsense9, nonsense9",
         "--size 12 --formats sketch4-r8-f16, does not suit",
         "--size 16 --formats f32+r2-f16, is not measured by itself",
+        "--size 16 --accuracy rough, choose exact or fast",
         "--size 16 --seconds 0, above 0",
         "--size 0, --size"
     })

@@ -1,6 +1,7 @@
 package dev.lowbit.jobs.evaluate;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import dev.lowbit.checkpoint.SafetensorsWriter;
@@ -182,7 +183,7 @@ class EvaluateAndGenerateTest {
         Lowbit run = run(command + " --json --quiet");
         assertThat(run.code()).as(run.err()).isZero();
         assertThat(run.err()).isEmpty();
-        return run.out().replaceAll("(?m)^.*\"(seconds|peakMemoryBytes)\".*\\R", "");
+        return run.out().replaceAll("(?m)^.*\"(seconds|tokensPerSecond|peakMemoryBytes)\".*\\R", "");
     }
 
     private static JsonNode json(String command) {
@@ -199,6 +200,20 @@ class EvaluateAndGenerateTest {
         assertThat(document(command + 7)).isEqualTo(one);
         assertThat(document("generate @model --prompt w3 --temperature 1 --seed 4 --threads 1"))
                 .isEqualTo(document("generate @model --prompt w3 --temperature 1 --seed 4 --threads 5"));
+    }
+
+    /** By lookup where the machine can, else exact: in both cases near, and the same for any number of threads. */
+    @Test
+    void fastProductsAreNearAndReproducible() {
+        String command = "evaluate @packed --text @text --reference @model --accuracy ";
+        JsonNode exact = json(command + "exact");
+        JsonNode fast = json(command + "fast");
+        assertThat(exact.get("accuracy").asString()).isEqualTo("exact");
+        assertThat(fast.get("accuracy").asString()).isEqualTo("fast");
+        assertThat(fast.get("nll").asDouble()).isCloseTo(exact.get("nll").asDouble(), within(0.05));
+        assertThat(document(command + "fast --threads 1")).isEqualTo(document(command + "fast --threads 3"));
+        String generate = "generate @packed --prompt w3 --accuracy fast --threads ";
+        assertThat(document(generate + 1)).isEqualTo(document(generate + 4));
     }
 
     @Test

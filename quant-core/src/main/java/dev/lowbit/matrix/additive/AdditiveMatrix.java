@@ -2,9 +2,13 @@ package dev.lowbit.matrix.additive;
 
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.Accuracy;
 import dev.lowbit.matrix.DecodedProducts;
 import dev.lowbit.matrix.Part;
 import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.matrix.lookup.LookupMatrix;
+import dev.lowbit.matrix.lookup.LookupSource;
+import dev.lowbit.matrix.packed.PackedCodes;
 import dev.lowbit.matrix.packed.WideCodes;
 import dev.lowbit.matrix.scale.EncodedScales;
 import dev.lowbit.matrix.scale.StoredScales;
@@ -201,5 +205,41 @@ public final class AdditiveMatrix implements QuantizedMatrix {
                 }
             }
         });
+    }
+
+    /** For {@link Accuracy#FAST} by lookup, where codes fit a byte and tiles are one row high. */
+    @Override
+    public QuantizedMatrix prepare(Accuracy accuracy, Workers workers) {
+        if (accuracy == Accuracy.EXACT
+                || format.codeBits() > LookupMatrix.MAX_CODEWORD_BITS
+                || format.outGroup() != 1) {
+            return this;
+        }
+        AdditiveKernels kernels = AdditiveKernels.get();
+        return LookupMatrix.ofCodewords(
+                this,
+                format.scaleColumns() == 0 ? columns : format.scaleColumns(),
+                format.inGroup(),
+                format.codebooks(),
+                format.codeBits(),
+                (x, from, out, outFrom) -> kernels.products(codewords, x, from, out, outFrom),
+                new LookupRows(),
+                workers);
+    }
+
+    private final class LookupRows implements LookupSource {
+        private final int codesOfRow = format.codesOfRow(columns);
+        private final int scalesOfRow = format.scalesOfRow(columns);
+        private final float[] scaleOf = scales.values();
+
+        @Override
+        public void codes(int row, byte[] out) {
+            PackedCodes.unpack(codes, (long) row * codesOfRow, codesOfRow, format.codeBits(), out);
+        }
+
+        @Override
+        public void scales(int row, float[] out) {
+            System.arraycopy(scaleOf, row * scalesOfRow, out, 0, scalesOfRow);
+        }
     }
 }

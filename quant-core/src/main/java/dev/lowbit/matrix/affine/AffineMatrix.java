@@ -2,9 +2,12 @@ package dev.lowbit.matrix.affine;
 
 import dev.lowbit.kernel.Lanes;
 import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.Accuracy;
 import dev.lowbit.matrix.DecodedProducts;
 import dev.lowbit.matrix.Part;
 import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.matrix.lookup.LookupMatrix;
+import dev.lowbit.matrix.lookup.LookupSource;
 import dev.lowbit.matrix.packed.PackedCodes;
 import dev.lowbit.matrix.packed.Packing;
 import dev.lowbit.matrix.packed.RowDot;
@@ -278,6 +281,48 @@ public final class AffineMatrix implements QuantizedMatrix {
             }
         });
         MemorySegment.copy(outputs, 0, y.segment(), ValueLayout.JAVA_FLOAT, 0, outputs.length);
+    }
+
+    /** For {@link Accuracy#FAST} by lookup, where codes have at most 4 bits and columns lie in the order of their groups. */
+    @Override
+    public QuantizedMatrix prepare(Accuracy accuracy, Workers workers) {
+        if (accuracy == Accuracy.EXACT || format.codeBits() > LookupMatrix.MAX_BITS || format.indexed()) {
+            return this;
+        }
+        float[] levels = new float[format.largestCode() + 1];
+        for (int code = 0; code < levels.length; code++) {
+            levels[code] = code - format.middle();
+        }
+        return LookupMatrix.ofCodes(this, format.groupColumns(columns), levels, new LookupRows(), workers);
+    }
+
+    /** Codes around the middle; what the zero point is away from it is an offset. */
+    private final class LookupRows implements LookupSource {
+        private final int groups = format.groupsOfRow(columns);
+        private final float[] scaleOf = scales.values();
+
+        @Override
+        public void codes(int row, byte[] out) {
+            PackedCodes.unpack(codes, (long) row * columns, columns, format.codeBits(), out);
+        }
+
+        @Override
+        public void scales(int row, float[] out) {
+            System.arraycopy(scaleOf, row * groups, out, 0, groups);
+        }
+
+        @Override
+        public boolean hasOffsets() {
+            return !format.symmetric();
+        }
+
+        @Override
+        public void offsets(int row, float[] out) {
+            for (int g = 0; g < groups; g++) {
+                int group = row * groups + g;
+                out[g] = scaleOf[group] * (format.middle() - (zeros[group] & 0xff));
+            }
+        }
     }
 
     private void dotOfRow(

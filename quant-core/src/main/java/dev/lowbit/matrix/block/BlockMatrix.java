@@ -3,9 +3,12 @@ package dev.lowbit.matrix.block;
 import dev.lowbit.codebook.Codebook;
 import dev.lowbit.kernel.Lanes;
 import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.Accuracy;
 import dev.lowbit.matrix.DecodedProducts;
 import dev.lowbit.matrix.Part;
 import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.matrix.lookup.LookupMatrix;
+import dev.lowbit.matrix.lookup.LookupSource;
 import dev.lowbit.matrix.packed.PackedCodes;
 import dev.lowbit.matrix.packed.RowDot;
 import dev.lowbit.matrix.packed.RowProducts;
@@ -163,6 +166,32 @@ public final class BlockMatrix implements QuantizedMatrix {
             }
         });
         MemorySegment.copy(outputs, 0, y.segment(), ValueLayout.JAVA_FLOAT, 0, outputs.length);
+    }
+
+    /** For {@link Accuracy#FAST} by lookup, where codes have at most 4 bits and blocks begin anew in each row. */
+    @Override
+    public QuantizedMatrix prepare(Accuracy accuracy, Workers workers) {
+        boolean ofRows = format.layout() == BlockLayout.ROW || columns % format.groupSize() == 0;
+        if (accuracy == Accuracy.EXACT || format.codeBits() > LookupMatrix.MAX_BITS || !ofRows) {
+            return this;
+        }
+        int group = Math.min(columns, format.groupSize());
+        return LookupMatrix.ofCodes(this, group, table.values, new LookupRows(), workers);
+    }
+
+    private final class LookupRows implements LookupSource {
+        private final int blocksOfRow = Math.ceilDiv(columns, format.groupSize());
+        private final float[] scaleOf = scales.values();
+
+        @Override
+        public void codes(int row, byte[] out) {
+            PackedCodes.unpack(codes, (long) row * columns, columns, format.codeBits(), out);
+        }
+
+        @Override
+        public void scales(int row, float[] out) {
+            System.arraycopy(scaleOf, row * blocksOfRow, out, 0, blocksOfRow);
+        }
     }
 
     /** One row times one token. */

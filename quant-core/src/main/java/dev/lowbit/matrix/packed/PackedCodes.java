@@ -98,6 +98,20 @@ public final class PackedCodes {
     }
 
     /**
+     * Unpacks some codes of a stream, one in a byte.
+     *
+     * @param first number of the first code
+     * @param out {@code count} codes from index 0 on; modified
+     */
+    public static void unpack(MemorySegment packed, long first, int count, int bits, byte[] out) {
+        long firstBit = first * bits;
+        int bytes = (int) ((firstBit % Byte.SIZE + (long) count * bits + Byte.SIZE - 1) / Byte.SIZE);
+        byte[] some = new byte[bytes + Packing.SLACK];
+        MemorySegment.copy(packed, ValueLayout.JAVA_BYTE, firstBit / Byte.SIZE, some, 0, bytes);
+        Packing.get().unpack(some, (int) (firstBit % Byte.SIZE), count, bits, out, 0);
+    }
+
+    /**
      * Refuses a part whose last byte is not filled with zeros.
      *
      * @throws MalformedPartException naming it

@@ -2,6 +2,7 @@ package dev.lowbit.matrix.sum;
 
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.linalg.Gemm;
+import dev.lowbit.matrix.Accuracy;
 import dev.lowbit.matrix.DecodedProducts;
 import dev.lowbit.matrix.MatrixFormats;
 import dev.lowbit.matrix.Part;
@@ -135,6 +136,28 @@ public final class SumMatrix implements QuantizedMatrix {
             right.multiplyTransposed(inner, lowRank, workers);
             add(lowRank, x);
         }
+    }
+
+    @Override
+    public Accuracy accuracy() {
+        return base.accuracy();
+    }
+
+    /** Prepares the base; the factors are small. */
+    @Override
+    public QuantizedMatrix prepare(Accuracy accuracy, Workers workers) {
+        QuantizedMatrix prepared = base.prepare(accuracy, workers);
+        return prepared == base ? this : new SumMatrix(format, prepared, left, right);
+    }
+
+    @Override
+    public long preparedBytes() {
+        return base.preparedBytes();
+    }
+
+    @Override
+    public long readBytes() {
+        return base.readBytes() + left.readBytes() + right.readBytes();
     }
 
     private static void add(FloatMatrix term, FloatMatrix sum) {

@@ -1,0 +1,50 @@
+package dev.lowbit.matrix.lookup;
+
+/** Tables for sums of codewords: an entry is the product of a codeword with the inputs of a tile. */
+final class CodewordTables implements LookupTables {
+    private final CodewordProducts source;
+    private final int span;
+    private final int codebooks;
+    private final int entries;
+
+    CodewordTables(CodewordProducts source, int span, int codebooks, int entries) {
+        this.source = source;
+        this.span = span;
+        this.codebooks = codebooks;
+        this.entries = entries;
+    }
+
+    @Override
+    public void make(LookupKernels kernels, float[] x, int xFrom, int lookups, LookupScratch scratch) {
+        float[] products = scratch.products(lookups * (entries + 2));
+        int leasts = lookups * entries;
+        float[] bounds = scratch.bounds;
+        float widest = 0;
+        float lowest = 0;
+        for (int tile = 0; tile < lookups / codebooks; tile++) {
+            source.products(x, xFrom + tile * span, products, tile * codebooks * entries);
+        }
+        for (int lookup = 0; lookup < lookups; lookup++) {
+            kernels.bounds(products, lookup * entries, entries, bounds);
+            products[leasts + lookup] = bounds[0];
+            lowest += bounds[0];
+            widest = Math.max(widest, bounds[1] - bounds[0]);
+        }
+        float one = widest / LookupKernels.RANGE;
+        boolean none = one < LookupKernels.SMALLEST_UNIT;
+        scratch.unit = none ? 0 : one;
+        scratch.base = lowest;
+        float perUnit = none ? 0 : 1 / one;
+        int size = entries <= LookupShape.SMALL_TABLE ? LookupShape.SMALL_TABLE : LookupShape.LARGE_TABLE;
+        for (int lookup = 0; lookup < lookups; lookup++) {
+            kernels.quantize(
+                    products,
+                    lookup * entries,
+                    entries,
+                    products[leasts + lookup],
+                    perUnit,
+                    scratch.tables,
+                    lookup * size);
+        }
+    }
+}

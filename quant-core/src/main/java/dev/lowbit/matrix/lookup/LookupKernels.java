@@ -1,0 +1,126 @@
+package dev.lowbit.matrix.lookup;
+
+import dev.lowbit.kernel.CpuFlags;
+import dev.lowbit.kernel.KernelLookup;
+import dev.lowbit.kernel.VectorWidth;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * The verbs of products by lookup. Every implementation gives the same bits.
+ *
+ * <p>A block is {@link LookupShape#BLOCK_ROWS} rows. Its bytes and 16-bit values lie as SIMD lanes want them: row 64 h + 32 e + 16 p + l is at byte 64 h + 4 l + 2 e +
+ * p ({@link #byteOf}) and at 16-bit value 64 h + 32 p + 2 l + e ({@link #shortOf}), so that bytes widen to 16 bits, and these to 32, with rows in order.
+ */
+interface LookupKernels {
+    /** Fixed-point steps in one unit of a table. */
+    int FRACTION = 256;
+
+    /** Half a unit, so that cutting off rounds. */
+    int HALF = FRACTION / 2;
+
+    /** Units that a table spans. */
+    int RANGE = 255;
+
+    /** Smaller units cannot be divided by; what they would hold is far below a float sum's own rounding. */
+    float SMALLEST_UNIT = 0x1p-110f;
+
+    /** Bits of a code at most, where a table is made from what codes stand for. */
+    int MAX_BITS = 4;
+
+    /**
+     * Whether this machine looks up 64 bytes in an instruction or two. Without that products by lookup are slower than exact ones, in Java by far: the Vector API takes
+     * a detour without saying so. The scalar reference, where it is forced, has all products.
+     */
+    static boolean available() {
+        return VectorWidth.bits() == 0 || VectorWidth.bits() == 512 && CpuFlags.has("avx512vbmi");
+    }
+
+    /** The kernels of this process, where {@link #available}. */
+    static LookupKernels get() {
+        return Holder.KERNELS;
+    }
+
+    /** Where the byte of a row lies in its block. */
+    static int byteOf(int row) {
+        return (row & 64) + 4 * (row & 15) + 2 * (row >> 5 & 1) + (row >> 4 & 1);
+    }
+
+    /** Where the 16-bit value of a row lies in its block. */
+    static int shortOf(int row) {
+        return (row & 64) + 32 * (row >> 4 & 1) + 2 * (row & 15) + (row >> 5 & 1);
+    }
+
+    /**
+     * One domain for some blocks of rows: y += scale * (unit * sum + base), two fused multiply-adds, with the sum of what a row's index bytes stand for.
+     *
+     * @param codes from {@code codesAt} on 128 bytes for each lookup of a block, then the next block's
+     * @param lookups at most {@link LookupShape#MAX_LOOKUPS}, so that sums fit 16 bits
+     * @param tables a table of {@code entries} unsigned bytes for each lookup; not modified
+     * @param entries 64 or 256; an index counts modulo that
+     * @param scales 128 in BF16 for each block from byte {@code scalesAt} on, as {@link #shortOf} says
+     * @param sums room for the sums of a block; modified
+     * @param y 128 values for each block from {@code yFrom} on, rows in order; modified
+     */
+    void multiply(
+            MemorySegment codes,
+            long codesAt,
+            int lookups,
+            byte[] tables,
+            int entries,
+            MemorySegment scales,
+            long scalesAt,
+            float unit,
+            float base,
+            short[] sums,
+            float[] y,
+            int yFrom,
+            int blocks);
+
+    /**
+     * y += offset * inputs, fused.
+     *
+     * @param offsets 128 in BF16 for each block from byte {@code offsetsAt} on, as {@link #shortOf} says
+     * @param y 128 values for each block from {@code yFrom} on, rows in order; modified
+     */
+    void addOffsets(MemorySegment offsets, long offsetsAt, float inputs, float[] y, int yFrom, int blocks);
+
+    /**
+     * The tables of a domain for codes of {@code bits}: entry i is round(Σ_j (x_j level[code j of i] - min_j) / unit) with min_j the least product of column j, in
+     * fixed point of {@link #FRACTION}.
+     *
+     * @param x span columns for each lookup from {@code xFrom} on, zeros where there are none, and 16 readable values behind; not modified
+     * @param levels 16 entries, those of fewer again and again; not modified
+     * @param least the smallest level
+     * @param most the largest
+     * @param perUnit fixed-point steps in one of the inputs' unit; 0 fills the tables with zeros
+     * @param tables modified (overwritten)
+     */
+    void codeTables(
+            float[] x,
+            int xFrom,
+            int lookups,
+            int bits,
+            float[] levels,
+            float least,
+            float most,
+            float perUnit,
+            byte[] tables);
+
+    /**
+     * The smallest and the largest of some values.
+     *
+     * @param bounds two; modified (overwritten); NaN both where a value is NaN
+     */
+    void bounds(float[] values, int from, int count, float[] bounds);
+
+    /** tables[table + i] = round((values[from + i] - least) perUnit), 0 to {@link #RANGE}, for each i below {@code count}. */
+    void quantize(float[] values, int from, int count, float least, float perUnit, byte[] tables, int table);
+
+    /** Delays the choice until the first use. */
+    final class Holder {
+        private static final LookupKernels KERNELS =
+                KernelLookup.choose(ScalarLookupKernels::new, VectorLookupKernels::new);
+
+        private Holder() {}
+    }
+}

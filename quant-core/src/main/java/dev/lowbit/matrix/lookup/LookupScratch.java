@@ -1,0 +1,43 @@
+package dev.lowbit.matrix.lookup;
+
+/** What a thread needs for a domain, kept by it. */
+final class LookupScratch {
+    private static final ThreadLocal<LookupScratch> OF_THREAD = ThreadLocal.withInitial(LookupScratch::new);
+
+    /** The sums of a block. */
+    final short[] sums = new short[LookupShape.BLOCK_ROWS];
+
+    /** A table for each lookup of a domain. */
+    byte[] tables = new byte[0];
+
+    /** What 1 in these is worth. */
+    float unit;
+
+    /** What zeros in all of them are worth. */
+    float base;
+
+    /** The smallest and the largest of some products. */
+    final float[] bounds = new float[2];
+
+    private float[] products = new float[0];
+
+    private LookupScratch() {}
+
+    static LookupScratch ofThread() {
+        return OF_THREAD.get();
+    }
+
+    void requireTables(int bytes) {
+        if (tables.length < bytes) {
+            tables = new byte[bytes];
+        }
+    }
+
+    /** Room for products of codewords, with what was there before. */
+    float[] products(int count) {
+        if (products.length < count) {
+            products = new float[count];
+        }
+        return products;
+    }
+}

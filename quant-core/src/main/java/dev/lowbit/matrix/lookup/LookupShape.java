@@ -1,0 +1,105 @@
+package dev.lowbit.matrix.lookup;
+
+/**
+ * How a row is cut for products by lookup. An index byte holds some codes; its table has an entry for each of their combinations. Columns are cut into domains that do
+ * not cross groups: within one, products are integers in one unit.
+ *
+ * @param rows outputs
+ * @param columns inputs
+ * @param groupColumns columns that share a scale; the last group of a row may have fewer
+ * @param span columns that an index stands for
+ * @param codebooks indices that stand for the same columns and are added
+ * @param codesOfIndex codes in an index byte
+ * @param codeBits bits of each
+ */
+record LookupShape(int rows, int columns, int groupColumns, int span, int codebooks, int codesOfIndex, int codeBits) {
+    /** Rows that are looked up together: two registers of bytes. */
+    static final int BLOCK_ROWS = 128;
+
+    /** Bytes that 16 bits can add up. */
+    static final int MAX_LOOKUPS = 257;
+
+    /** Entries of a table in one register. */
+    static final int SMALL_TABLE = 64;
+
+    /** Entries of a table in four registers, whatever an index byte can be. */
+    static final int LARGE_TABLE = 256;
+
+    /** Columns of a domain, about: fewer make finer units, more make fewer conversions to floats. */
+    private static final int DOMAIN_COLUMNS = 64;
+
+    private static final int MAX_TABLES = 1 << 28;
+
+    /** A code for each weight: as many in an index as a byte holds. */
+    static LookupShape ofCodes(int rows, int columns, int groupColumns, int bits) {
+        int codes = Byte.SIZE / bits;
+        return new LookupShape(rows, columns, groupColumns, codes, 1, codes, bits);
+    }
+
+    /** A code of each codebook for every tile of {@code tileColumns} columns. */
+    static LookupShape ofCodewords(int rows, int columns, int groupColumns, int tileColumns, int codebooks, int bits) {
+        return new LookupShape(rows, columns, groupColumns, tileColumns, codebooks, 1, bits);
+    }
+
+    /** Whether the tables of a token fit an array with room to spare. */
+    boolean isPossible() {
+        return (long) Math.ceilDiv(columns, span) * codebooks * LARGE_TABLE <= MAX_TABLES;
+    }
+
+    /** Bytes of the table of an index. */
+    int table() {
+        return 1 << codesOfIndex * codeBits <= SMALL_TABLE ? SMALL_TABLE : LARGE_TABLE;
+    }
+
+    /** Room for the codes of a row: one for each column, or for each tile and codebook. */
+    int codesOfRow() {
+        return Math.ceilDiv(columns, span) * codebooks * codesOfIndex;
+    }
+
+    int groups() {
+        return Math.ceilDiv(columns, groupColumns);
+    }
+
+    /** Blocks of rows, the last filled up. */
+    int blocks() {
+        return Math.ceilDiv(rows, BLOCK_ROWS);
+    }
+
+    private int domainColumns() {
+        int most = span * Math.max(1, Math.min(DOMAIN_COLUMNS / span, MAX_LOOKUPS / codebooks));
+        return Math.min(groupColumns, most);
+    }
+
+    private int domainsOfGroup() {
+        return Math.ceilDiv(groupColumns, domainColumns());
+    }
+
+    int domains() {
+        int full = columns / groupColumns;
+        return full * domainsOfGroup() + Math.ceilDiv(columns - full * groupColumns, domainColumns());
+    }
+
+    int group(int domain) {
+        return domain / domainsOfGroup();
+    }
+
+    /** The first column of a domain. */
+    int start(int domain) {
+        return group(domain) * groupColumns + domain % domainsOfGroup() * domainColumns();
+    }
+
+    /** The column behind a domain. */
+    int end(int domain) {
+        int endOfGroup = Math.min(columns, (group(domain) + 1) * groupColumns);
+        return Math.min(endOfGroup, start(domain) + domainColumns());
+    }
+
+    /** For each domain the number of index bytes of a row before it; the last entry is that of the row. */
+    int[] firstLookups() {
+        int[] first = new int[domains() + 1];
+        for (int domain = 0; domain < domains(); domain++) {
+            first[domain + 1] = first[domain] + Math.ceilDiv(end(domain) - start(domain), span) * codebooks;
+        }
+        return first;
+    }
+}

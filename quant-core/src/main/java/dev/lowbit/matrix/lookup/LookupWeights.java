@@ -1,0 +1,130 @@
+package dev.lowbit.matrix.lookup;
+
+import dev.lowbit.kernel.Workers;
+import dev.lowbit.tensor.LargeMemory;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/**
+ * Codes and scales in the order in which lookups read them: for each part of the rows domain after domain, and for each domain block after block. So a thread that has a part
+ * reads memory from one end to the other, while a domain's tables stay in its first-level cache. Immutable.
+ */
+final class LookupWeights {
+    /** Blocks that are worth the tables that a part needs. */
+    private static final int MIN_BLOCKS = 4;
+
+    private static final long ALIGNMENT = 64;
+    private static final ValueLayout.OfShort BF16 = ValueLayout.JAVA_SHORT_UNALIGNED;
+
+    final LookupShape shape;
+    final int[] firstLookups;
+
+    /** How many parts, as many as threads that made them. */
+    final int parts;
+
+    final MemorySegment codes;
+    final MemorySegment scales;
+
+    /** Null where there are none. */
+    final MemorySegment offsets;
+
+    LookupWeights(LookupShape shape, LookupSource source, Workers workers) {
+        this.shape = shape;
+        this.firstLookups = shape.firstLookups();
+        this.parts = Math.clamp(shape.blocks() / MIN_BLOCKS, 1, workers.parallelism());
+        long padded = (long) shape.blocks() * LookupShape.BLOCK_ROWS;
+        Arena memory = Arena.ofAuto();
+        this.codes = LargeMemory.allocate(padded * lookups(), ALIGNMENT, memory);
+        this.scales = LargeMemory.allocate(padded * shape.groups() * Short.BYTES, ALIGNMENT, memory);
+        this.offsets = source.hasOffsets() ? LargeMemory.allocate(scales.byteSize(), ALIGNMENT, memory) : null;
+        workers.forEach(parts, part -> fill(part, source));
+    }
+
+    /** Index bytes of a row. */
+    int lookups() {
+        return firstLookups[firstLookups.length - 1];
+    }
+
+    /** Bytes of everything. */
+    long bytes() {
+        return codes.byteSize() + scales.byteSize() + (offsets == null ? 0 : offsets.byteSize());
+    }
+
+    /** The first block of a part; of {@link #parts} the end. */
+    int firstBlock(int part) {
+        return (int) ((long) shape.blocks() * part / parts);
+    }
+
+    /** Where the index bytes of a part begin in a domain, block after block. */
+    long codesAt(int part, int domain) {
+        int first = firstBlock(part);
+        int blocks = firstBlock(part + 1) - first;
+        return LookupShape.BLOCK_ROWS * ((long) first * lookups() + (long) blocks * firstLookups[domain]);
+    }
+
+    /** Where the scales of a part begin in a group, and its offsets, block after block. */
+    long scalesAt(int part, int group) {
+        int first = firstBlock(part);
+        long values = (long) first * shape.groups() + (long) (firstBlock(part + 1) - first) * group;
+        return values * LookupShape.BLOCK_ROWS * Short.BYTES;
+    }
+
+    private void fill(int part, LookupSource source) {
+        for (int block = firstBlock(part); block < firstBlock(part + 1); block++) {
+            fill(part, block - firstBlock(part), block * LookupShape.BLOCK_ROWS, source);
+        }
+    }
+
+    private void fill(int part, int block, int from, LookupSource source) {
+        byte[] ofRow = new byte[shape.codesOfRow()];
+        byte[] bytes = new byte[LookupShape.BLOCK_ROWS * lookups()];
+        float[] ofGroups = new float[shape.groups()];
+        for (int row = from; row < Math.min(shape.rows(), from + LookupShape.BLOCK_ROWS); row++) {
+            source.codes(row, ofRow);
+            place(ofRow, bytes, LookupKernels.byteOf(row - from));
+            source.scales(row, ofGroups);
+            place(part, block, ofGroups, scales, LookupKernels.shortOf(row - from));
+            if (offsets != null) {
+                source.offsets(row, ofGroups);
+                place(part, block, ofGroups, offsets, LookupKernels.shortOf(row - from));
+            }
+        }
+        for (int domain = 0; domain < shape.domains(); domain++) {
+            int at = firstLookups[domain] * LookupShape.BLOCK_ROWS;
+            int length = firstLookups[domain + 1] * LookupShape.BLOCK_ROWS - at;
+            MemorySegment.copy(
+                    bytes, at, codes, ValueLayout.JAVA_BYTE, codesAt(part, domain) + (long) block * length, length);
+        }
+    }
+
+    private void place(byte[] codesOfRow, byte[] bytes, int slot) {
+        for (int domain = 0; domain < shape.domains(); domain++) {
+            int perLookup = shape.codesOfIndex();
+            int first = perLookup == 1 ? firstLookups[domain] : shape.start(domain);
+            int end = perLookup == 1 ? firstLookups[domain + 1] : shape.end(domain);
+            for (int lookup = firstLookups[domain]; first < end; lookup++, first += perLookup) {
+                int index = 0;
+                for (int j = Math.min(perLookup, end - first) - 1; j >= 0; j--) {
+                    index = index << shape.codeBits() | codesOfRow[first + j] & 0xff;
+                }
+                bytes[lookup * LookupShape.BLOCK_ROWS + slot] = (byte) index;
+            }
+        }
+    }
+
+    private void place(int part, int block, float[] values, MemorySegment out, int slot) {
+        long at = (long) (block * LookupShape.BLOCK_ROWS + slot) * Short.BYTES;
+        for (int group = 0; group < values.length; group++) {
+            out.set(BF16, scalesAt(part, group) + at, bf16(values[group]));
+        }
+    }
+
+    /** Rounded to nearest, ties to even; the largest finite ones stay finite. */
+    private static short bf16(float value) {
+        int bits = Float.floatToRawIntBits(value);
+        int rounded = bits + 0x7fff + (bits >>> Short.SIZE & 1) >>> Short.SIZE;
+        boolean overflow = Float.isInfinite(Float.intBitsToFloat(rounded << Short.SIZE));
+        return (short) (overflow ? bits >>> Short.SIZE : rounded);
+    }
+}
