@@ -58,6 +58,30 @@ record Figure(
                     .ofGemv(LARGE),
             of(AdditiveBenchmark.class, "multiply", "gemv-aq1x12-g8", "aq1x12-g8-row-f16")
                     .ofGemv(LARGE),
+            of(LookupBenchmark.class, "multiply", "lookup-nf2-cached", "nf2-g64-s8x256-bf16", "1")
+                    .ofGemv(LARGE),
+            of(LookupBenchmark.class, "multiply", "lookup-nf2", "nf2-g64-s8x256-bf16", "24")
+                    .read(LARGE, 2.25, 0.65),
+            of(LookupBenchmark.class, "multiply", "lookup-nf3-cached", "nf3-g64-s8x256-bf16", "1")
+                    .ofGemv(LARGE),
+            of(LookupBenchmark.class, "multiply", "lookup-nf3", "nf3-g64-s8x256-bf16", "24")
+                    .read(LARGE, 4.25, 0.60),
+            of(LookupBenchmark.class, "multiply", "lookup-nf4-cached", "nf4-g64-s8x256-bf16", "1")
+                    .ofGemv(LARGE),
+            of(LookupBenchmark.class, "multiply", "lookup-nf4", "nf4-g64-s8x256-bf16", "24")
+                    .read(LARGE, 4.25, 0.55),
+            of(LookupBenchmark.class, "multiply", "lookup-affine2-cached", "affine2-g64-f16", "1")
+                    .ofGemv(LARGE),
+            of(LookupBenchmark.class, "multiply", "lookup-affine2", "affine2-g64-f16", "24")
+                    .read(LARGE, 2.5, 0.65),
+            of(LookupBenchmark.class, "multiply", "lookup-affine4-cached", "affine4-g128-f16", "1")
+                    .ofGemv(LARGE),
+            of(LookupBenchmark.class, "multiply", "lookup-affine4", "affine4-g128-f16", "24")
+                    .read(LARGE, 4.25, 0.60),
+            of(LookupBenchmark.class, "multiply", "lookup-aq2x8-g8-cached", "aq2x8-g8-row-bf16", "1")
+                    .ofGemv(LARGE),
+            of(LookupBenchmark.class, "multiply", "lookup-aq2x8-g8", "aq2x8-g8-row-bf16", "24")
+                    .read(LARGE, 2 + 16.0 / 4096, 0.60),
             of(ConversionBenchmark.class, "widen", "widen-f16", "F16").store(ConversionBenchmark.COUNT),
             of(ConversionBenchmark.class, "widen", "widen-bf16", "BF16").store(ConversionBenchmark.COUNT),
             of(ConversionBenchmark.class, "widen", "widen-f8", "F8_E4M3").store(ConversionBenchmark.COUNT),
@@ -131,8 +155,15 @@ record Figure(
         }
 
         Figure read(double weights, double bits) {
-            double bytes = weights * bits / Byte.SIZE;
-            return new Figure(id, benchmark, parameters, weights, bytes, Measure.OF_READ, OptionalDouble.empty());
+            return read(weights, bits, OptionalDouble.empty());
+        }
+
+        Figure read(double weights, double bits, double bar) {
+            return read(weights, bits, OptionalDouble.of(bar));
+        }
+
+        private Figure read(double weights, double bits, OptionalDouble bar) {
+            return new Figure(id, benchmark, parameters, weights, weights * bits / Byte.SIZE, Measure.OF_READ, bar);
         }
 
         Figure ofGemv(double weights) {

@@ -10,6 +10,7 @@ import dev.lowbit.matrix.Part;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.tensor.DType;
 import dev.lowbit.tensor.FloatMatrix;
+import dev.lowbit.tensor.LargeMemory;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -19,7 +20,6 @@ import java.util.List;
 /** A matrix of 16- or 32-bit floats: what is too precious to quantize. Immutable. */
 public final class DenseMatrix implements QuantizedMatrix {
     private static final Conversions CONVERSIONS = Conversions.get();
-    private static final int LARGEST_ARRAY = Integer.MAX_VALUE - 8;
     private static final int ROWS_PER_TASK = 64;
     private static final ValueLayout.OfShort SHORT =
             ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -56,9 +56,8 @@ public final class DenseMatrix implements QuantizedMatrix {
     public static DenseMatrix of(FloatMatrix weights, DType type) {
         DenseFormat format = new DenseFormat(type);
         long bytes = Math.multiplyExact(weights.size(), (long) type.bytes());
-        MemorySegment stored = bytes <= LARGEST_ARRAY
-                ? MemorySegment.ofArray(new byte[(int) bytes])
-                : Arena.ofAuto().allocate(bytes);
+        // outside the heap, as mapped matrices are: kernels that meet both kinds of memory in one process are a tenth as fast
+        MemorySegment stored = LargeMemory.allocate(bytes, Long.BYTES, Arena.ofAuto());
         for (long i = 0; i < weights.size(); i++) {
             float value = weights.segment().getAtIndex(ValueLayout.JAVA_FLOAT, i);
             if (!Float.isFinite(value)) {
