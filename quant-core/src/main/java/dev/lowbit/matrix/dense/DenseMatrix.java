@@ -56,7 +56,8 @@ public final class DenseMatrix implements QuantizedMatrix {
     public static DenseMatrix of(FloatMatrix weights, DType type) {
         DenseFormat format = new DenseFormat(type);
         long bytes = Math.multiplyExact(weights.size(), (long) type.bytes());
-        // outside the heap, as mapped matrices are: kernels that meet both kinds of memory in one process are a tenth as fast
+        // outside the heap, as mapped matrices are: kernels that meet both kinds of memory in one process are a tenth
+        // as fast
         MemorySegment stored = LargeMemory.allocate(bytes, Long.BYTES, Arena.ofAuto());
         for (long i = 0; i < weights.size(); i++) {
             float value = weights.segment().getAtIndex(ValueLayout.JAVA_FLOAT, i);

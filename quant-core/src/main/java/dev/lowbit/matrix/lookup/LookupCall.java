@@ -53,6 +53,9 @@ final class LookupCall {
             workers.forEach(weights.parts, call.multiplyRows);
             call.store(y, from);
         }
+        // the thread may outlive the matrix
+        call.weights = null;
+        call.maker = null;
     }
 
     private void start(LookupWeights of, LookupTables by, LookupKernels with, int count) {
