@@ -5,7 +5,6 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.HashSet;
 import java.util.Set;
 import java.util.stream.Stream;
 
@@ -23,7 +22,7 @@ public final class CpuFlags {
         try (Stream<String> lines = Files.lines(FILE)) {
             return lines.filter(line -> line.startsWith("flags"))
                     .findFirst()
-                    .map(line -> Set.copyOf(new HashSet<>(Arrays.asList(line.split("\\s+")))))
+                    .map(line -> Set.copyOf(Arrays.asList(line.split("\\s+"))))
                     .orElse(Set.of());
         } catch (IOException | UncheckedIOException e) {
             return Set.of();

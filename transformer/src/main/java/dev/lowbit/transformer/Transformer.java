@@ -92,14 +92,6 @@ public final class Transformer implements AutoCloseable {
         head.replace(head.weight().prepare(accuracy, workers));
     }
 
-    /** Memory that {@link #prepare} took beside what was stored, in bytes. */
-    public long preparedBytes() {
-        return head.weight().preparedBytes()
-                + linears().stream()
-                        .mapToLong(linear -> linear.weight().preparedBytes())
-                        .sum();
-    }
-
     /** Every parameter held as plain floats, by tensor name: live memory that an optimizer may change. */
     public Map<String, FloatMatrix> floatParameters() {
         Map<String, FloatMatrix> all = new LinkedHashMap<>();

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.OptionalDouble;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.TreeSet;
 
 /** Measures how fast a model writes on this machine, with one thread and with all. */
 public final class DecodeJob {
@@ -50,12 +51,22 @@ public final class DecodeJob {
             }
             for (int count : counts) {
                 try (WorkerPool pool = new WorkerPool(count)) {
-                    double bandwidth = MemoryBandwidth.readBytesPerSecond(pool.workers());
-                    bandwidths.add(new BenchResult.Bandwidth(count, bandwidth));
-                    for (Accuracy accuracy : accuracies) {
+                    bandwidths.add(
+                            new BenchResult.Bandwidth(count, MemoryBandwidth.readBytesPerSecond(pool.workers())));
+                }
+            }
+            // exact products first: what is prepared for fast ones stays so in parts
+            for (Accuracy accuracy : new TreeSet<>(accuracies)) {
+                for (BenchResult.Bandwidth bandwidth : bandwidths) {
+                    try (WorkerPool pool = new WorkerPool(bandwidth.threads())) {
                         input.transformer().prepare(accuracy, pool.workers());
                         speeds.add(DecodeSpeed.of(
-                                input.transformer(), accuracy, tokens, count, bandwidth, pool.workers()));
+                                input.transformer(),
+                                accuracy,
+                                tokens,
+                                bandwidth.threads(),
+                                bandwidth.readBytesPerSecond(),
+                                pool.workers()));
                         stage.advance(1);
                     }
                 }
