@@ -51,15 +51,23 @@ final class Checks {
      * @param y 1 x rows
      */
     static void vectorProduct(FloatMatrix w, FloatMatrix x, FloatMatrix y) {
+        vectorProduct(w, x, y, 0);
+    }
+
+    /** @param error that is allowed beside the rounding of a float sum, of the root of the sum of the squares of a row's terms */
+    static void vectorProduct(FloatMatrix w, FloatMatrix x, FloatMatrix y, double error) {
         for (int i = 0; i < w.rows(); i++) {
             double sum = 0;
             double magnitude = 0;
+            double square = 0;
             for (int j = 0; j < w.columns(); j++) {
                 double term = (double) w.get(i, j) * x.get(0, j);
                 sum += term;
                 magnitude += Math.abs(term);
+                square += term * term;
             }
-            close(y.get(0, i), sum, (w.columns() + 1) * FLOAT_ULP * magnitude, "vector product at " + i);
+            double tolerance = (w.columns() + 1) * FLOAT_ULP * magnitude + error * Math.sqrt(square);
+            close(y.get(0, i), sum, tolerance, "vector product at " + i);
         }
     }
 

@@ -66,16 +66,7 @@ public class LookupBenchmark {
             x = Inputs.gaussian("vector", 1, SIZE);
             y = FloatMatrix.allocate(1, SIZE);
             multiply();
-            for (int i = 0; i < SIZE; i++) {
-                double sum = 0;
-                double square = 0;
-                for (int j = 0; j < SIZE; j++) {
-                    double term = (double) weights.get(i, j) * x.get(0, j);
-                    sum += term;
-                    square += term * term;
-                }
-                Checks.close(y.get(0, i), sum, ERROR * Math.sqrt(square), "vector product at " + i);
-            }
+            Checks.vectorProduct(weights, x, y, ERROR);
         }
     }
 

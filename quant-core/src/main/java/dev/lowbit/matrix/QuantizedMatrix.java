@@ -54,12 +54,7 @@ public interface QuantizedMatrix {
         return this;
     }
 
-    /** Memory that {@link #prepare} took beside the stored parts, in bytes. */
-    default long preparedBytes() {
-        return 0;
-    }
-
-    /** Bytes that a product with one vector reads from memory. */
+    /** Bytes that a product with one vector reads from memory: the stored parts, or the form that {@link #prepare} made beside them. */
     default long readBytes() {
         return bytes();
     }

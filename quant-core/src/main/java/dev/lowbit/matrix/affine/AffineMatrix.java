@@ -172,9 +172,9 @@ public final class AffineMatrix implements QuantizedMatrix {
 
     /** The codes of one row, unsigned. */
     public byte[] codes(int row) {
-        byte[] unpacked = new byte[columns + Packing.SLACK];
-        unpack(row, packedRow(), unpacked);
-        return Arrays.copyOf(unpacked, columns);
+        byte[] unpacked = new byte[columns];
+        PackedCodes.unpack(codes, (long) row * columns, columns, format.codeBits(), unpacked);
+        return unpacked;
     }
 
     /** The scales of its groups, rows after rows. */

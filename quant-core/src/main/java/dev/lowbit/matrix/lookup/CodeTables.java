@@ -38,11 +38,7 @@ final class CodeTables implements LookupTables {
             }
             widest = Math.max(widest, magnitude);
         }
-        float one = widest * (most - least) / LookupKernels.RANGE;
-        boolean none = one < LookupKernels.SMALLEST_UNIT;
-        scratch.unit = none ? 0 : one;
-        scratch.base = lowest;
-        float perUnit = none ? 0 : LookupKernels.FRACTION / one;
+        float perUnit = scratch.measure(widest * (most - least), lowest, LookupKernels.FRACTION);
         kernels.codeTables(x, xFrom, lookups, bits, levels, least, most, perUnit, scratch.tables);
     }
 }

@@ -30,12 +30,8 @@ final class CodewordTables implements LookupTables {
             lowest += bounds[0];
             widest = Math.max(widest, bounds[1] - bounds[0]);
         }
-        float one = widest / LookupKernels.RANGE;
-        boolean none = one < LookupKernels.SMALLEST_UNIT;
-        scratch.unit = none ? 0 : one;
-        scratch.base = lowest;
-        float perUnit = none ? 0 : 1 / one;
-        int size = entries <= LookupShape.SMALL_TABLE ? LookupShape.SMALL_TABLE : LookupShape.LARGE_TABLE;
+        float perUnit = scratch.measure(widest, lowest, 1);
+        int size = LookupShape.table(entries);
         for (int lookup = 0; lookup < lookups; lookup++) {
             kernels.quantize(
                     products,

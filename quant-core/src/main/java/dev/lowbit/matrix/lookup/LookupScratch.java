@@ -33,6 +33,22 @@ final class LookupScratch {
         }
     }
 
+    /**
+     * Sets unit and base.
+     *
+     * @param range of the widest table
+     * @param least the sum of what all tables begin with
+     * @param steps that a table's entries are counted in, for each unit
+     * @return steps in one of the inputs' unit; 0 where the range is too small to be divided
+     */
+    float measure(float range, float least, int steps) {
+        float one = range / LookupKernels.RANGE;
+        boolean none = one < LookupKernels.SMALLEST_UNIT;
+        unit = none ? 0 : one;
+        base = least;
+        return none ? 0 : steps / one;
+    }
+
     /** Room for products of codewords, with what was there before. */
     float[] products(int count) {
         if (products.length < count) {

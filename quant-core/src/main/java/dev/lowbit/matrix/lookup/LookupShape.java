@@ -48,7 +48,12 @@ record LookupShape(int rows, int columns, int groupColumns, int span, int codebo
 
     /** Bytes of the table of an index. */
     int table() {
-        return 1 << codesOfIndex * codeBits <= SMALL_TABLE ? SMALL_TABLE : LARGE_TABLE;
+        return table(1 << codesOfIndex * codeBits);
+    }
+
+    /** Bytes of a table with at least so many entries. */
+    static int table(int entries) {
+        return entries <= SMALL_TABLE ? SMALL_TABLE : LARGE_TABLE;
     }
 
     /** Room for the codes of a row: one for each column, or for each tile and codebook. */

@@ -1,6 +1,8 @@
 package dev.lowbit.matrix.lookup;
 
 import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.scale.ScaleType;
+import dev.lowbit.tensor.DType;
 import dev.lowbit.tensor.LargeMemory;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -120,11 +122,9 @@ final class LookupWeights {
         }
     }
 
-    /** Rounded to nearest, ties to even; the largest finite ones stay finite. */
+    /** The largest finite values stay finite. */
     private static short bf16(float value) {
-        int bits = Float.floatToRawIntBits(value);
-        int rounded = bits + 0x7fff + (bits >>> Short.SIZE & 1) >>> Short.SIZE;
-        boolean overflow = Float.isInfinite(Float.intBitsToFloat(rounded << Short.SIZE));
-        return (short) (overflow ? bits >>> Short.SIZE : rounded);
+        float rounded = ScaleType.round(DType.BF16, value);
+        return (short) (Float.floatToRawIntBits(Float.isInfinite(rounded) ? value : rounded) >>> Short.SIZE);
     }
 }

@@ -151,11 +151,6 @@ public final class SumMatrix implements QuantizedMatrix {
     }
 
     @Override
-    public long preparedBytes() {
-        return base.preparedBytes();
-    }
-
-    @Override
     public long readBytes() {
         return base.readBytes() + left.readBytes() + right.readBytes();
     }

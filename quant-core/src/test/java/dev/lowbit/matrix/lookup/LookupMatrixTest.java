@@ -343,9 +343,9 @@ class LookupMatrixTest {
         assertThat(fast.parts()).isSameAs(exact.parts());
         assertThat(fast.format()).isEqualTo(exact.format());
         assertThat(fast.bytes()).isEqualTo(exact.bytes());
-        assertThat(exact.preparedBytes()).isZero();
+        assertThat(exact.readBytes()).isEqualTo(exact.bytes());
         // 256 rows of 4 domains of 64, 64, 64 and 8 columns, a byte for two columns; a scale of 2 bytes for each
-        assertThat(fast.preparedBytes()).isEqualTo(256 * (100 + 4 * 2));
+        assertThat(fast.readBytes()).isEqualTo(256 * (100 + 4 * 2));
         float[] x = new float[130];
         x[3] = 1;
         float[] ofExact = new float[200];
@@ -370,7 +370,7 @@ class LookupMatrixTest {
         QuantizedMatrix fast = sum.prepare(Accuracy.FAST, Workers.serial());
         assertThat(fast.accuracy()).isEqualTo(Accuracy.FAST);
         assertThat(sum.accuracy()).isEqualTo(Accuracy.EXACT);
-        assertThat(fast.preparedBytes()).isEqualTo(256 * (32 + 2 * 2));
+        assertThat(fast.readBytes()).isEqualTo(256 * (32 + 2 * 2) + left.bytes() + right.bytes());
         assertThat(fast.parts()).isEqualTo(sum.parts());
         FloatMatrix x = inputs(1, 128, random);
         float[] difference = product(fast, x, Workers.serial());
