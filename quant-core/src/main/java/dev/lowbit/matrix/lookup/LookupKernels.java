@@ -1,8 +1,6 @@
 package dev.lowbit.matrix.lookup;
 
-import dev.lowbit.kernel.CpuFlags;
 import dev.lowbit.kernel.KernelLookup;
-import dev.lowbit.kernel.VectorWidth;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -27,17 +25,21 @@ interface LookupKernels {
     /** Bits of a code at most, where a table is made from what codes stand for. */
     int MAX_BITS = 4;
 
-    /**
-     * Whether this machine looks up 64 bytes in an instruction or two. Without that products by lookup are slower than exact ones, in Java by far: the Vector API takes
-     * a detour without saying so. The scalar reference, where it is forced, has all products.
-     */
+    /** Whether this machine has an instruction for lookups. Without one the Vector API takes a detour without saying so, and products by lookup are slower than exact ones by far. */
     static boolean available() {
-        return VectorWidth.bits() == 0 || VectorWidth.bits() == 512 && CpuFlags.has("avx512vbmi");
+        return Lookups.OF_MACHINE != Lookups.NONE;
     }
 
     /** The kernels of this process, where {@link #available}. */
     static LookupKernels get() {
         return Holder.KERNELS;
+    }
+
+    /**
+     * Whether each half of an index byte has a table of 16 entries, the lower half's first: {@link LookupShape#HALF_TABLES} bytes for a lookup. Else a byte has one table.
+     */
+    default boolean halves() {
+        return false;
     }
 
     /** Where the byte of a row lies in its block. */
@@ -54,9 +56,9 @@ interface LookupKernels {
      * One domain for some blocks of rows: y += scale * (unit * sum + base), two fused multiply-adds, with the sum of what a row's index bytes stand for.
      *
      * @param codes from {@code codesAt} on 128 bytes for each lookup of a block, then the next block's
-     * @param lookups at most {@link LookupShape#MAX_LOOKUPS}, so that sums fit 16 bits
-     * @param tables a table of {@code entries} unsigned bytes for each lookup; not modified
-     * @param entries 64 or 256; an index counts modulo that
+     * @param lookups at most {@link LookupShape#MAX_LOOKUPS} tables, so that sums fit 16 bits
+     * @param tables {@code entries} unsigned bytes for each lookup; not modified
+     * @param entries 64 or 256, an index counts modulo that; or {@link LookupShape#HALF_TABLES}: what both halves of an index stand for is added
      * @param scales 128 in BF16 for each block from byte {@code scalesAt} on, as {@link #shortOf} says
      * @param sums room for the sums of a block; modified
      * @param y 128 values for each block from {@code yFrom} on, rows in order; modified
@@ -85,11 +87,27 @@ interface LookupKernels {
     void addOffsets(MemorySegment offsets, long offsetsAt, float inputs, float[] y, int yFrom, int blocks);
 
     /**
-     * The tables of a domain for codes of {@code bits}: entry i is round(Σ_j (x_j level[code j of i] - min_j) / unit) with min_j the least product of column j, in
-     * fixed point of {@link #FRACTION}.
+     * What codes stand for as {@link #codeTables} wants it: 16 entries, those of fewer codes again and again.
      *
-     * @param x span columns for each lookup from {@code xFrom} on, zeros where there are none, and 16 readable values behind; not modified
-     * @param levels 16 entries, those of fewer again and again; not modified
+     * @param values 2^bits of them; not modified
+     */
+    default float[] levels(float[] values, int bits) {
+        float[] levels = new float[1 << MAX_BITS];
+        for (int i = 0; i < levels.length; i++) {
+            levels[i] = values[i % values.length];
+        }
+        return levels;
+    }
+
+    /**
+     * Tables for codes of {@code bits}: entry i is round(Σ_j (x_j level[code j of i] - min_j) / unit) with min_j the least product of column j, in fixed point of
+     * {@link #FRACTION}.
+     *
+     * @param x span columns for each table from {@code xFrom} on, zeros where there are none, and 16 readable values behind; not modified
+     * @param count of tables
+     * @param span columns of a table
+     * @param entries bytes of a table
+     * @param levels of {@link #levels}; not modified
      * @param least the smallest level
      * @param most the largest
      * @param perUnit fixed-point steps in one of the inputs' unit; 0 fills the tables with zeros
@@ -98,7 +116,9 @@ interface LookupKernels {
     void codeTables(
             float[] x,
             int xFrom,
-            int lookups,
+            int count,
+            int span,
+            int entries,
             int bits,
             float[] levels,
             float least,
@@ -111,15 +131,34 @@ interface LookupKernels {
      *
      * @param bounds two; modified (overwritten); NaN both where a value is NaN
      */
-    void bounds(float[] values, int from, int count, float[] bounds);
+    default void bounds(float[] values, int from, int count, float[] bounds) {
+        float least = Float.POSITIVE_INFINITY;
+        float most = Float.NEGATIVE_INFINITY;
+        for (int i = from; i < from + count; i++) {
+            least = Math.min(least, values[i]);
+            most = Math.max(most, values[i]);
+        }
+        bounds[0] = least;
+        bounds[1] = most;
+    }
 
     /** tables[table + i] = round((values[from + i] - least) perUnit), 0 to {@link #RANGE}, for each i below {@code count}. */
-    void quantize(float[] values, int from, int count, float least, float perUnit, byte[] tables, int table);
+    default void quantize(float[] values, int from, int count, float least, float perUnit, byte[] tables, int table) {
+        for (int i = 0; i < count; i++) {
+            tables[table + i] = (byte) fixed(values[from + i], least, perUnit);
+        }
+    }
+
+    /** Steps from {@code least} on, rounded. */
+    static int fixed(float value, float least, float perUnit) {
+        return (int) ((value - least) * perUnit + 0.5f);
+    }
 
     /** Delays the choice until the first use. */
     final class Holder {
-        private static final LookupKernels KERNELS =
-                KernelLookup.choose(ScalarLookupKernels::new, VectorLookupKernels::new);
+        private static final LookupKernels KERNELS = Lookups.OF_MACHINE == Lookups.OF_HALVES
+                ? new HalfLookupKernels()
+                : KernelLookup.choose(ScalarLookupKernels::new, VectorLookupKernels::new);
 
         private Holder() {}
     }

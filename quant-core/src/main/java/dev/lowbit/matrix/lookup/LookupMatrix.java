@@ -10,9 +10,9 @@ import java.util.List;
 
 /**
  * A matrix with products by lookup, after LUT-GEMM (arXiv 2206.09557) and T-MAC (arXiv 2407.00088): what the codes of a byte contribute with the inputs at hand is
- * computed once for all rows, rounded to a byte, and then only looked up, 64 rows in an instruction or two, and added as integers.
+ * computed once for all rows, rounded to a byte, and then only looked up, 16 or 64 rows in an instruction or two, and added as integers.
  *
- * <p>Per domain d of at most about 64 columns, with n lookups, T the real table of an index and δ = (largest minus least entry of a table, over the domain) / 255:
+ * <p>Per domain d of at most about 64 columns, with n tables, T the real table of an index and δ = (largest minus least entry of a table, over the domain) / 255:
  *
  * <pre>
  *   y ≈ Σ_d s (δ Σ round((T - min) / δ) + Σ min) + o Σ x
@@ -54,8 +54,13 @@ public final class LookupMatrix implements QuantizedMatrix {
     public static QuantizedMatrix ofCodes(
             QuantizedMatrix source, int groupColumns, float[] levels, LookupSource rows, Workers workers) {
         int bits = Integer.numberOfTrailingZeros(levels.length);
-        LookupShape shape = LookupShape.ofCodes(source.rows(), source.columns(), groupColumns, bits);
-        return of(source, shape, new CodeTables(levels), rows, workers);
+        if (!available()) {
+            return source;
+        }
+        LookupShape shape = LookupKernels.get().halves()
+                ? LookupShape.ofHalves(source.rows(), source.columns(), groupColumns, bits)
+                : LookupShape.ofCodes(source.rows(), source.columns(), groupColumns, bits);
+        return of(source, shape, new CodeTables(levels, LookupKernels.get()), rows, workers);
     }
 
     /**
@@ -76,6 +81,9 @@ public final class LookupMatrix implements QuantizedMatrix {
             CodewordProducts products,
             LookupSource rows,
             Workers workers) {
+        if (!available() || LookupKernels.get().halves()) {
+            return source;
+        }
         LookupShape shape = LookupShape.ofCodewords(
                 source.rows(), source.columns(), groupColumns, tileColumns, codebooks, codeBits);
         return of(source, shape, new CodewordTables(products, tileColumns, codebooks, 1 << codeBits), rows, workers);
@@ -83,7 +91,7 @@ public final class LookupMatrix implements QuantizedMatrix {
 
     private static QuantizedMatrix of(
             QuantizedMatrix source, LookupShape shape, LookupTables tables, LookupSource rows, Workers workers) {
-        return LookupKernels.available() && shape.isPossible()
+        return shape.isPossible()
                 ? new LookupMatrix(source, new LookupWeights(shape, rows, workers), tables, LookupKernels.get())
                 : source;
     }

@@ -10,9 +10,11 @@ package dev.lowbit.matrix.lookup;
  * @param span columns that an index stands for
  * @param codebooks indices that stand for the same columns and are added
  * @param codesOfIndex codes in an index byte
- * @param codeBits bits of each
+ * @param codeBits bits of each, in an index byte
+ * @param table bytes of the table of an index, or of its halves' two
  */
-record LookupShape(int rows, int columns, int groupColumns, int span, int codebooks, int codesOfIndex, int codeBits) {
+record LookupShape(
+        int rows, int columns, int groupColumns, int span, int codebooks, int codesOfIndex, int codeBits, int table) {
     /** Rows that are looked up together: two registers of bytes. */
     static final int BLOCK_ROWS = 128;
 
@@ -28,27 +30,31 @@ record LookupShape(int rows, int columns, int groupColumns, int span, int codebo
     /** Columns of a domain, about: fewer make finer units, more make fewer conversions to floats. */
     private static final int DOMAIN_COLUMNS = 64;
 
+    /** Bytes of the tables of both halves of an index. */
+    static final int HALF_TABLES = 32;
+
     private static final int MAX_TABLES = 1 << 28;
 
     /** A code for each weight: as many in an index as a byte holds. */
     static LookupShape ofCodes(int rows, int columns, int groupColumns, int bits) {
         int codes = Byte.SIZE / bits;
-        return new LookupShape(rows, columns, groupColumns, codes, 1, codes, bits);
+        return new LookupShape(rows, columns, groupColumns, codes, 1, codes, bits, table(1 << codes * bits));
+    }
+
+    /** A code for each weight, as many in each half of an index as that holds. */
+    static LookupShape ofHalves(int rows, int columns, int groupColumns, int bits) {
+        int codes = Byte.SIZE / bits;
+        return new LookupShape(rows, columns, groupColumns, codes, 1, codes, Byte.SIZE / codes, HALF_TABLES);
     }
 
     /** A code of each codebook for every tile of {@code tileColumns} columns. */
     static LookupShape ofCodewords(int rows, int columns, int groupColumns, int tileColumns, int codebooks, int bits) {
-        return new LookupShape(rows, columns, groupColumns, tileColumns, codebooks, 1, bits);
+        return new LookupShape(rows, columns, groupColumns, tileColumns, codebooks, 1, bits, table(1 << bits));
     }
 
     /** Whether the tables of a token fit an array with room to spare. */
     boolean isPossible() {
         return (long) Math.ceilDiv(columns, span) * codebooks * LARGE_TABLE <= MAX_TABLES;
-    }
-
-    /** Bytes of the table of an index. */
-    int table() {
-        return table(1 << codesOfIndex * codeBits);
     }
 
     /** Bytes of a table with at least so many entries. */

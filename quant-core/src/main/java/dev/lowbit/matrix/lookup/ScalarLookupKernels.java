@@ -29,11 +29,19 @@ final class ScalarLookupKernels implements LookupKernels {
             int sum = 0;
             for (int lookup = 0; lookup < lookups; lookup++) {
                 byte code = codes.get(ValueLayout.JAVA_BYTE, at + (long) lookup * LookupShape.BLOCK_ROWS);
-                sum += tables[lookup * entries + (code & entries - 1)] & 0xff;
+                sum += found(code, tables, lookup * entries, entries);
             }
             float scale = bf16(scales, scalesAt, block, row);
             y[yFrom + i] = Math.fma(Math.fma((float) sum, unit, base), scale, y[yFrom + i]);
         }
+    }
+
+    private static int found(byte code, byte[] tables, int table, int entries) {
+        if (entries == LookupShape.HALF_TABLES) {
+            int upper = table + LookupShape.HALF_TABLES / 2;
+            return (tables[table + (code & 15)] & 0xff) + (tables[upper + (code >> 4 & 15)] & 0xff);
+        }
+        return tables[table + (code & entries - 1)] & 0xff;
     }
 
     @Override
@@ -53,48 +61,25 @@ final class ScalarLookupKernels implements LookupKernels {
     public void codeTables(
             float[] x,
             int xFrom,
-            int lookups,
+            int count,
+            int span,
+            int entries,
             int bits,
             float[] levels,
             float least,
             float most,
             float perUnit,
             byte[] tables) {
-        int span = Byte.SIZE / bits;
-        int entries = 1 << span * bits;
-        for (int lookup = 0; lookup < lookups; lookup++) {
+        for (int table = 0; table < count; table++) {
             for (int i = 0; i < entries; i++) {
                 int steps = HALF;
                 for (int j = 0; j < span; j++) {
-                    float input = x[xFrom + lookup * span + j];
+                    float input = x[xFrom + table * span + j];
                     float level = levels[i >> j * bits & (1 << bits) - 1];
-                    steps += fixed(input * level, Math.min(input * least, input * most), perUnit);
+                    steps += LookupKernels.fixed(input * level, Math.min(input * least, input * most), perUnit);
                 }
-                tables[lookup * entries + i] = (byte) (steps / FRACTION);
+                tables[table * entries + i] = (byte) (steps / FRACTION);
             }
-        }
-    }
-
-    private static int fixed(float value, float least, float perUnit) {
-        return (int) ((value - least) * perUnit + 0.5f);
-    }
-
-    @Override
-    public void bounds(float[] values, int from, int count, float[] bounds) {
-        float least = Float.POSITIVE_INFINITY;
-        float most = Float.NEGATIVE_INFINITY;
-        for (int i = from; i < from + count; i++) {
-            least = Math.min(least, values[i]);
-            most = Math.max(most, values[i]);
-        }
-        bounds[0] = least;
-        bounds[1] = most;
-    }
-
-    @Override
-    public void quantize(float[] values, int from, int count, float least, float perUnit, byte[] tables, int table) {
-        for (int i = 0; i < count; i++) {
-            tables[table + i] = (byte) fixed(values[from + i], least, perUnit);
         }
     }
 }

@@ -284,7 +284,9 @@ final class VectorLookupKernels implements LookupKernels {
     public void codeTables(
             float[] x,
             int xFrom,
-            int lookups,
+            int count,
+            int span,
+            int entries,
             int bits,
             float[] levels,
             float least,
@@ -292,7 +294,6 @@ final class VectorLookupKernels implements LookupKernels {
             float perUnit,
             byte[] tables) {
         Plan plan = PLANS[bits];
-        int span = Byte.SIZE / bits;
         int parts = plan.parts;
         int halfSpan = plan.halfSpan;
         int registers = plan.registers;
@@ -300,9 +301,8 @@ final class VectorLookupKernels implements LookupKernels {
         short[] halfIndices = plan.halves;
         short[] upperIndices = plan.upper;
         int t = 0;
-        for (int lookup = 0; lookup < lookups; lookup++) {
-            IntVector inputs =
-                    FloatVector.fromArray(F, x, xFrom + lookup * span).reinterpretAsInts();
+        for (int table = 0; table < count; table++) {
+            IntVector inputs = FloatVector.fromArray(F, x, xFrom + table * span).reinterpretAsInts();
             FloatVector level = FloatVector.fromArray(F, levels, 0);
             IntVector pairs = IntVector.zero(I);
             for (int part = 0; part < parts; part++) {

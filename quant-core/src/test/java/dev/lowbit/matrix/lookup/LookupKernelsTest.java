@@ -10,7 +10,6 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.Random;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -23,14 +22,17 @@ class LookupKernelsTest {
     private static final int ROWS = LookupShape.BLOCK_ROWS;
 
     private final LookupKernels scalar = new ScalarLookupKernels();
-    private LookupKernels vector;
 
-    @BeforeEach
-    void needsTheInstructions() {
+    /** Kernels for tables of so many entries; skips where the machine has none. */
+    private static LookupKernels kernels(int entries) {
+        if (entries == LookupShape.HALF_TABLES) {
+            assumeTrue(Lookups.OF_MACHINE != Lookups.NONE, "skipped: no lookups of bytes in 128 bits here");
+            return new HalfLookupKernels();
+        }
         assumeTrue(
-                LookupKernels.available() && VectorWidth.bits() == 512,
+                Lookups.OF_MACHINE == Lookups.OF_BYTES && VectorWidth.bits() == 512,
                 "skipped: no lookups of bytes in 512 bits here");
-        vector = new VectorLookupKernels();
+        return new VectorLookupKernels();
     }
 
     @Test
@@ -47,8 +49,23 @@ class LookupKernelsTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"64, 0", "64, 1", "64, 7", "64, 257", "256, 0", "256, 1", "256, 33", "256, 257"})
+    @CsvSource({
+        "32, 0",
+        "32, 1",
+        "32, 5",
+        "32, 128",
+        "64, 0",
+        "64, 1",
+        "64, 7",
+        "64, 257",
+        "256, 0",
+        "256, 1",
+        "256, 33",
+        "256, 257"
+    })
     void multiplies(int entries, int lookups) {
+        LookupKernels vector = kernels(entries);
+        int perLookup = entries == LookupShape.HALF_TABLES ? 2 : 1;
         Random random = new Random(entries + lookups);
         int blocks = 3;
         byte[] codes = new byte[5 + blocks * lookups * ROWS];
@@ -81,7 +98,7 @@ class LookupKernelsTest {
                         segment, 5, lookups, tables, entries, scales, 2 * ROWS, unit, -1.7f, sums, actual, 9, blocks);
                 assertThat(actual).isEqualTo(expected);
                 if (unit > 1) {
-                    double sum = (255.0 * lookups * unit - 1.7) * Float.intBitsToFloat(halves[ROWS] << 16);
+                    double sum = (255.0 * perLookup * lookups * unit - 1.7) * Float.intBitsToFloat(halves[ROWS] << 16);
                     assertThat(expected[9]).isCloseTo((float) (sum + y[9]), withinPercentage(1e-4));
                 }
                 scalar.addOffsets(scales, 2 * ROWS, unit, expected, 9, blocks);
@@ -96,24 +113,26 @@ class LookupKernelsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {1, 2, 3, 4})
-    void makesTablesOfCodes(int bits) {
+    @CsvSource({"32, 1", "32, 2", "32, 3", "32, 4", "64, 3", "256, 1", "256, 2", "256, 4"})
+    void makesTablesOfCodes(int table, int bits) {
+        LookupKernels vector = kernels(table);
         Random random = new Random(bits);
-        int span = Byte.SIZE / bits;
-        int entries = 1 << span * bits;
-        for (int lookups : new int[] {1, 2, 9}) {
+        boolean half = table == LookupShape.HALF_TABLES;
+        int span = (half ? 4 : 8) / bits;
+        int entries = half ? table / 2 : table;
+        for (int count : new int[] {1, 2, 9}) {
             for (float size : new float[] {1, 1e-30f, 1e30f, 0}) {
-                float[] levels = new float[16];
+                float[] values = new float[1 << bits];
                 float least = Float.POSITIVE_INFINITY;
                 float most = Float.NEGATIVE_INFINITY;
-                for (int i = 0; i < 16; i++) {
-                    levels[i] = i < 1 << bits ? (float) random.nextGaussian() : levels[i - (1 << bits)];
-                    least = Math.min(least, levels[i]);
-                    most = Math.max(most, levels[i]);
+                for (int i = 0; i < values.length; i++) {
+                    values[i] = (float) random.nextGaussian();
+                    least = Math.min(least, values[i]);
+                    most = Math.max(most, values[i]);
                 }
-                float[] x = new float[2 + lookups * span + 16];
+                float[] x = new float[2 + count * span + 16];
                 float widest = 0;
-                for (int i = 0; i < lookups; i++) {
+                for (int i = 0; i < count; i++) {
                     float magnitude = 0;
                     for (int j = 0; j < span; j++) {
                         x[2 + i * span + j] = random.nextInt(5) == 0 ? 0 : size * (float) random.nextGaussian();
@@ -123,17 +142,19 @@ class LookupKernelsTest {
                 }
                 float unit = widest * (most - least) / LookupKernels.RANGE;
                 float perUnit = unit == 0 ? 0 : LookupKernels.FRACTION / unit;
-                byte[] expected = new byte[lookups * entries];
+                byte[] expected = new byte[count * entries];
                 byte[] actual = expected.clone();
-                scalar.codeTables(x, 2, lookups, bits, levels, least, most, perUnit, expected);
-                vector.codeTables(x, 2, lookups, bits, levels, least, most, perUnit, actual);
+                float[] plain = scalar.levels(values, bits);
+                scalar.codeTables(x, 2, count, span, entries, bits, plain, least, most, perUnit, expected);
+                float[] levels = vector.levels(values, bits);
+                vector.codeTables(x, 2, count, span, entries, bits, levels, least, most, perUnit, actual);
                 assertThat(actual).isEqualTo(expected);
-                for (int i = 0; i < lookups * entries && unit > 0; i++) {
+                for (int i = 0; i < count * entries && unit > 0; i++) {
                     double sum = 0;
                     for (int j = 0; j < span; j++) {
                         double input = x[2 + i / entries * span + j];
                         int code = i % entries >> j * bits & (1 << bits) - 1;
-                        sum += input * levels[code] - Math.min(input * least, input * most);
+                        sum += input * values[code] - Math.min(input * least, input * most);
                     }
                     assertThat(Math.abs((expected[i] & 0xff) * (double) unit - sum))
                             .isLessThanOrEqualTo(0.52 * unit);
@@ -145,6 +166,7 @@ class LookupKernelsTest {
     @ParameterizedTest
     @ValueSource(ints = {2, 15, 16, 17, 64, 256})
     void boundsAndQuantizes(int count) {
+        LookupKernels vector = kernels(LookupShape.LARGE_TABLE);
         Random random = new Random(count);
         float[] values = new float[count + 3];
         for (int i = 0; i < values.length; i++) {

@@ -1,0 +1,25 @@
+package dev.lowbit.matrix.lookup;
+
+import dev.lowbit.kernel.CpuFlags;
+import dev.lowbit.kernel.VectorWidth;
+
+/** What a machine can look up, decided once. */
+enum Lookups {
+    /** 64 bytes in a table of 64 or 128: a whole index at a time. */
+    OF_BYTES,
+    /** 16 bytes in a table of 16: an index in two halves. */
+    OF_HALVES,
+    NONE;
+
+    static final Lookups OF_MACHINE = decide();
+
+    private static Lookups decide() {
+        boolean wide = VectorWidth.bits() == 512 && CpuFlags.has("avx512vbmi");
+        if (VectorWidth.bits() == 0 || wide) {
+            return OF_BYTES; // the scalar reference, where it is forced, has all products
+        }
+        boolean shuffles =
+                CpuFlags.has("ssse3") || System.getProperty("os.arch").equals("aarch64");
+        return shuffles ? OF_HALVES : NONE;
+    }
+}
