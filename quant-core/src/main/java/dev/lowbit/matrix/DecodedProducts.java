@@ -1,8 +1,10 @@
 package dev.lowbit.matrix;
 
+import dev.lowbit.kernel.Kernels;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.linalg.Gemm;
 import dev.lowbit.tensor.FloatMatrix;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
@@ -17,6 +19,11 @@ public final class DecodedProducts {
 
     /** Rows of a panel: Gemm's summation block, so that panels do not change the sums of the transposed product. */
     private static final int PANEL_ROWS = Gemm.K_BLOCK;
+
+    /** Rows that are decoded before they are used, where there are few tokens. */
+    private static final int ROWS_IN_CACHE = 8;
+
+    private static final Kernels KERNELS = Kernels.get();
 
     private DecodedProducts() {}
 
@@ -54,6 +61,10 @@ public final class DecodedProducts {
     public static void multiplyTransposed(QuantizedMatrix matrix, FloatMatrix y, FloatMatrix x, Workers workers) {
         checkMultiplyTransposed(matrix, y, x);
         int tokens = y.rows();
+        if (tokens <= FEW_TOKENS) {
+            multiplyFewTransposed(matrix, y, x, workers);
+            return;
+        }
         int rows = matrix.rows();
         int height = Math.min(PANEL_ROWS, rows);
         try (FloatMatrix panel = FloatMatrix.allocate(height, matrix.columns());
@@ -66,6 +77,45 @@ public final class DecodedProducts {
                 matrix.dequantize(from, some, workers);
                 copyColumns(y, from, part, 0, count);
                 Gemm.multiply(part, false, some, false, x, from == 0 ? Gemm.Mode.SET : Gemm.Mode.ADD, workers);
+            }
+        }
+    }
+
+    /**
+     * The same sums for a few tokens, which decoding bounds: some rows at a time, so that they are used while they are in the cache. A task has a panel, and what panels
+     * add up to is put together in their order, as {@link Gemm} does it.
+     */
+    private static void multiplyFewTransposed(QuantizedMatrix matrix, FloatMatrix y, FloatMatrix x, Workers workers) {
+        int columns = matrix.columns();
+        int panels = Math.ceilDiv(matrix.rows(), PANEL_ROWS);
+        try (Arena arena = Arena.ofShared()) {
+            FloatMatrix sums = FloatMatrix.allocate(panels * x.rows(), columns, arena);
+            workers.forEach(panels, panel -> {
+                FloatMatrix own = sums.rows(panel * x.rows(), x.rows());
+                addRows(matrix, panel * PANEL_ROWS, Math.min(matrix.rows(), (panel + 1) * PANEL_ROWS), y, own);
+            });
+            // into memory of our own, because kernels that meet memory of two kinds are a tenth as fast
+            for (int panel = 1; panel < panels; panel++) {
+                KERNELS.axpy(1, sums.segment(), panel * x.size(), sums.segment(), 0, x.size());
+            }
+            x.copyFrom(sums.rows(0, x.rows()));
+        }
+    }
+
+    private static void addRows(QuantizedMatrix matrix, int from, int end, FloatMatrix y, FloatMatrix sums) {
+        int columns = matrix.columns();
+        try (Arena arena = Arena.ofConfined()) {
+            FloatMatrix rows = FloatMatrix.allocate(Math.min(ROWS_IN_CACHE, end - from), columns, arena);
+            for (int first = from; first < end; first += ROWS_IN_CACHE) {
+                FloatMatrix some = rows.rows(0, Math.min(ROWS_IN_CACHE, end - first));
+                matrix.dequantize(first, some, Workers.serial());
+                for (int row = 0; row < some.rows(); row++) {
+                    for (int token = 0; token < y.rows(); token++) {
+                        float factor = y.get(token, first + row);
+                        long at = (long) row * columns;
+                        KERNELS.axpy(factor, some.segment(), at, sums.segment(), (long) token * columns, columns);
+                    }
+                }
             }
         }
     }

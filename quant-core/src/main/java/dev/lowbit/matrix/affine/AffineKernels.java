@@ -2,7 +2,6 @@ package dev.lowbit.matrix.affine;
 
 import dev.lowbit.kernel.KernelLookup;
 import dev.lowbit.kernel.Lanes;
-import dev.lowbit.matrix.packed.RowDot;
 
 /**
  * The verbs of affine quantization, each on one group of a row: value = scale (code - zero). Scales are finite and not negative, zero is 0 to
@@ -39,15 +38,6 @@ interface AffineKernels {
      * @param lanes 16 sums; modified
      */
     void dot(byte[] codes, int from, int count, float scale, int zero, float[] x, int xFrom, float[] lanes);
-
-    /** What codes of up to 4 bits stand for before the zero point, again and again: a lookup finds foreign bits above a code. */
-    static float[] levels(int bits) {
-        float[] levels = new float[RowDot.TABLE];
-        for (int i = 0; i < levels.length; i++) {
-            levels[i] = i & ((1 << bits) - 1);
-        }
-        return levels;
-    }
 
     /** Whether {@link #dotOfRow} knows rows of so many codes of this width in groups of {@code width}. */
     static boolean hasDotOfRow(int count, int bits, int width) {

@@ -249,8 +249,7 @@ public final class AffineMatrix implements QuantizedMatrix {
         }
         int width = format.groupColumns(columns);
         if (RowDot.knows(format.codeBits(), width, columns, true)) {
-            Tables tables = Tables.same(AffineKernels.levels(format.codeBits()));
-            RowProducts.multiply(codes, format.codeBits(), width, tables, zeros, scales.values(), x, y, workers);
+            RowProducts.multiply(codes, format.codeBits(), width, Tables.none(), zeros, scales.values(), x, y, workers);
             return;
         }
         float[] scaleOf = scales.values();

@@ -2,6 +2,7 @@ package dev.lowbit.matrix.affine;
 
 import dev.lowbit.kernel.VectorWidth;
 import dev.lowbit.matrix.packed.CodeLanes;
+import dev.lowbit.matrix.packed.RowDot;
 import dev.lowbit.matrix.packed.WordDot;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
@@ -99,7 +100,7 @@ final class VectorAffineKernels implements AffineKernels {
             SCALAR.dotOfRow(packed, bitOffset, count, bits, width, scales, zeros, group, x, xFrom, lanes);
             return;
         }
-        float[] levels = AffineKernels.levels(bits);
+        float[] levels = RowDot.integers(bits);
         WordDot.dot(packed, bitOffset, count, bits, width, levels, zeros, scales, group, x, xFrom, lanes);
     }
 

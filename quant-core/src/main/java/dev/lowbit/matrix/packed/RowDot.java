@@ -37,6 +37,15 @@ public interface RowDot {
         return groupsInStep || width % step == 0 && columns % width == 0;
     }
 
+    /** A table of what codes stand for where that is themselves, again and again. */
+    static float[] integers(int bits) {
+        float[] integers = new float[TABLE];
+        for (int i = 0; i < TABLE; i++) {
+            integers[i] = i & (1 << bits) - 1;
+        }
+        return integers;
+    }
+
     /** Codes in 16 bytes. */
     static int step(int bits) {
         return LANES * codesInByte(bits);
@@ -71,7 +80,7 @@ public interface RowDot {
      * @param row its packed codes, readable for {@link Packing#SLACK} bytes behind them
      * @param count codes of the row
      * @param width codes of a group
-     * @param tables {@link #TABLE} entries for each table
+     * @param tables {@link #TABLE} entries for each table; null where a code is what it stands for
      * @param tableStep from a group's table to the next group's; 0 when all have the same
      * @param zeros of the row's groups, readable for 16 behind them; null for none
      * @param scales of the row's groups, readable for 16 behind them; null for 1

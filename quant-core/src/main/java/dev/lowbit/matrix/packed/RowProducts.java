@@ -32,6 +32,11 @@ public final class RowProducts {
             return new Tables(0, 1, (row, tables) -> System.arraycopy(table, 0, tables, 0, RowDot.TABLE));
         }
 
+        /** None: a code is what it stands for. */
+        public static Tables none() {
+            return new Tables(0, 0, (row, tables) -> {});
+        }
+
         /** A table for each group of each row. */
         public static Tables ofGroups(int groups, Source source) {
             return new Tables(RowDot.TABLE, groups, source);
@@ -66,7 +71,7 @@ public final class RowProducts {
         float[] outputs = new float[x.rows() * rows];
         workers.forEach(Math.ceilDiv(rows, ROWS_PER_TASK), task -> {
             byte[] packed = new byte[bytes + Packing.SLACK];
-            float[] table = new float[tables.tables() * RowDot.TABLE];
+            float[] table = tables.tables() == 0 ? null : new float[tables.tables() * RowDot.TABLE];
             float[] zerosOfRow = zeros == null ? null : new float[groups + RowDot.LANES];
             float[] scalesOfRow = scales == null ? null : new float[groups + RowDot.LANES];
             float[] lanes = new float[RowDot.LANES];

@@ -26,7 +26,8 @@ final class ScalarRowDot implements RowDot {
                 int lane = i / codes % LANES;
                 int at = i / step * step + i % codes * LANES + lane;
                 int code = PackedCodes.codeAt(row, (long) i * bits, bits);
-                sums[lane] = Math.fma(tables[group * tableStep + code] - zero, x[xFrom + at], sums[lane]);
+                float value = tables == null ? code : tables[group * tableStep + code];
+                sums[lane] = Math.fma(value - zero, x[xFrom + at], sums[lane]);
             }
             for (int lane = 0; lane < LANES; lane++) {
                 int group = (start + lane * codes) / width;

@@ -18,7 +18,13 @@ final class VectorRowDot implements RowDot {
     private static final VectorSpecies<Integer> I = VectorSpecies.of(int.class, F.vectorShape());
     private static final int WIDTH = F.length();
 
+    /** Whether two registers are summed side by side: an addition would else wait for the one before. */
+    private static final boolean TWO = WIDTH < LANES;
+
+    private static final int STEP = TWO ? 2 * WIDTH : WIDTH;
+
     private static final RowDot SCALAR = new ScalarRowDot();
+    private static final float[][] INTEGERS = {null, null, RowDot.integers(2), null, RowDot.integers(4)};
 
     /** Where one vector comes from; what is loaded beyond it is not used. */
     private static final VectorSpecies<Byte> B = WIDTH == LANES ? ByteVector.SPECIES_128 : ByteVector.SPECIES_64;
@@ -47,19 +53,33 @@ final class VectorRowDot implements RowDot {
             int xFrom,
             float[] lanes) {
         boolean inStep = width < RowDot.step(bits);
+        if (tables == null) {
+            boolean convert = TWO && bits == 4 && !inStep;
+            if (convert) {
+                integers(row, count, width, zeros, scales, x, xFrom, lanes);
+                return;
+            }
+            tables = INTEGERS[bits];
+        }
         if (inStep && !CodeLanes.holds(bits)) {
             SCALAR.dot(row, bits, count, width, tables, tableStep, zeros, scales, x, xFrom, lanes);
             return;
         }
-        for (int lane = 0; lane < LANES; lane += WIDTH) {
-            if (inStep) {
-                groups(row, bits, count, width, tables, zeros, scales, x, xFrom + lane, lanes, lane);
-            } else if (bits == 2) {
+        if (inStep || !CodeLanes.holds(bits)) {
+            for (int lane = 0; lane < LANES; lane += WIDTH) {
+                if (inStep) {
+                    groups(row, bits, count, width, tables, zeros, scales, x, xFrom + lane, lanes, lane);
+                } else {
+                    narrow(row, count, width, tables, tableStep, zeros, scales, x, xFrom + lane, lanes, lane);
+                }
+            }
+            return;
+        }
+        for (int lane = 0; lane < LANES; lane += STEP) {
+            if (bits == 2) {
                 two(row, count, width, tables, tableStep, zeros, scales, x, xFrom + lane, lanes, lane);
-            } else if (CodeLanes.holds(bits)) {
-                four(row, count, width, tables, tableStep, zeros, scales, x, xFrom + lane, lanes, lane);
             } else {
-                narrow(row, count, width, tables, tableStep, zeros, scales, x, xFrom + lane, lanes, lane);
+                four(row, count, width, tables, tableStep, zeros, scales, x, xFrom + lane, lanes, lane);
             }
         }
     }
@@ -89,8 +109,8 @@ final class VectorRowDot implements RowDot {
             int xFrom,
             float[] lanes,
             int lane) {
-        boolean two = WIDTH < TABLE;
         FloatVector total = FloatVector.fromArray(F, lanes, lane);
+        FloatVector total2 = FloatVector.fromArray(F, lanes, lane + STEP - WIDTH);
         int group = 0;
         for (int start = 0; start < count; start += width, group++) {
             float zero = zero(zeros, group);
@@ -100,16 +120,65 @@ final class VectorRowDot implements RowDot {
                     .sub(zero)
                     .reinterpretAsInts();
             FloatVector sum = FloatVector.zero(F);
+            FloatVector sum2 = sum;
             for (int i = start; i < start + width; i += 2 * LANES) {
                 IntVector index = bytes(row, i / 2 + lane);
                 int at = xFrom + i;
-                sum = CodeLanes.value(index, low, high, two).fma(FloatVector.fromArray(F, x, at), sum);
+                sum = CodeLanes.value(index, low, high, TWO).fma(FloatVector.fromArray(F, x, at), sum);
                 index = index.lanewise(VectorOperators.LSHR, 4);
-                sum = CodeLanes.value(index, low, high, two).fma(FloatVector.fromArray(F, x, at + LANES), sum);
+                sum = CodeLanes.value(index, low, high, TWO).fma(FloatVector.fromArray(F, x, at + LANES), sum);
+                if (TWO) {
+                    index = bytes(row, i / 2 + lane + WIDTH);
+                    at += WIDTH;
+                    sum2 = CodeLanes.value(index, low, high, TWO).fma(FloatVector.fromArray(F, x, at), sum2);
+                    index = index.lanewise(VectorOperators.LSHR, 4);
+                    sum2 = CodeLanes.value(index, low, high, TWO).fma(FloatVector.fromArray(F, x, at + LANES), sum2);
+                }
             }
-            total = sum.fma(FloatVector.broadcast(F, scale(scales, group)), total);
+            FloatVector scale = FloatVector.broadcast(F, scale(scales, group));
+            total = sum.fma(scale, total);
+            total2 = sum2.fma(scale, total2);
         }
+        total2.intoArray(lanes, lane + STEP - WIDTH);
         total.intoArray(lanes, lane);
+    }
+
+    /** 4 bits that stand for themselves, where a table would take two registers or more: converted. */
+    private static void integers(
+            byte[] row, int count, int width, float[] zeros, float[] scales, float[] x, int xFrom, float[] lanes) {
+        for (int lane = 0; lane < LANES; lane += STEP) {
+            FloatVector total = FloatVector.fromArray(F, lanes, lane);
+            FloatVector total2 = FloatVector.fromArray(F, lanes, lane + WIDTH);
+            int group = 0;
+            for (int start = 0; start < count; start += width, group++) {
+                FloatVector zero = FloatVector.broadcast(F, zero(zeros, group));
+                FloatVector sum = FloatVector.zero(F);
+                FloatVector sum2 = sum;
+                for (int i = start; i < start + width; i += 2 * LANES) {
+                    IntVector pairs = bytes(row, i / 2 + lane);
+                    IntVector pairs2 = bytes(row, i / 2 + lane + WIDTH);
+                    int at = xFrom + i + lane;
+                    sum = integer(pairs.and(15)).sub(zero).fma(FloatVector.fromArray(F, x, at), sum);
+                    sum2 = integer(pairs2.and(15)).sub(zero).fma(FloatVector.fromArray(F, x, at + WIDTH), sum2);
+                    at += LANES;
+                    sum = integer(pairs.lanewise(VectorOperators.LSHR, 4))
+                            .sub(zero)
+                            .fma(FloatVector.fromArray(F, x, at), sum);
+                    sum2 = integer(pairs2.lanewise(VectorOperators.LSHR, 4))
+                            .sub(zero)
+                            .fma(FloatVector.fromArray(F, x, at + WIDTH), sum2);
+                }
+                FloatVector scale = FloatVector.broadcast(F, scale(scales, group));
+                total = sum.fma(scale, total);
+                total2 = sum2.fma(scale, total2);
+            }
+            total.intoArray(lanes, lane);
+            total2.intoArray(lanes, lane + WIDTH);
+        }
+    }
+
+    private static FloatVector integer(IntVector codes) {
+        return (FloatVector) codes.convert(VectorOperators.I2F, 0);
     }
 
     /** 2 bits: four codes of each byte, the lowest first. */
@@ -126,12 +195,14 @@ final class VectorRowDot implements RowDot {
             float[] lanes,
             int lane) {
         FloatVector total = FloatVector.fromArray(F, lanes, lane);
+        FloatVector total2 = FloatVector.fromArray(F, lanes, lane + STEP - WIDTH);
         int group = 0;
         for (int start = 0; start < count; start += width, group++) {
             IntVector values = FloatVector.fromArray(F, tables, group * tableStep)
                     .sub(zero(zeros, group))
                     .reinterpretAsInts();
             FloatVector sum = FloatVector.zero(F);
+            FloatVector sum2 = sum;
             for (int i = start; i < start + width; i += 4 * LANES) {
                 IntVector index = bytes(row, i / 4 + lane);
                 int at = xFrom + i;
@@ -142,9 +213,23 @@ final class VectorRowDot implements RowDot {
                 sum = value(index, values).fma(FloatVector.fromArray(F, x, at + 2 * LANES), sum);
                 index = index.lanewise(VectorOperators.LSHR, 2);
                 sum = value(index, values).fma(FloatVector.fromArray(F, x, at + 3 * LANES), sum);
+                if (TWO) {
+                    index = bytes(row, i / 4 + lane + WIDTH);
+                    at += WIDTH;
+                    sum2 = value(index, values).fma(FloatVector.fromArray(F, x, at), sum2);
+                    index = index.lanewise(VectorOperators.LSHR, 2);
+                    sum2 = value(index, values).fma(FloatVector.fromArray(F, x, at + LANES), sum2);
+                    index = index.lanewise(VectorOperators.LSHR, 2);
+                    sum2 = value(index, values).fma(FloatVector.fromArray(F, x, at + 2 * LANES), sum2);
+                    index = index.lanewise(VectorOperators.LSHR, 2);
+                    sum2 = value(index, values).fma(FloatVector.fromArray(F, x, at + 3 * LANES), sum2);
+                }
             }
-            total = sum.fma(FloatVector.broadcast(F, scale(scales, group)), total);
+            FloatVector scale = FloatVector.broadcast(F, scale(scales, group));
+            total = sum.fma(scale, total);
+            total2 = sum2.fma(scale, total2);
         }
+        total2.intoArray(lanes, lane + STEP - WIDTH);
         total.intoArray(lanes, lane);
     }
 

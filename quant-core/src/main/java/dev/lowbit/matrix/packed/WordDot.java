@@ -15,6 +15,11 @@ public final class WordDot {
     private static final int WIDTH = F.length();
     private static final int LANES = Lanes.COUNT;
 
+    /** Whether two registers are summed side by side: an addition would else wait for the one before. */
+    private static final boolean TWO = WIDTH < LANES;
+
+    private static final int STEP = TWO ? 2 * WIDTH : WIDTH;
+
     private WordDot() {}
 
     /**
@@ -44,7 +49,7 @@ public final class WordDot {
             float[] x,
             int xFrom,
             float[] lanes) {
-        for (int lane = 0; lane < LANES; lane += WIDTH) {
+        for (int lane = 0; lane < LANES; lane += STEP) {
             dot(packed, bitOffset, count, bits, width, table, zeros, scales, group, x, xFrom, lanes, lane);
         }
     }
@@ -68,17 +73,27 @@ public final class WordDot {
         FloatVector ofLow = FloatVector.fromArray(F, table, 0);
         FloatVector ofHigh = FloatVector.fromArray(F, table, RowDot.TABLE - WIDTH);
         FloatVector total = FloatVector.fromArray(F, lanes, lane);
+        FloatVector total2 = FloatVector.fromArray(F, lanes, lane + STEP - WIDTH);
         for (int start = 0; start < count; start += width, group++) {
             float zero = zeros == null ? 0 : zeros[group] & 0xff;
             IntVector low = ofLow.sub(zero).reinterpretAsInts();
             IntVector high = ofHigh.sub(zero).reinterpretAsInts();
             FloatVector sum = FloatVector.zero(F);
+            FloatVector sum2 = sum;
             for (int i = start + lane; i < start + width; i += LANES) {
                 IntVector index = CodeLanes.codes(packed, bitOffset, i, bits, shifts);
                 sum = CodeLanes.value(index, low, high, two).fma(FloatVector.fromArray(F, x, xFrom + i), sum);
+                if (TWO) {
+                    int next = i + WIDTH;
+                    index = CodeLanes.codes(packed, bitOffset, next, bits, shifts);
+                    sum2 = CodeLanes.value(index, low, high, two).fma(FloatVector.fromArray(F, x, xFrom + next), sum2);
+                }
             }
-            total = sum.fma(FloatVector.broadcast(F, scales[group]), total);
+            FloatVector scale = FloatVector.broadcast(F, scales[group]);
+            total = sum.fma(scale, total);
+            total2 = sum2.fma(scale, total2);
         }
+        total2.intoArray(lanes, lane + STEP - WIDTH);
         total.intoArray(lanes, lane);
     }
 }

@@ -59,6 +59,11 @@ class RowDotTest {
                     int entry = i % TABLE;
                     tables[i] = entry < 1 << bits ? value(random) : tables[i - (1 << bits)];
                 }
+                boolean integers = oneTable && random.nextBoolean();
+                if (integers) {
+                    tables = RowDot.integers(bits);
+                }
+                float[] given = integers ? null : tables;
                 float[] zeros = variant < 4 ? null : new float[groups + RowDot.LANES];
                 float[] scales = variant % 4 < 2 ? null : new float[groups + RowDot.LANES];
                 for (int g = 0; g < groups + RowDot.LANES; g++) {
@@ -78,8 +83,8 @@ class RowDotTest {
                 lanes[random.nextInt(lanes.length)] = value(random);
                 float[] actual = lanes.clone();
                 float before = Lanes.sum(lanes);
-                scalar.dot(row, bits, count, width, tables, tableStep, zeros, scales, arranged, 0, lanes);
-                vector.dot(row, bits, count, width, tables, tableStep, zeros, scales, arranged, 0, actual);
+                scalar.dot(row, bits, count, width, given, tableStep, zeros, scales, arranged, 0, lanes);
+                vector.dot(row, bits, count, width, given, tableStep, zeros, scales, arranged, 0, actual);
                 assertThat(actual).isEqualTo(lanes);
                 requireSum(codes, width, tables, tableStep, zeros, scales, x, before, Lanes.sum(lanes));
             }
