@@ -4,12 +4,16 @@ import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.Accuracy;
 import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.matrix.WarmUp;
 import dev.lowbit.matrix.dense.FloatWeights;
 import dev.lowbit.tensor.FloatMatrix;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.Stream;
 
 /**
  * A decoder: token embedding (plus learned positions), blocks, final norm, output head. It never asks how a weight is
@@ -90,6 +94,19 @@ public final class Transformer implements AutoCloseable {
             linear.replace(linear.weight().prepare(accuracy, workers));
         }
         head.replace(head.weight().prepare(accuracy, workers));
+    }
+
+    /**
+     * Runs the products of one token until the JVM has compiled them, some tenths of a second for each format, so that the first token is written as fast as the others ({@link WarmUp}).
+     *
+     * @param workers that will run the model
+     */
+    public void warmUp(Workers workers) {
+        Set<List<Object>> warm = new HashSet<>();
+        Stream.concat(linears().stream(), Stream.of(head))
+                .map(Linear::weight)
+                .filter(weight -> warm.add(List.of(weight.getClass(), weight.format(), weight.accuracy())))
+                .forEach(weight -> WarmUp.products(weight, workers));
     }
 
     /** Every parameter held as plain floats, by tensor name: live memory that an optimizer may change. */

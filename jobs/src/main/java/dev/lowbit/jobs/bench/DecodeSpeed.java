@@ -30,7 +30,7 @@ public record DecodeSpeed(
         long bytesPerToken,
         double bytesPerSecond,
         double shareOfBandwidth) {
-    /** Tokens before the first that counts: the JVM compiles what runs. */
+    /** Tokens before the first that counts, after the products are compiled: so is what is between them. */
     private static final int WARM_UP = 16;
 
     /**
@@ -45,6 +45,7 @@ public record DecodeSpeed(
         int all = WARM_UP + tokens;
         int vocabulary = model.shape().vocabulary();
         double[] seconds = new double[tokens];
+        model.warmUp(workers);
         try (KeyValueCache cache = model.cache(all);
                 Workspace space = new Workspace();
                 FloatMatrix logits = FloatMatrix.allocate(1, vocabulary)) {
