@@ -8,12 +8,15 @@ import dev.lowbit.tensor.FloatMatrix;
  * must answer its first request as fast as the others runs this after it has loaded its weights. Nothing depends on it but time.
  */
 public final class WarmUp {
+    /** A window has at least so much time and so many products: those of a kernel that is not compiled may take longer than the time. */
     private static final long WINDOW_NANOS = 50_000_000;
+
+    private static final int WINDOW_PRODUCTS = 8;
 
     /** Windows without progress that end it: compilation goes on in the background meanwhile. */
     private static final int QUIET_WINDOWS = 4;
 
-    private static final int MOST_WINDOWS = 60;
+    private static final long MOST_NANOS = 5_000_000_000L;
 
     /** What counts as progress. */
     private static final double FASTER = 0.9;
@@ -21,7 +24,7 @@ public final class WarmUp {
     private WarmUp() {}
 
     /**
-     * Multiplies the matrix with a vector until that has stopped getting faster: a fifth of a second at least, three at most.
+     * Multiplies the matrix with a vector until that has stopped getting faster: a fifth of a second at least, five (and what is then under way) at most.
      *
      * @param matrix prepared as it will be used; all with the same format and accuracy are compiled together
      * @param workers that will multiply it
@@ -33,17 +36,18 @@ public final class WarmUp {
         long count = 0;
         long best = Long.MAX_VALUE;
         int quiet = 0;
-        for (int window = 0; window < MOST_WINDOWS && quiet < QUIET_WINDOWS; window++) {
-            long end = System.nanoTime() + WINDOW_NANOS;
+        long begin = System.nanoTime();
+        for (long now = begin; quiet < QUIET_WINDOWS && now - begin < MOST_NANOS; ) {
+            long window = now;
             long shortest = Long.MAX_VALUE;
-            for (long now = System.nanoTime(); now < end; count++) {
+            for (int i = 0; (i < WINDOW_PRODUCTS || now - window < WINDOW_NANOS) && now - begin < MOST_NANOS; i++) {
                 matrix.multiply(x, y, workers);
                 long after = System.nanoTime();
                 shortest = Math.min(shortest, after - now);
                 now = after;
+                count++;
             }
-            boolean progress = shortest < FASTER * best;
-            quiet = progress ? 0 : quiet + 1;
+            quiet = shortest < FASTER * best ? 0 : quiet + 1;
             best = Math.min(best, shortest);
         }
         return count;
