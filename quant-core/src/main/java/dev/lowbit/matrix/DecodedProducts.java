@@ -4,7 +4,7 @@ import dev.lowbit.kernel.Kernels;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.linalg.Gemm;
 import dev.lowbit.tensor.FloatMatrix;
-import java.lang.foreign.Arena;
+import dev.lowbit.tensor.ScratchMatrix;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
@@ -24,6 +24,8 @@ public final class DecodedProducts {
     private static final int ROWS_IN_CACHE = 8;
 
     private static final Kernels KERNELS = Kernels.get();
+    private static final ThreadLocal<ScratchMatrix> SUMS = ThreadLocal.withInitial(ScratchMatrix::new);
+    private static final ThreadLocal<ScratchMatrix> ROWS = ThreadLocal.withInitial(ScratchMatrix::new);
 
     private DecodedProducts() {}
 
@@ -88,8 +90,7 @@ public final class DecodedProducts {
     private static void multiplyFewTransposed(QuantizedMatrix matrix, FloatMatrix y, FloatMatrix x, Workers workers) {
         int columns = matrix.columns();
         int panels = Math.ceilDiv(matrix.rows(), PANEL_ROWS);
-        try (Arena arena = Arena.ofShared()) {
-            FloatMatrix sums = FloatMatrix.allocate(panels * x.rows(), columns, arena);
+        try (FloatMatrix sums = SUMS.get().of(panels * x.rows(), columns)) {
             workers.forEach(panels, panel -> {
                 FloatMatrix own = sums.rows(panel * x.rows(), x.rows());
                 addRows(matrix, panel * PANEL_ROWS, Math.min(matrix.rows(), (panel + 1) * PANEL_ROWS), y, own);
@@ -104,8 +105,8 @@ public final class DecodedProducts {
 
     private static void addRows(QuantizedMatrix matrix, int from, int end, FloatMatrix y, FloatMatrix sums) {
         int columns = matrix.columns();
-        try (Arena arena = Arena.ofConfined()) {
-            FloatMatrix rows = FloatMatrix.allocate(Math.min(ROWS_IN_CACHE, end - from), columns, arena);
+        sums.segment().fill((byte) 0);
+        try (FloatMatrix rows = ROWS.get().of(Math.min(ROWS_IN_CACHE, end - from), columns)) {
             for (int first = from; first < end; first += ROWS_IN_CACHE) {
                 FloatMatrix some = rows.rows(0, Math.min(ROWS_IN_CACHE, end - first));
                 matrix.dequantize(first, some, Workers.serial());

@@ -8,6 +8,7 @@ import dev.lowbit.matrix.MatrixFormats;
 import dev.lowbit.matrix.Part;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.tensor.FloatMatrix;
+import dev.lowbit.tensor.ScratchMatrix;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
@@ -17,6 +18,9 @@ import java.util.List;
  * y = Q x + Lᵀ (R x). Immutable.
  */
 public final class SumMatrix implements QuantizedMatrix {
+    private static final ThreadLocal<ScratchMatrix> INNER = ThreadLocal.withInitial(ScratchMatrix::new);
+    private static final ThreadLocal<ScratchMatrix> LOW_RANK = ThreadLocal.withInitial(ScratchMatrix::new);
+
     private final SumFormat format;
     private final QuantizedMatrix base;
     private final QuantizedMatrix left;
@@ -118,8 +122,8 @@ public final class SumMatrix implements QuantizedMatrix {
     public void multiply(FloatMatrix x, FloatMatrix y, Workers workers) {
         DecodedProducts.checkMultiply(this, x, y);
         base.multiply(x, y, workers);
-        try (FloatMatrix inner = FloatMatrix.allocate(x.rows(), rank());
-                FloatMatrix lowRank = FloatMatrix.allocate(y.rows(), y.columns())) {
+        try (FloatMatrix inner = INNER.get().of(x.rows(), rank());
+                FloatMatrix lowRank = LOW_RANK.get().of(y.rows(), y.columns())) {
             right.multiply(x, inner, workers);
             left.multiplyTransposed(inner, lowRank, workers);
             add(lowRank, y);
@@ -130,8 +134,8 @@ public final class SumMatrix implements QuantizedMatrix {
     public void multiplyTransposed(FloatMatrix y, FloatMatrix x, Workers workers) {
         DecodedProducts.checkMultiplyTransposed(this, y, x);
         base.multiplyTransposed(y, x, workers);
-        try (FloatMatrix inner = FloatMatrix.allocate(y.rows(), rank());
-                FloatMatrix lowRank = FloatMatrix.allocate(x.rows(), x.columns())) {
+        try (FloatMatrix inner = INNER.get().of(y.rows(), rank());
+                FloatMatrix lowRank = LOW_RANK.get().of(x.rows(), x.columns())) {
             left.multiply(y, inner, workers);
             right.multiplyTransposed(inner, lowRank, workers);
             add(lowRank, x);
