@@ -1,0 +1,42 @@
+package dev.lowbit.cuda;
+
+import dev.lowbit.cuda.compile.ImageSource;
+import dev.lowbit.cuda.compile.KernelLibrary;
+import dev.lowbit.cuda.driver.Cuda;
+import dev.lowbit.cuda.kernels.Placement;
+import dev.lowbit.device.Device;
+import dev.lowbit.device.DeviceMatrix;
+import dev.lowbit.matrix.QuantizedMatrix;
+
+/** A GPU in use. */
+public final class CudaDevice implements Device {
+    private final Cuda cuda;
+    private final KernelLibrary library;
+
+    /** @param cuda closed with this */
+    public CudaDevice(Cuda cuda, ImageSource images) {
+        this.cuda = cuda;
+        this.library = new KernelLibrary(cuda, images);
+    }
+
+    @Override
+    public String description() {
+        return cuda.name() + ", compute capability " + cuda.computeCapability() / 10 + "."
+                + cuda.computeCapability() % 10;
+    }
+
+    /** Its kernels, for programs that launch them one by one. */
+    public KernelLibrary library() {
+        return library;
+    }
+
+    @Override
+    public DeviceMatrix place(QuantizedMatrix matrix) {
+        return Placement.place(library, matrix);
+    }
+
+    @Override
+    public void close() {
+        cuda.close();
+    }
+}
