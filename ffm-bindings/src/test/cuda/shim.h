@@ -380,6 +380,11 @@ template <typename T>
 inline T __ldg(const T* at) {
     return *at;
 }
+template <typename T>
+inline T __ldcg(const T* at) {
+    return *at;
+}
+inline int __clz(unsigned value) { return value == 0 ? 32 : __builtin_clz(value); }
 inline float __fmul_rn(float a, float b) { return a * b; }
 inline float __fadd_rn(float a, float b) { return a + b; }
 inline float __fsub_rn(float a, float b) { return a - b; }
