@@ -26,6 +26,7 @@ constexpr size_t DEFAULT_MEMORY = size_t{1} << 30;
 constexpr unsigned LARGEST_SHARED = 232448, SHARED_WITHOUT_ASKING = 48 << 10;
 
 using Entry = void (*)(void**);
+using Error = const char* (*)();
 using Run = int (*)(Entry, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, size_t, void**);
 
 struct Module {
@@ -56,6 +57,7 @@ std::vector<Function*> functions;
 size_t limit = DEFAULT_MEMORY, liveBytes = 0;
 long liveObjects = 0, contexts = 0, overruns = 0, launches = 0;
 int devices = 1, initStatus = SUCCESS, nextStatus = SUCCESS, lostStatus = SUCCESS;
+std::string launchError = "no more is known";
 Graph* capture = nullptr;
 thread_local uint64_t current = 0;
 
@@ -90,7 +92,10 @@ int run(const Launch& launch) {
     ++launches;
     int failed = launch.function->run(launch.function->entry, launch.grid[0], launch.grid[1], launch.grid[2],
                                       launch.block[0], launch.block[1], launch.block[2], launch.shared, pointers.data());
-    return failed ? lose(LAUNCH_FAILED) : SUCCESS;
+    if (!failed) return SUCCESS;
+    auto error = reinterpret_cast<Error>(dlsym(launch.function->module->library, "shim_error"));
+    launchError = error ? error() : "no more is known";
+    return lose(LAUNCH_FAILED);
 }
 
 }  // namespace
@@ -132,7 +137,7 @@ int cuGetErrorName(int status, const char** text) {
 int cuGetErrorString(int status, const char** text) {
     const char* name;
     int known = cuGetErrorName(status, &name);
-    *text = known == SUCCESS ? "said by the fake driver" : nullptr;
+    *text = status == LAUNCH_FAILED ? launchError.c_str() : known == SUCCESS ? "said by the fake driver" : nullptr;
     return known;
 }
 

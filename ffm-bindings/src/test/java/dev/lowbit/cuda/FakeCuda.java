@@ -31,6 +31,7 @@ import java.nio.file.StandardOpenOption;
  * Closing checks that no kernel wrote behind its memory and that nothing is left on the device.
  */
 public final class FakeCuda implements AutoCloseable {
+    @SuppressWarnings("restricted")
     private static final class Library {
         static final Path FILE = NativeBuild.library("fake_driver.cpp", "libcuda");
         static final SymbolLookup SYMBOLS = SymbolLookup.libraryLookup(FILE, Arena.global());
@@ -163,8 +164,8 @@ public final class FakeCuda implements AutoCloseable {
             throw new AssertionError("a kernel wrote behind " + overruns() + " block(s) of its memory");
         }
         if (liveBytes() != 0 || liveObjects() != 0 || pinnedBlocks() != 0 || contexts() != 0) {
-            throw new AssertionError("left on the fake device: " + liveBytes() + " bytes, " + liveObjects() + " objects, "
-                    + pinnedBlocks() + " page-locked blocks, " + contexts() + " contexts");
+            throw new AssertionError("left on the fake device: " + liveBytes() + " bytes, " + liveObjects()
+                    + " objects, " + pinnedBlocks() + " page-locked blocks, " + contexts() + " contexts");
         }
     }
 }

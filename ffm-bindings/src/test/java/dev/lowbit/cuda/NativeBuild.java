@@ -24,7 +24,15 @@ final class NativeBuild {
     private static final Path OUTPUT = MODULE.resolve("target/shim");
     /** No contraction: a fused multiply-add is where the source says so, as in the kernels' contract. */
     private static final List<String> COMPILER = List.of(
-            "g++", "-std=c++20", "-O2", "-fPIC", "-ffp-contract=off", "-fno-strict-aliasing", "-w", "-I" + TEST_KERNELS, "-I" + KERNELS);
+            "g++",
+            "-std=c++20",
+            "-O2",
+            "-fPIC",
+            "-ffp-contract=off",
+            "-fno-gnu-unique",
+            "-w",
+            "-I" + TEST_KERNELS,
+            "-I" + KERNELS);
     /** As the preprocessor leaves a kernel, whatever {@code __launch_bounds__} became. */
     private static final Pattern KERNEL = Pattern.compile("extern\\s+\"C\"[^;{}()]*\\bvoid\\s+(?!shim_)(\\w+)\\s*\\(");
 
@@ -51,7 +59,9 @@ final class NativeBuild {
 
     /** The library of a source in {@code src/test/cuda} as it stands. */
     static Path library(String source, String name) {
-        return build(name, "#include \"" + source + "\"\n", List.of());
+        String text = "#include \"" + source + "\"\n";
+        Path cached = cached(name, text);
+        return Files.exists(cached) ? cached : build(cached, text);
     }
 
     /** A file of kernels for the CPU, with the entries that the fake driver looks for. */
@@ -62,9 +72,11 @@ final class NativeBuild {
         if (Files.exists(cached)) {
             return cached;
         }
-        StringBuilder entries = new StringBuilder(source);
+        StringBuilder entries = new StringBuilder(source)
+                .append("template <class... A> constexpr int countOf(void (*)(A...)) { return sizeof...(A); }\n");
         for (String kernel : kernelNames(source)) {
-            entries.append("SHIM_ENTRY(").append(kernel).append(")\n");
+            entries.append("SHIM_ENTRY(%s)\nextern \"C\" const int shim_parameters_%s = countOf(%s);\n"
+                    .formatted(kernel, kernel, kernel));
         }
         return build(cached, entries.toString());
     }
@@ -72,12 +84,10 @@ final class NativeBuild {
     private static List<String> kernelNames(String source) {
         List<String> command = new ArrayList<>(COMPILER);
         command.addAll(List.of("-E", "-P", "-x", "c++", "-"));
-        return KERNEL.matcher(run(command, source)).results().map(found -> found.group(1)).toList();
-    }
-
-    private static Path build(String name, String source, List<String> more) {
-        Path cached = cached(name, source);
-        return Files.exists(cached) ? cached : build(cached, source);
+        return KERNEL.matcher(run(command, source))
+                .results()
+                .map(found -> found.group(1))
+                .toList();
     }
 
     private static Path build(Path library, String source) {
@@ -99,7 +109,10 @@ final class NativeBuild {
                 Stream<Path> tests = Files.walk(TEST_KERNELS)) {
             MessageDigest digest = MessageDigest.getInstance("SHA-256");
             digest.update((COMPILER + source).getBytes(StandardCharsets.UTF_8));
-            for (Path file : Stream.concat(kernels, tests).filter(Files::isRegularFile).sorted().toList()) {
+            for (Path file : Stream.concat(kernels, tests)
+                    .filter(Files::isRegularFile)
+                    .sorted()
+                    .toList()) {
                 digest.update(Files.readAllBytes(file));
             }
             return OUTPUT.resolve(name + "-" + HexFormat.of().formatHex(digest.digest(), 0, 8) + ".so");
