@@ -15,7 +15,7 @@ class CudaProviderTest {
         assertThat(Devices.named("cuda")).isInstanceOf(CudaProvider.class);
         assertThatThrownBy(() -> Devices.named("abacus"))
                 .isInstanceOf(InvalidRequestException.class)
-                .hasMessage("unknown device abacus; use cpu or cuda");
+                .hasMessageStartingWith("--device abacus: choose cpu or cuda");
     }
 
     @Test
