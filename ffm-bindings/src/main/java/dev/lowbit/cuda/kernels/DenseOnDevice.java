@@ -1,0 +1,31 @@
+package dev.lowbit.cuda.kernels;
+
+import dev.lowbit.matrix.Part;
+import dev.lowbit.matrix.dense.DenseMatrix;
+
+/** Weights as they are stored. */
+final class DenseOnDevice extends PackedOnDevice {
+    private final long weights;
+    private final int stored;
+
+    DenseOnDevice(Placement placement, DenseMatrix matrix, Owned memory) {
+        super(placement, matrix, memory, "dense");
+        Part weight = matrix.parts().getFirst();
+        this.weights = memory.upload(weight.bytes()).address();
+        this.stored = FloatStored.of(weight.type());
+    }
+
+    @Override
+    Arguments own() {
+        return new Arguments()
+                .pointer(weights)
+                .integer(stored)
+                .integer(rows())
+                .integer(columns());
+    }
+
+    @Override
+    Lookup lookup() {
+        return null;
+    }
+}
