@@ -3,15 +3,16 @@ package dev.lowbit.cuda;
 import dev.lowbit.cuda.compile.ImageSource;
 import dev.lowbit.cuda.compile.KernelLibrary;
 import dev.lowbit.cuda.driver.Cuda;
+import dev.lowbit.cuda.kernels.PlacedMatrix;
 import dev.lowbit.cuda.kernels.Placement;
 import dev.lowbit.device.Device;
-import dev.lowbit.device.DeviceMatrix;
 import dev.lowbit.matrix.QuantizedMatrix;
 
 /** A GPU in use. */
 public final class CudaDevice implements Device {
     private final Cuda cuda;
     private final KernelLibrary library;
+    private final Placement placement;
     private final String description;
 
     /**
@@ -21,6 +22,7 @@ public final class CudaDevice implements Device {
     public CudaDevice(Cuda cuda, ImageSource images, String description) {
         this.cuda = cuda;
         this.library = new KernelLibrary(cuda, images);
+        this.placement = new Placement(library);
         this.description = description;
     }
 
@@ -35,8 +37,8 @@ public final class CudaDevice implements Device {
     }
 
     @Override
-    public DeviceMatrix place(QuantizedMatrix matrix) {
-        return Placement.place(library, matrix);
+    public PlacedMatrix place(QuantizedMatrix matrix) {
+        return placement.place(matrix);
     }
 
     @Override

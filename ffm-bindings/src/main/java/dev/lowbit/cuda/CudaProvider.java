@@ -38,7 +38,8 @@ public final class CudaProvider implements DeviceProvider {
     @Override
     public Finding<String> find() {
         return switch (look()) {
-            case Finding.Found<Usable> found -> new Finding.Found<>(found.value().description());
+            case Finding.Found<Usable> found ->
+                new Finding.Found<>(found.value().description());
             case Finding.Absent<Usable> absent -> new Finding.Absent<>(absent.reason());
         };
     }
