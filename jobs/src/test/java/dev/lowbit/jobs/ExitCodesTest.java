@@ -78,7 +78,7 @@ class ExitCodesTest {
                         "compress @model --out @new --bits 3 --method magic",
                         "choose one of float, gptq, int2-lrec, lq-lora"),
                 arguments(2, "compress @model --out @new --bits 3 --rank 2 --min-rank 4", "--min-rank 4"),
-                arguments(2, "compress @model --out @new --bits 3 --device tpu", "choose cpu or cuda"),
+                arguments(2, "compress @model --out @new --bits 3 --device tpu", "--device tpu: choose cpu or "),
                 arguments(2, "compress @model --out @new --bits 3 --report @no/such/r.html", "existing directory"),
                 arguments(2, "compare @model --calibration @file --text @file", "--out"),
                 arguments(2, "compare --calibration @file --text @file --out @new", "MODEL"),

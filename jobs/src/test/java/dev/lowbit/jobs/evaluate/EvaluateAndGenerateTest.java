@@ -132,7 +132,7 @@ class EvaluateAndGenerateTest {
                 arguments(2, "evaluate @model --ids @ids.safetensors --context 4", "--context goes with --text"),
                 arguments(2, "evaluate @model --text @text --context 1", "--context 1: at least 2"),
                 arguments(2, "evaluate @model --text @text --max-tokens 0", "--max-tokens 0: at least 1"),
-                arguments(2, "evaluate @model --text @text --device tpu", "choose cpu or cuda"),
+                arguments(2, "evaluate @model --text @text --device tpu", "--device tpu: choose cpu or "),
                 arguments(3, "evaluate @model --text @latin", "BAD_UTF8 at byte 3"),
                 arguments(3, "evaluate @model --text @bad.jsonl", "line 1: token id \"99\" is not in 0 to 31"),
                 arguments(3, "evaluate @model --ids @ids.high.safetensors", "token id 32 is not in 0 to 31"),
