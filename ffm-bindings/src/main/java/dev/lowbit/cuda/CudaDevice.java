@@ -13,18 +13,22 @@ public final class CudaDevice implements Device {
     private final Cuda cuda;
     private final KernelLibrary library;
     private final Placement placement;
+    private final String description;
 
-    /** @param cuda closed with this */
-    public CudaDevice(Cuda cuda, ImageSource images) {
+    /**
+     * @param cuda closed with this
+     * @param description one line for people
+     */
+    public CudaDevice(Cuda cuda, ImageSource images, String description) {
         this.cuda = cuda;
         this.library = new KernelLibrary(cuda, images);
         this.placement = new Placement(library);
+        this.description = description;
     }
 
     @Override
     public String description() {
-        return cuda.name() + ", compute capability " + cuda.computeCapability() / 10 + "."
-                + cuda.computeCapability() % 10;
+        return description;
     }
 
     /** Its kernels, for programs that launch them one by one. */

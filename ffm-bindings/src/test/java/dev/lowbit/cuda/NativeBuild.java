@@ -38,23 +38,25 @@ final class NativeBuild {
 
     private NativeBuild() {}
 
-    /** Skips the calling test, in words, where there is no C++ compiler. */
-    static void assumeCompiler() {
-        boolean found;
+    static boolean hasCompiler() {
         try {
-            found = new ProcessBuilder("g++", "--version")
+            return new ProcessBuilder("g++", "--version")
                             .redirectErrorStream(true)
                             .redirectOutput(ProcessBuilder.Redirect.DISCARD)
                             .start()
                             .waitFor()
                     == 0;
         } catch (IOException e) {
-            found = false;
+            return false;
         } catch (InterruptedException e) {
             throw new IllegalStateException(e);
         }
+    }
+
+    /** Skips the calling test, in words, where there is no C++ compiler. */
+    static void assumeCompiler() {
         Assumptions.assumeTrue(
-                found, "skipped: no g++ on this machine, which compiles the fake driver and the kernels for the CPU");
+                hasCompiler(), "skipped: no g++ on this machine, which compiles the fake driver and the kernels for the CPU");
     }
 
     /** The library of a source in {@code src/test/cuda} as it stands. */

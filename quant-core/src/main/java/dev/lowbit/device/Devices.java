@@ -33,7 +33,7 @@ public final class Devices {
         return providers.stream()
                 .filter(provider -> provider.name().equals(name))
                 .findFirst()
-                .orElseThrow(() -> InvalidRequestException.usage("unknown device " + name + "; use "
+                .orElseThrow(() -> InvalidRequestException.usage("--device " + name + ": choose "
                         + Stream.concat(Stream.of(CPU), providers.stream().map(DeviceProvider::name))
                                 .collect(Collectors.joining(" or "))));
     }

@@ -21,6 +21,11 @@ record MatrixCase(String format, int rows, int columns, boolean extreme) impleme
     }
 
     @Override
+    public String toString() {
+        return name();
+    }
+
+    @Override
     public double run(CudaDevice device) {
         QuantizedMatrix host = Samples.matrix(format, rows, columns, extreme);
         Reference reference = Reference.of(host);

@@ -208,7 +208,7 @@ public final class Driver {
     }
 
     /** The driver's handle of a device. */
-    int device(int ordinal) {
+    public int device(int ordinal) {
         return readInt("cuDeviceGet", out -> (int) deviceGet.invokeExact(out, ordinal));
     }
 
