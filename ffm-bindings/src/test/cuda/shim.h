@@ -322,7 +322,9 @@ extern "C" __attribute__((visibility("default"))) int shim_run(
     machine.params = params;
     machine.fibers.resize(bx);
     machine.warps.resize((bx + WARP - 1) / WARP);
-    machine.stacks.resize(bx * STACK_BYTES);
+    if (machine.stacks.size() < bx * STACK_BYTES) {
+        machine.stacks.resize(bx * STACK_BYTES);
+    }
     machine.dynamicShared.resize((sharedBytes + 15) / 16 * 2);
     gridDim = {gx, gy, gz};
     blockDim = {bx, by, bz};

@@ -10,6 +10,11 @@ import java.util.function.Predicate;
  */
 record EqualCase(String name, Predicate<CudaDevice> equal) implements ParityCase {
     @Override
+    public String toString() {
+        return name;
+    }
+
+    @Override
     public double run(CudaDevice device) {
         return equal.test(device) ? 0 : Double.POSITIVE_INFINITY;
     }

@@ -2,6 +2,9 @@ package dev.lowbit.cuda.check;
 
 import dev.lowbit.matrix.MatrixFormat;
 import dev.lowbit.matrix.MatrixFormats;
+import dev.lowbit.matrix.additive.AdditiveFormat;
+import dev.lowbit.matrix.affine.AffineFormat;
+import dev.lowbit.matrix.block.BlockFormat;
 import dev.lowbit.matrix.sketch.SketchFormat;
 import dev.lowbit.matrix.sum.SumFormat;
 import java.util.ArrayList;
@@ -11,11 +14,11 @@ import java.util.List;
 public final class ParityCases {
     /** Single rows and columns, rows that begin within a byte, lengths around 64, groups that do not divide. */
     private static final int[][] SHAPES = {
-        {1, 1}, {1, 37}, {37, 1}, {5, 64}, {63, 129}, {64, 96}, {65, 200}, {300, 65}, {2, 520}
+        {1, 1}, {1, 37}, {37, 1}, {63, 129}, {64, 96}, {65, 200}, {300, 65}, {2, 520}
     };
 
     /** Enough rows, and whole words of codes, for products by lookup: one tile and several, units and rows left over. */
-    private static final int[][] LOOKUP_SHAPES = {{64, 64}, {97, 288}, {65, 1056}, {300, 544}, {81, 4128}};
+    private static final int[][] LOOKUP_SHAPES = {{64, 64}, {97, 288}, {81, 2080}};
 
     private static final List<String> FORMATS = List.of(
             "nf2-g64-f16",
@@ -115,13 +118,25 @@ public final class ParityCases {
     }
 
     private static void addShapes(String format, boolean extreme, List<ParityCase> cases) {
-        for (int[][] shapes : new int[][][] {SHAPES, LOOKUP_SHAPES}) {
+        MatrixFormat parsed = MatrixFormats.parse(format);
+        for (int[][] shapes : byLookup(parsed) ? new int[][][] {SHAPES, LOOKUP_SHAPES} : new int[][][] {SHAPES}) {
             for (int[] shape : shapes) {
-                if (suits(MatrixFormats.parse(format), shape[1])) {
+                if (suits(parsed, shape[1])) {
                     cases.add(new MatrixCase(format, shape[0], shape[1], extreme));
                 }
             }
         }
+    }
+
+    /** Whether there are shapes that are multiplied by lookup. */
+    private static boolean byLookup(MatrixFormat format) {
+        return switch (format) {
+            case SumFormat sum -> byLookup(sum.base());
+            case BlockFormat block -> block.codeBits() <= 4;
+            case AffineFormat affine -> affine.codeBits() <= 4;
+            case AdditiveFormat additive -> additive.codeBits() == Byte.SIZE;
+            default -> false;
+        };
     }
 
     /** Only sketches care. */

@@ -18,7 +18,7 @@ class ParityTest {
     @BeforeAll
     static void open() {
         fake = FakeCuda.open();
-        device = new CudaDevice(fake.cuda(), FakeCuda.images(), "fake device");
+        device = new CudaDevice(fake.cuda(), FakeCuda.images(), "no GPU");
     }
 
     @AfterAll
@@ -32,9 +32,10 @@ class ParityTest {
         return ParityCases.all();
     }
 
-    @ParameterizedTest
+    @ParameterizedTest(name = "{0}")
     @MethodSource("cases")
     void staysWithinItsBound(ParityCase parity) {
-        assertThat(parity.run(device)).as(parity.name()).isLessThanOrEqualTo(1);
+        double error = parity.run(device);
+        assertThat(error).as(parity.name()).isLessThanOrEqualTo(1);
     }
 }
