@@ -5,7 +5,6 @@ import dev.lowbit.cuda.compile.KernelCompiler;
 import dev.lowbit.cuda.compile.Nvrtc;
 import dev.lowbit.cuda.driver.Cuda;
 import dev.lowbit.cuda.driver.Driver;
-import dev.lowbit.device.Device;
 import dev.lowbit.device.DeviceProvider;
 import dev.lowbit.device.Finding;
 import dev.lowbit.error.DeviceException;
@@ -38,13 +37,14 @@ public final class CudaProvider implements DeviceProvider {
     @Override
     public Finding<String> find() {
         return switch (look()) {
-            case Finding.Found<Usable> found -> new Finding.Found<>(found.value().description());
+            case Finding.Found<Usable> found ->
+                new Finding.Found<>(found.value().description());
             case Finding.Absent<Usable> absent -> new Finding.Absent<>(absent.reason());
         };
     }
 
     @Override
-    public Device open() {
+    public CudaDevice open() {
         return switch (look()) {
             case Finding.Found<Usable>(Usable usable) ->
                 new CudaDevice(Cuda.open(usable.driver(), ORDINAL), usable.compiler(), usable.description());

@@ -7,6 +7,8 @@ import dev.lowbit.device.Finding;
 
 /** The fake driver's device for {@code --device fake}, in tests only. */
 public final class FakeProvider implements DeviceProvider {
+    private static long nextMemory;
+
     @Override
     public String name() {
         return "fake";
@@ -19,8 +21,18 @@ public final class FakeProvider implements DeviceProvider {
                 : new Finding.Absent<>("no g++ on this machine");
     }
 
+    /** The next device that is opened has this many bytes. */
+    public static void limitNext(long bytes) {
+        nextMemory = bytes;
+    }
+
     @Override
     public Device open() {
-        return new CudaDevice(Cuda.open(FakeCuda.driver(), 0), FakeCuda.images(), "fake device");
+        Cuda cuda = Cuda.open(FakeCuda.driver(), 0);
+        if (nextMemory != 0) {
+            FakeCuda.setMemory(nextMemory);
+            nextMemory = 0;
+        }
+        return new CudaDevice(cuda, FakeCuda.images(), "fake device");
     }
 }

@@ -56,7 +56,8 @@ final class NativeBuild {
     /** Skips the calling test, in words, where there is no C++ compiler. */
     static void assumeCompiler() {
         Assumptions.assumeTrue(
-                hasCompiler(), "skipped: no g++ on this machine, which compiles the fake driver and the kernels for the CPU");
+                hasCompiler(),
+                "skipped: no g++ on this machine, which compiles the fake driver and the kernels for the CPU");
     }
 
     /** The library of a source in {@code src/test/cuda} as it stands. */

@@ -48,8 +48,9 @@ public final class DeviceOptions {
     public void requireCpu() {
         if (provider != null) {
             requireFound(provider);
-            throw new DeviceException("--device " + provider.name()
-                    + ": this command computes on the CPU, where its result has the same bytes on every machine; leave --device out");
+            throw new DeviceException(
+                    "--device " + provider.name()
+                            + ": this command computes on the CPU, where its result has the same bytes on every machine; leave --device out");
         }
     }
 

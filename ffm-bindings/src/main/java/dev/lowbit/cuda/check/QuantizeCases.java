@@ -146,8 +146,7 @@ final class QuantizeCases {
                 PackedCodes.pack(codes, sample.sketchFormat().codeBits()),
                 sample.tables());
         return sameParts(
-                host,
-                new DeviceQuantizer(device.library()).sketch(weights, sample.sketchFormat(), sample.tables()));
+                host, new DeviceQuantizer(device.library()).sketch(weights, sample.sketchFormat(), sample.tables()));
     }
 
     private static boolean sameParts(QuantizedMatrix a, QuantizedMatrix b) {

@@ -139,7 +139,15 @@ final class Samples {
 
     /** A bit stream of numbers below {@code end}. */
     private MemorySegment bits(int count, int bits, int end) {
-        byte[] stream = new byte[Math.ceilDiv(count * bits, Byte.SIZE)];
+        long size = (long) count * bits;
+        byte[] stream = new byte[Math.toIntExact(Math.ceilDiv(size, (long) Byte.SIZE))];
+        if (end == 1 << bits) { // any bits are codes; those behind the last one are 0
+            random.nextBytes(stream);
+            if (size % Byte.SIZE != 0) {
+                stream[stream.length - 1] &= (byte) ((1 << size % Byte.SIZE) - 1);
+            }
+            return MemorySegment.ofArray(stream);
+        }
         for (int i = 0; i < count; i++) {
             int code = random.nextInt(end);
             for (int b = 0; b < bits; b++) {

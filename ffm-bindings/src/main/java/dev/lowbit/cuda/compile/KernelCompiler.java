@@ -25,15 +25,14 @@ public final class KernelCompiler implements ImageSource {
     @Override
     public MemorySegment image(String kernelFile) {
         KernelSource source = KernelSource.of(kernelFile);
-        byte[] image =
-                switch (nvrtc) {
-                    case Finding.Found<Nvrtc> found -> compiled(found.value(), source);
-                    case Finding.Absent<Nvrtc> absent ->
-                        PrebuiltImages.find(source, capability)
-                                .orElseThrow(() -> new DeviceException("no " + kernelFile + " for compute capability "
-                                        + text(capability) + ": " + absent.reason()
-                                        + "; or build Lowbit with -Pcuda-prebuilt"));
-                };
+        byte[] image = switch (nvrtc) {
+            case Finding.Found<Nvrtc> found -> compiled(found.value(), source);
+            case Finding.Absent<Nvrtc> absent ->
+                PrebuiltImages.find(source, capability)
+                        .orElseThrow(() -> new DeviceException("no " + kernelFile + " for compute capability "
+                                + text(capability) + ": " + absent.reason()
+                                + "; or build Lowbit with -Pcuda-prebuilt"));
+        };
         // The driver reads PTX as far as a zero byte.
         return Arena.ofAuto()
                 .allocate(image.length + 1)
@@ -72,7 +71,8 @@ public final class KernelCompiler implements ImageSource {
     public Finding<String> find() {
         return switch (nvrtc) {
             case Finding.Found<Nvrtc> found ->
-                new Finding.Found<>("NVRTC " + found.value().version() + " (" + found.value().place() + ")");
+                new Finding.Found<>("NVRTC " + found.value().version() + " ("
+                        + found.value().place() + ")");
             case Finding.Absent<Nvrtc> absent -> {
                 boolean all = KernelSource.NAMES.stream()
                         .allMatch(name -> PrebuiltImages.find(KernelSource.of(name), capability)

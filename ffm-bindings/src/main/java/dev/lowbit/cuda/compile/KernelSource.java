@@ -20,8 +20,8 @@ import java.util.regex.Pattern;
  */
 public record KernelSource(String name, String text, Map<String, String> headers) {
     /** All files of kernels that this program has. */
-    public static final List<String> NAMES = List.of(
-            "additive.cu", "affine.cu", "assign.cu", "block.cu", "dense.cu", "gram.cu", "sketch.cu", "sum.cu");
+    public static final List<String> NAMES =
+            List.of("additive.cu", "affine.cu", "assign.cu", "block.cu", "dense.cu", "gram.cu", "sketch.cu", "sum.cu");
 
     private static final Pattern INCLUDE = Pattern.compile("^\\s*#\\s*include\\s+\"([^\"]+)\"", Pattern.MULTILINE);
 
@@ -36,7 +36,6 @@ public record KernelSource(String name, String text, Map<String, String> headers
         collect(text, headers);
         return new KernelSource(name, text, headers);
     }
-
 
     private static void collect(String text, Map<String, String> headers) {
         INCLUDE.matcher(text).results().map(found -> found.group(1)).forEach(name -> {

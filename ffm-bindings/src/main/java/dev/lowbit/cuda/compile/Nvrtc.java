@@ -56,13 +56,15 @@ public final class Nvrtc {
                 return new Finding.Found<>(opened.get());
             }
         }
-        return new Finding.Absent<>("no NVRTC (libnvrtc.so.12 or .13) for the system's loader, in CUDA_HOME, in /usr/local/cuda or in a"
-                + " redist jar of org.bytedeco:cuda on the class path; install the CUDA toolkit's NVRTC or add that jar");
+        return new Finding.Absent<>(
+                "no NVRTC (libnvrtc.so.12 or .13) for the system's loader, in CUDA_HOME, in /usr/local/cuda or in a"
+                        + " redist jar of org.bytedeco:cuda on the class path; install the CUDA toolkit's NVRTC or add that jar");
     }
 
     private static Optional<Nvrtc> open(NvrtcPlaces.Place place) {
         try {
-            // The compiler asks the loader for its built-in functions by name; it finds them when they are loaded already.
+            // The compiler asks the loader for its built-in functions by name; it finds them when they are loaded
+            // already.
             place.builtins().forEach(file -> SymbolLookup.libraryLookup(file, Arena.global()));
             SymbolLookup symbols = place.library().isAbsolute()
                     ? SymbolLookup.libraryLookup(place.library(), Arena.global())
@@ -83,7 +85,8 @@ public final class Nvrtc {
         create = bind("nvrtcCreateProgram", ADDRESS, ADDRESS, ADDRESS, JAVA_INT, ADDRESS, ADDRESS);
         compile = bind("nvrtcCompileProgram", JAVA_LONG, JAVA_INT, ADDRESS);
         destroy = bind("nvrtcDestroyProgram", ADDRESS);
-        log = new Output(bind("nvrtcGetProgramLogSize", JAVA_LONG, ADDRESS), bind("nvrtcGetProgramLog", JAVA_LONG, ADDRESS));
+        log = new Output(
+                bind("nvrtcGetProgramLogSize", JAVA_LONG, ADDRESS), bind("nvrtcGetProgramLog", JAVA_LONG, ADDRESS));
         cubin = new Output(bind("nvrtcGetCUBINSize", JAVA_LONG, ADDRESS), bind("nvrtcGetCUBIN", JAVA_LONG, ADDRESS));
         ptx = new Output(bind("nvrtcGetPTXSize", JAVA_LONG, ADDRESS), bind("nvrtcGetPTX", JAVA_LONG, ADDRESS));
     }
@@ -120,7 +123,10 @@ public final class Nvrtc {
             require("nvrtcGetNumSupportedArchs", (int) archCount.invokeExact(count));
             MemorySegment all = arena.allocate(JAVA_INT, count.get(JAVA_INT, 0));
             require("nvrtcGetSupportedArchs", (int) archs.invokeExact(all));
-            return java.util.Arrays.stream(all.toArray(JAVA_INT)).sorted().boxed().toList();
+            return java.util.Arrays.stream(all.toArray(JAVA_INT))
+                    .sorted()
+                    .boxed()
+                    .toList();
         } catch (Throwable e) {
             throw failed(e);
         }
@@ -137,23 +143,22 @@ public final class Nvrtc {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment program = arena.allocate(JAVA_LONG);
             List<String> names = List.copyOf(source.headers().keySet());
-            MemorySegment texts = strings(arena, names.stream().map(source.headers()::get).toList());
-            require(
-                    "nvrtcCreateProgram",
-                    (int) create.invokeExact(
-                            program,
-                            arena.allocateFrom(source.text()),
-                            arena.allocateFrom(source.name()),
-                            names.size(),
-                            texts,
-                            strings(arena, names)));
+            MemorySegment texts =
+                    strings(arena, names.stream().map(source.headers()::get).toList());
+            require("nvrtcCreateProgram", (int) create.invokeExact(
+                    program,
+                    arena.allocateFrom(source.text()),
+                    arena.allocateFrom(source.name()),
+                    names.size(),
+                    texts,
+                    strings(arena, names)));
             try {
                 long handle = program.get(JAVA_LONG, 0);
                 List<String> options = target.options();
                 int status = (int) compile.invokeExact(handle, options.size(), strings(arena, options));
                 if (status != SUCCESS) {
-                    throw new DeviceException("NVRTC " + version() + " does not compile " + source.name() + " for " + target + ": "
-                            + describe(status) + beginning(read(arena, log, handle)));
+                    throw new DeviceException("NVRTC " + version() + " does not compile " + source.name() + " for "
+                            + target + ": " + describe(status) + beginning(read(arena, log, handle)));
                 }
                 return read(arena, target.binary() ? cubin : ptx, handle).toArray(ValueLayout.JAVA_BYTE);
             } finally {
@@ -182,7 +187,8 @@ public final class Nvrtc {
     }
 
     private static String beginning(MemorySegment log) {
-        List<String> lines = log.getString(0).lines().filter(line -> !line.isBlank()).toList();
+        List<String> lines =
+                log.getString(0).lines().filter(line -> !line.isBlank()).toList();
         return lines.isEmpty()
                 ? ""
                 : " (" + String.join("; ", lines.subList(0, Math.min(MOST_LOG_LINES, lines.size()))) + ")";

@@ -25,10 +25,12 @@ final class NvrtcPlaces {
     static List<Place> all() {
         List<Place> places = new ArrayList<>();
         NAMES.forEach(name -> places.add(new Place(Path.of(name), List.of())));
-        folders().forEach(folder -> NAMES.stream()
-                .map(folder::resolve)
-                .filter(Files::isRegularFile)
-                .forEach(library -> places.add(new Place(library.toAbsolutePath(), builtins(folder, library)))));
+        folders()
+                .forEach(folder -> NAMES.stream()
+                        .map(folder::resolve)
+                        .filter(Files::isRegularFile)
+                        .forEach(
+                                library -> places.add(new Place(library.toAbsolutePath(), builtins(folder, library)))));
         BytedecoRedist.nvrtc().ifPresent(places::add);
         return places;
     }
@@ -46,7 +48,9 @@ final class NvrtcPlaces {
         String name = library.getFileName().toString();
         String prefix = BUILTINS + name.substring(name.lastIndexOf('.') + 1) + ".";
         try (Stream<Path> files = Files.list(folder)) {
-            return files.filter(file -> file.getFileName().toString().startsWith(prefix)).sorted().toList();
+            return files.filter(file -> file.getFileName().toString().startsWith(prefix))
+                    .sorted()
+                    .toList();
         } catch (IOException e) {
             return List.of();
         }

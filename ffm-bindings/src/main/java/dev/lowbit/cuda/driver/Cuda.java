@@ -30,6 +30,7 @@ public final class Cuda implements AutoCloseable {
     private final int multiprocessors;
     private final int computeCapability;
     private final int largestSharedMemory;
+    private final int cacheBytes;
     private final ReentrantLock lock = new ReentrantLock();
     private final Arena arena = Arena.ofShared();
     /** Two words for out parameters; used under the lock. */
@@ -56,6 +57,7 @@ public final class Cuda implements AutoCloseable {
         multiprocessors = driver.deviceAttribute(device, Constants.DEVICE_MULTIPROCESSOR_COUNT);
         computeCapability = driver.computeCapability(device);
         largestSharedMemory = driver.deviceAttribute(device, Constants.DEVICE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
+        cacheBytes = driver.deviceAttribute(device, Constants.DEVICE_L2_CACHE_SIZE);
         try {
             check(driver.primaryCtxRetain(scratch, device), "taking " + name + " into use");
             context = scratch.get(JAVA_LONG, 0);
@@ -175,6 +177,11 @@ public final class Cuda implements AutoCloseable {
     /** Bytes of shared memory that one block can have, dynamic and static together. */
     public int largestSharedMemory() {
         return largestSharedMemory;
+    }
+
+    /** Bytes of the cache in front of the device's memory. */
+    public int cacheBytes() {
+        return cacheBytes;
     }
 
     /** Bytes. */

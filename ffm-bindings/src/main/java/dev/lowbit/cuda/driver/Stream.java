@@ -55,7 +55,8 @@ public final class Stream {
         }
     }
 
-    long handle() {
+    /** The driver's handle, for libraries that put work into this stream. */
+    public long handle() {
         return handle;
     }
 }

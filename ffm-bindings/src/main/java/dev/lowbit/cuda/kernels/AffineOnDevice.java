@@ -27,8 +27,7 @@ final class AffineOnDevice extends PackedOnDevice {
         this.groupIndex = format.indexed() ? groupIndex(matrix, memory) : 0;
         this.lookup = format.indexed()
                 ? null
-                : Lookup.ofCodes(
-                        cuda(), NAME, format.codeBits(), format.groupColumns(columns()), rows(), columns());
+                : Lookup.ofCodes(cuda(), NAME, format.codeBits(), format.groupColumns(columns()), rows(), columns());
         this.levels = lookup == null ? 0 : levels(format, memory);
     }
 

@@ -58,9 +58,10 @@ public final class AssignmentOnDevice implements AutoCloseable {
         try (Owned call = new Owned(library.cuda())) {
             DeviceMemory bestOnDevice = call.allocate((long) points.rows() * Integer.BYTES);
             DeviceMemory scoresOnDevice = call.allocate((long) points.rows() * Float.BYTES);
-            launch("assign_best", points, first(points, call)
-                    .ofPointer(bestOnDevice.address())
-                    .ofPointer(scoresOnDevice.address()));
+            launch(
+                    "assign_best",
+                    points,
+                    first(points, call).ofPointer(bestOnDevice.address()).ofPointer(scoresOnDevice.address()));
             bestOnDevice.read(MemorySegment.ofArray(best).asSlice(0, bestOnDevice.bytes()));
             scoresOnDevice.read(MemorySegment.ofArray(scores).asSlice(0, scoresOnDevice.bytes()));
         }

@@ -1,14 +1,14 @@
 package dev.lowbit.cuda.kernels;
 
 import dev.lowbit.matrix.Part;
-import dev.lowbit.matrix.dense.DenseMatrix;
+import dev.lowbit.matrix.QuantizedMatrix;
 
-/** Weights as they are stored. */
+/** Weights as they are stored, in their one part. */
 final class DenseOnDevice extends PackedOnDevice {
     private final long weights;
     private final int stored;
 
-    DenseOnDevice(Placement placement, DenseMatrix matrix, Owned memory) {
+    DenseOnDevice(Placement placement, QuantizedMatrix matrix, Owned memory) {
         super(placement, matrix, memory, "dense");
         Part weight = matrix.parts().getFirst();
         this.weights = memory.upload(weight.bytes()).address();
@@ -17,11 +17,7 @@ final class DenseOnDevice extends PackedOnDevice {
 
     @Override
     Arguments own() {
-        return new Arguments()
-                .pointer(weights)
-                .integer(stored)
-                .integer(rows())
-                .integer(columns());
+        return new Arguments().pointer(weights).integer(stored).integer(rows()).integer(columns());
     }
 
     @Override

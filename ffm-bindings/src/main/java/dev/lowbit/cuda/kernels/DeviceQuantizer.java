@@ -182,7 +182,6 @@ public final class DeviceQuantizer {
 
     private void launch(String file, String kernel, KernelArguments arguments, long threads) {
         int blocks = PlacedMatrix.blocksOver(library.cuda(), threads);
-        library.kernel(file, kernel)
-                .launch(library.cuda().stream(), blocks, 1, PlacedMatrix.THREADS, 0, arguments);
+        library.kernel(file, kernel).launch(library.cuda().stream(), blocks, 1, PlacedMatrix.THREADS, 0, arguments);
     }
 }

@@ -98,8 +98,7 @@ abstract class PackedOnDevice extends PlacedMatrix {
         setProduct(lookup, tokens, x, y, term);
         int scratch = lookup.first + 6;
         lookup.arguments.setPointer(
-                scratch,
-                workspace().floats(Workspace.Use.PARTIAL, (long) tokens * shape.tiles(columns()) * rows()));
+                scratch, workspace().floats(Workspace.Use.PARTIAL, (long) tokens * shape.tiles(columns()) * rows()));
         lookup.arguments.setPointer(
                 scratch + 1, workspace().floats(Workspace.Use.ARRIVED, (long) tokens * shape.units(rows())));
         lookup.kernel.launch(
@@ -128,12 +127,7 @@ abstract class PackedOnDevice extends PlacedMatrix {
             call.arguments.setPointer(call.first + 1, y + (long) from * rows() * Float.BYTES);
             call.arguments.setPointer(call.first + 2, partial);
             call.kernel.launch(
-                    stream,
-                    Math.ceilDiv(columns(), TRANSPOSED_COLUMNS),
-                    parts,
-                    TRANSPOSED_THREADS,
-                    0,
-                    call.arguments);
+                    stream, Math.ceilDiv(columns(), TRANSPOSED_COLUMNS), parts, TRANSPOSED_THREADS, 0, call.arguments);
             sumPartials.arguments.setPointer(0, partial);
             sumPartials.arguments.setInt(2, count);
             sumPartials.arguments.setInt(4, add ? 1 : 0);
@@ -164,7 +158,8 @@ abstract class PackedOnDevice extends PlacedMatrix {
     final void decode(int fromRow, int count, long out, Stream stream) {
         if (dequantize == null) {
             Arguments own = own();
-            dequantize = call(name + "_dequantize", own, own.builder().ofInt(0).ofInt(0).ofPointer(0));
+            dequantize = call(
+                    name + "_dequantize", own, own.builder().ofInt(0).ofInt(0).ofPointer(0));
         }
         dequantize.arguments.setInt(dequantize.first, fromRow);
         dequantize.arguments.setInt(dequantize.first + 1, count);

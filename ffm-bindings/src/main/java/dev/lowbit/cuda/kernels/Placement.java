@@ -7,6 +7,7 @@ import dev.lowbit.matrix.additive.AdditiveMatrix;
 import dev.lowbit.matrix.affine.AffineMatrix;
 import dev.lowbit.matrix.block.BlockMatrix;
 import dev.lowbit.matrix.dense.DenseMatrix;
+import dev.lowbit.matrix.dense.FloatWeights;
 import dev.lowbit.matrix.sketch.SketchMatrix;
 import dev.lowbit.matrix.sum.SumMatrix;
 
@@ -41,6 +42,7 @@ public final class Placement {
                 case AdditiveMatrix additive -> new AdditiveOnDevice(this, additive, memory);
                 case SketchMatrix sketch -> new SketchOnDevice(this, sketch, memory);
                 case DenseMatrix dense -> new DenseOnDevice(this, dense, memory);
+                case FloatWeights floats -> new DenseOnDevice(this, floats, memory);
                 case SumMatrix sum -> new SumOnDevice(this, sum, memory);
                 default ->
                     throw new DeviceException("no CUDA kernel multiplies the format " + matrix.format() + " as "

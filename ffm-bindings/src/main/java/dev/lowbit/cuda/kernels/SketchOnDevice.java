@@ -17,8 +17,8 @@ final class SketchOnDevice extends PackedOnDevice {
         this.codes = memory.upload(matrix.parts().getFirst().bytes()).address();
         switch (format.tables()) {
             case TableFormat.Direct direct -> {
-                this.tables =
-                        memory.upload(matrix.tables().parts().getFirst().bytes()).address();
+                this.tables = memory.upload(matrix.tables().parts().getFirst().bytes())
+                        .address();
                 this.stored = FloatStored.of(direct.type());
             }
             case TableFormat.Coded coded -> {

@@ -12,7 +12,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class CubinCacheTest {
-    private static final KernelSource SOURCE = new KernelSource("a.cu", "#include \"a.cuh\"\n", Map.of("a.cuh", "int a;\n"));
+    private static final KernelSource SOURCE =
+            new KernelSource("a.cu", "#include \"a.cuh\"\n", Map.of("a.cuh", "int a;\n"));
     private static final Target TARGET = Target.cubin(90);
     private static final byte[] IMAGE = {1, 2, 3, 4, 5};
 
@@ -48,7 +49,9 @@ class CubinCacheTest {
         }
         for (int length = 0; length < whole.length; length++) {
             Files.write(file, java.util.Arrays.copyOf(whole, length));
-            assertThat(cache.read(SOURCE, TARGET, "12.9")).as("%d bytes", length).isEmpty();
+            assertThat(cache.read(SOURCE, TARGET, "12.9"))
+                    .as("%d bytes", length)
+                    .isEmpty();
         }
     }
 

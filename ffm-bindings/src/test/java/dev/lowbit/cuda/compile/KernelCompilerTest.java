@@ -24,13 +24,16 @@ class KernelCompilerTest {
         // 7.5 is older than any target: no build has kernels for it.
         assertThatThrownBy(() -> compiler(75).image(name))
                 .isInstanceOf(DeviceException.class)
-                .hasMessage("no " + name + " for compute capability 7.5: no NVRTC here; or build Lowbit with -Pcuda-prebuilt");
-        assertThat(compiler(75).find()).isEqualTo(new Finding.Absent<>("no NVRTC here; or build Lowbit with -Pcuda-prebuilt"));
+                .hasMessage("no " + name
+                        + " for compute capability 7.5: no NVRTC here; or build Lowbit with -Pcuda-prebuilt");
+        assertThat(compiler(75).find())
+                .isEqualTo(new Finding.Absent<>("no NVRTC here; or build Lowbit with -Pcuda-prebuilt"));
         for (int capability : new int[] {80, 86, 90, 100, 120}) {
             switch (compiler(capability).find()) {
                 case Finding.Found<String> found -> {
                     byte[] image = compiler(capability).image(name).toArray(java.lang.foreign.ValueLayout.JAVA_BYTE);
-                    assertThat(image).startsWith(capability == 120 ? new byte[] {'/'} : new byte[] {0x7F, 'E', 'L', 'F'});
+                    assertThat(image)
+                            .startsWith(capability == 120 ? new byte[] {'/'} : new byte[] {0x7F, 'E', 'L', 'F'});
                 }
                 case Finding.Absent<String> absent ->
                     assertThatThrownBy(() -> compiler(capability).image(name)).isInstanceOf(DeviceException.class);

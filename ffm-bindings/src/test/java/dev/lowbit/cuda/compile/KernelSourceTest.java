@@ -13,7 +13,8 @@ import org.junit.jupiter.api.Test;
 class KernelSourceTest {
     @Test
     void allFilesOfKernelsAreListed() throws IOException {
-        try (Stream<Path> files = Files.list(Path.of(System.getProperty("lowbit.root"), "ffm-bindings/src/main/cuda"))) {
+        try (Stream<Path> files =
+                Files.list(Path.of(System.getProperty("lowbit.root"), "ffm-bindings/src/main/cuda"))) {
             List<String> names = files.map(file -> file.getFileName().toString())
                     .filter(name -> name.endsWith(".cu"))
                     .sorted()

@@ -26,7 +26,9 @@ class NvrtcTest {
             case Finding.Found<Nvrtc> found -> found.value();
             case Finding.Absent<Nvrtc> absent -> {
                 // The profile that brings it must not pass for want of it.
-                assertThat(Boolean.getBoolean("lowbit.nvrtc.required")).as(absent.reason()).isFalse();
+                assertThat(Boolean.getBoolean("lowbit.nvrtc.required"))
+                        .as(absent.reason())
+                        .isFalse();
                 Assumptions.abort("skipped: " + absent.reason());
                 yield null;
             }
@@ -53,7 +55,8 @@ class NvrtcTest {
     @Test
     void whatDoesNotCompileSaysWhere() {
         Nvrtc nvrtc = nvrtc();
-        KernelSource wrong = new KernelSource("wrong.cu", "#include \"a.cuh\"\n__device__ int x = y;\n", Map.of("a.cuh", "\n"));
+        KernelSource wrong =
+                new KernelSource("wrong.cu", "#include \"a.cuh\"\n__device__ int x = y;\n", Map.of("a.cuh", "\n"));
         assertThatThrownBy(() -> nvrtc.compile(wrong, Target.cubin(90)))
                 .isInstanceOf(DeviceException.class)
                 .hasMessageStartingWith("NVRTC " + nvrtc.version() + " does not compile wrong.cu for sm_90: ")
@@ -82,7 +85,8 @@ class NvrtcTest {
     void aDeviceNewerThanTheCompilerGetsPtx() {
         KernelCompiler compiler = new KernelCompiler(new Finding.Found<>(nvrtc()), new CubinCache(folder), 999);
         byte[] image = bytes(compiler, KernelSource.NAMES.getFirst());
-        assertThat(new String(image, java.nio.charset.StandardCharsets.US_ASCII)).contains(".version");
+        assertThat(new String(image, java.nio.charset.StandardCharsets.US_ASCII))
+                .contains(".version");
         KernelCompiler old = new KernelCompiler(new Finding.Found<>(nvrtc()), new CubinCache(folder), 10);
         assertThatThrownBy(() -> old.image(KernelSource.NAMES.getFirst()))
                 .isInstanceOf(DeviceException.class)

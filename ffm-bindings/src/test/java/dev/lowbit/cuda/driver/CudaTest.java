@@ -290,32 +290,15 @@ class CudaTest {
         }
     }
 
+    /** Whole devices; closing each asserts that nothing is left. Matrices on one device: {@code CudaDeviceTest}. */
     @Test
     void manyLivesLeaveNothing() {
-        FakeCuda.libraryFile();
-        long before = 0;
-        for (int life = 0; life < 2000; life++) {
+        for (int life = 0; life < 1000; life++) {
             try (FakeCuda fake = FakeCuda.open();
                     DeviceMemory memory = fake.cuda().allocate(1 << 16)) {
                 memory.write(MemorySegment.ofArray(new float[] {life}));
                 assertThat(floats(memory, 1)).containsExactly(life);
             }
-            if (life == 200) {
-                before = residentBytes();
-            }
-        }
-        // Each life takes 8 MiB of page-locked memory and 64 KiB on the device: one leak in a hundred would show.
-        assertThat(residentBytes() - before).isLessThan(100L << 20);
-    }
-
-    /** Memory of this process, so that what leaks outside the heap is seen. */
-    static long residentBytes() {
-        try {
-            return Long.parseLong(java.nio.file.Files.readString(java.nio.file.Path.of("/proc/self/statm"))
-                            .split(" ")[1])
-                    * 4096;
-        } catch (java.io.IOException e) {
-            return 0; // not a Linux: the counters of the fake driver must do
         }
     }
 

@@ -125,10 +125,12 @@ public final class DoctorCommand implements Callable<Integer> {
     private static Map<String, String> devices() {
         Map<String, String> devices = new TreeMap<>();
         for (DeviceProvider provider : Devices.providers()) {
-            devices.put(provider.name(), switch (provider.find()) {
-                case Finding.Found<String> found -> found.value();
-                case Finding.Absent<String> absent -> "not usable: " + absent.reason();
-            });
+            devices.put(
+                    provider.name(),
+                    switch (provider.find()) {
+                        case Finding.Found<String> found -> found.value();
+                        case Finding.Absent<String> absent -> "not usable: " + absent.reason();
+                    });
         }
         return devices;
     }

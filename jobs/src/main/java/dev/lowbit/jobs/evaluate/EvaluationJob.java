@@ -99,7 +99,12 @@ public record EvaluationJob(
                         stage::advance);
             }
             return EvaluationResult.of(
-                    input, accuracy, device.map(DeviceProvider::name).orElse(Devices.CPU), tokens.context(), result, (System.nanoTime() - start) / 1e9);
+                    input,
+                    accuracy,
+                    device.map(DeviceProvider::name).orElse(Devices.CPU),
+                    tokens.context(),
+                    result,
+                    (System.nanoTime() - start) / 1e9);
         }
     }
 
