@@ -62,7 +62,7 @@ __device__ __forceinline__ float fillFromCodes(const float* values, const float*
     return sum;
 }
 
-/** The scale of one lane in N rows; rows behind the last are the last again. */
+/** The scale of one lane in N rows; rows behind the last are the last again. The common ways to store scales have loops of their own, without branches. */
 template <int N>
 __device__ __forceinline__ void scalesOfRows(const Scales& scales, int row, int lastRow, int scalesOfRow, int inRow,
                                              float (&out)[N]) {
@@ -75,6 +75,13 @@ __device__ __forceinline__ void scalesOfRows(const Scales& scales, int row, int 
 #pragma unroll
         for (int r = 0; r < N; r++) {
             out[r] = storedFloat(scales.values, STORED_F16, block[r]);
+        }
+    } else if (scales.stored == TWO_LEVELS && scales.bits == 8 && (scales.superGroup & (scales.superGroup - 1)) == 0) {
+        int shift = 31 - __clz(scales.superGroup);
+#pragma unroll
+        for (int r = 0; r < N; r++) {
+            float code = __ldg((const u8*)scales.values + block[r]);
+            out[r] = __fmaf_rn(code, __ldg(scales.factors + 2 * (block[r] >> shift) + 1), scales.offset);
         }
     } else {
 #pragma unroll

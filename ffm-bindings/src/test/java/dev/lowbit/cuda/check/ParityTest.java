@@ -18,7 +18,7 @@ class ParityTest {
     @BeforeAll
     static void open() {
         fake = FakeCuda.open();
-        device = new CudaDevice(fake.cuda(), FakeCuda.images(), "no GPU");
+        device = new CudaDevice(fake.cuda(), FakeCuda.images(), "fake device");
     }
 
     @AfterAll
