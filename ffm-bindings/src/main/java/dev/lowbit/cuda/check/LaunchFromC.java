@@ -20,7 +20,8 @@ final class LaunchFromC {
             return List.of(Map.of("absent", "no program in C to compare with"));
         }
         try {
-            Process process = new ProcessBuilder(program).redirectErrorStream(true).start();
+            Process process =
+                    new ProcessBuilder(program).redirectErrorStream(true).start();
             String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
             return process.waitFor() == 0
                     ? List.of(Map.of("nanoseconds", Double.parseDouble(said)))
