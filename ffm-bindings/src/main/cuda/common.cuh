@@ -180,16 +180,7 @@ struct LowRank {
     const float* inner;
     int rank;
 
-    /** One product of each rank index that is this lane's. */
-    __device__ __forceinline__ float ofLane(int token, int row, int rows) const {
-        float sum = 0;
-        for (int r = threadIdx.x % WARP; r < rank; r += WARP) {
-            sum = __fmaf_rn(__ldg(left + i64(r) * rows + row), __ldg(inner + i64(token) * rank + r), sum);
-        }
-        return sum;
-    }
-
-    /** All of them, r ascending. */
+    /** One entry of it: a chain of fused multiply-adds, r ascending. */
     __device__ __forceinline__ float ofRow(int token, int row, int rows) const {
         float sum = 0;
         for (int r = 0; r < rank; r++) {
@@ -214,9 +205,10 @@ __device__ __forceinline__ void loadChunk(const float* from, int count, bool ali
 }
 
 /** out[k] = value where k is no constant: chosen by comparisons, so that the array stays in registers. For rare paths, whose loops this keeps small. */
-__device__ __forceinline__ void put(float (&out)[CHUNK], int k, float value) {
+template <int N>
+__device__ __forceinline__ void put(float (&out)[N], int k, float value) {
 #pragma unroll
-    for (int i = 0; i < CHUNK; i++) {
+    for (int i = 0; i < N; i++) {
         out[i] = i == k ? value : out[i];
     }
 }
@@ -254,8 +246,8 @@ __device__ __forceinline__ void dequantizeRows(const Matrix& matrix, int fromRow
 #define PRODUCT_PARAMETERS int tokens, const float *x, float *y, const float *left, const float *inner, int rank
 
 /**
- * Y = X W^T for up to T tokens, each warp some rows: a lane sums every 32nd chunk by fused multiply-adds, columns ascending, and the low-rank products of its rank
- * indices; then the lanes are added in a tree. The longest chain has 8 ceil(chunks / 32) + ceil(rank / 32) + 6 roundings.
+ * Y = X W^T for up to T tokens, each warp some rows: a lane sums every 32nd chunk by fused multiply-adds, columns ascending, then every 32nd rank term;
+ * then the lanes are added in a tree. The longest chain has 8 ceil(chunks / 32) + ceil(rank / 32) + 6 roundings.
  */
 template <class Matrix, int T>
 __device__ __forceinline__ void multiplyRows(const Matrix& matrix, int tokens, const float* x, float* y, const LowRank& term) {
@@ -293,10 +285,20 @@ __device__ __forceinline__ void multiplyRows(const Matrix& matrix, int tokens, c
             }
         }
     }
-    if (term.rank > 0) {
+#pragma unroll 1
+    for (int r = lane; r < term.rank; r += WARP) {
+        float left[ROWS_OF_WARP];
 #pragma unroll
-        for (int i = 0; i < ROWS_OF_WARP * T; i++) {
-            sums[i] = __fadd_rn(sums[i], term.ofLane(min(i % T, tokens - 1), min(row + i / T, matrix.rows - 1), matrix.rows));
+        for (int i = 0; i < ROWS_OF_WARP; i++) {
+            left[i] = __ldg(term.left + i64(r) * matrix.rows + min(row + i, matrix.rows - 1));
+        }
+#pragma unroll
+        for (int t = 0; t < T; t++) {
+            float inner = __ldg(term.inner + i64(min(t, tokens - 1)) * term.rank + r);
+#pragma unroll
+            for (int i = 0; i < ROWS_OF_WARP; i++) {
+                sums[i * T + t] = __fmaf_rn(left[i], inner, sums[i * T + t]);
+            }
         }
     }
     sumOverLanes(sums);

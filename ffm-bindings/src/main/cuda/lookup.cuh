@@ -4,7 +4,7 @@
 #pragma once
 #include "common.cuh"
 
-#define LOOKUP_THREADS 1024
+#define LOOKUP_THREADS 512
 
 /** Dynamic shared memory: 32768 entries. */
 #define LOOKUP_SHARED_BYTES 131072
@@ -84,9 +84,9 @@ __device__ __forceinline__ void scalesOfRows(const Scales& scales, int row, int 
             out[r] = __fmaf_rn(code, __ldg(scales.factors + 2 * (block[r] >> shift) + 1), scales.offset);
         }
     } else {
-#pragma unroll
+#pragma unroll 1
         for (int r = 0; r < N; r++) {
-            out[r] = scales.near(block[r]);
+            put(out, r, scales.near(min(row + r, lastRow) * scalesOfRow + inRow));
         }
     }
 }
@@ -120,6 +120,19 @@ __device__ __forceinline__ float lookUp(const u8* table, const u32 (&words)[WORD
     return __fadd_rn(__fadd_rn(sums[0], sums[1]), __fadd_rn(sums[2], sums[3]));
 }
 
+/** A lane's words of the rows of a unit; rows behind the last are the last again. */
+template <int UNIT, int WORDS>
+__device__ __forceinline__ void loadUnit(const u32* ofLane, int unit, int rows, int wordsOfRow, u32 (&words)[UNIT][WORDS]) {
+#pragma unroll
+    for (int r = 0; r < UNIT; r++) {
+        const u32* from = ofLane + i64(min(unit * UNIT + r, rows - 1)) * wordsOfRow;
+#pragma unroll
+        for (int w = 0; w < WORDS; w++) {
+            words[r][w] = __ldg(from + w);
+        }
+    }
+}
+
 /**
  * Y = X W^T, blockIdx.y being the token. Columns are cut into tiles, rows into units; each block takes an equal run of the (tile, unit) pairs, tile by tile, and each
  * warp a unit at a time. The warp that is the last to finish a unit, over all tiles, adds the tiles' sums: those of even tiles, those of odd ones, then both, then
@@ -134,6 +147,7 @@ __device__ __forceinline__ void multiplyByLookup(const Tables& tables, const u8*
                                                  float* y, LowRank term, float* partial, u32* arrived) {
     constexpr int WORDS = Tables::FIELDS * Tables::FIELD_BITS / 32;
     constexpr int UNIT = WORDS == 1 ? 2 * LOOKUP_STEP : LOOKUP_STEP;
+    constexpr bool AHEAD = WORDS == 1;
     DYNAMIC_SHARED(table);
     int lane = threadIdx.x % WARP;
     int columnsOfLane = tables.columnsOfLane();
@@ -148,25 +162,23 @@ __device__ __forceinline__ void multiplyByLookup(const Tables& tables, const u8*
     i64 end = pairs * (blockIdx.x + 1) / gridDim.x;
     while (pair < end) {
         int tile = int(pair / units);
-        int firstUnit = int(pair - i64(tile) * units);
         int endUnit = int(min(i64(units), end - i64(tile) * units));
+        int unit = int(pair - i64(tile) * units) + threadIdx.x / WARP;
         int column = (tile * WARP + lane) * columnsOfLane;
-        __syncthreads();
-        float inputs = tables.fill(x + column, columns - column, (float*)table + lane);
-        __syncthreads();
         // a lane beyond the last column reads what the first one reads, and finds zeros in its table
         int inside = column < columns ? column : 0;
         int inRow = tables.scaleOfLane(inside);
         const u32* ofLane = (const u32*)codes + inside / columnsOfLane * WORDS;
-        for (int unit = firstUnit + threadIdx.x / WARP; unit < endUnit; unit += LOOKUP_THREADS / WARP) {
-            u32 words[UNIT][WORDS];
-#pragma unroll
-            for (int r = 0; r < UNIT; r++) {
-                const u32* from = ofLane + i64(min(unit * UNIT + r, rows - 1)) * wordsOfRow;
-#pragma unroll
-                for (int w = 0; w < WORDS; w++) {
-                    words[r][w] = __ldg(from + w);
-                }
+        // codes are on their way while the table is made, and then those of the unit after this one, where registers allow it
+        u32 words[UNIT][WORDS], next[UNIT][WORDS];
+        loadUnit(ofLane, unit, rows, wordsOfRow, words);
+        __syncthreads();
+        float inputs = tables.fill(x + column, columns - column, (float*)table + lane);
+        __syncthreads();
+        for (; unit < endUnit; unit += LOOKUP_THREADS / WARP) {
+            bool more = unit + LOOKUP_THREADS / WARP < endUnit;
+            if (AHEAD && more) {
+                loadUnit(ofLane, unit + LOOKUP_THREADS / WARP, rows, wordsOfRow, next);
             }
 #pragma unroll
             for (int step = 0; step < UNIT; step += LOOKUP_STEP) {
@@ -208,6 +220,14 @@ __device__ __forceinline__ void multiplyByLookup(const Tables& tables, const u8*
                     }
                     y[i64(blockIdx.y) * rows + row] = sum;
                 }
+            }
+            if (AHEAD) {
+#pragma unroll
+                for (int r = 0; r < UNIT; r++) {
+                    words[r][0] = next[r][0];
+                }
+            } else if (more) {
+                loadUnit(ofLane, unit + LOOKUP_THREADS / WARP, rows, wordsOfRow, words);
             }
         }
         pair = i64(tile) * units + endUnit;

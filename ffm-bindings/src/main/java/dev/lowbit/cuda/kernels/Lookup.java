@@ -13,7 +13,7 @@ record Lookup(String kernel, int columnsOfLane, int unitRows) {
     /** Up to this many tokens it pays to go over the codes once for each. */
     static final int MOST_TOKENS = 4;
 
-    static final int THREADS = 1024;
+    static final int THREADS = 512;
     static final int SHARED_BYTES = 128 << 10;
 
     /** With fewer rows making the tables would be most of the work. */
