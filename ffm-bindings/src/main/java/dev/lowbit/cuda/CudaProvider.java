@@ -13,6 +13,7 @@ import java.util.Locale;
 /** The first NVIDIA GPU of this machine, through its driver; found by {@link java.util.ServiceLoader}. */
 public final class CudaProvider implements DeviceProvider {
     private static final int ORDINAL = 0;
+    private static final int OLDEST_CAPABILITY = 80;
 
     private final String library;
 
@@ -55,8 +56,20 @@ public final class CudaProvider implements DeviceProvider {
     private Finding<Usable> look() {
         return switch (Driver.find(library)) {
             case Finding.Found<Driver> found -> look(found.value());
-            case Finding.Absent<Driver> absent -> new Finding.Absent<>(absent.reason());
+            case Finding.Absent<Driver> absent -> new Finding.Absent<>(absent.reason() + kernelsWithoutDevice());
         };
+    }
+
+    /** So that who gets a device is not told of the next thing only then. */
+    private static String kernelsWithoutDevice() {
+        return switch (compiler(OLDEST_CAPABILITY).find()) {
+            case Finding.Found<String> found -> " (kernels are here: " + found.value() + ")";
+            case Finding.Absent<String> absent -> "; and kernels are missing: " + absent.reason();
+        };
+    }
+
+    private static KernelCompiler compiler(int capability) {
+        return new KernelCompiler(Nvrtc.find(), CubinCache.ofUser(), capability);
     }
 
     private static Finding<Usable> look(Driver driver) {
@@ -71,7 +84,7 @@ public final class CudaProvider implements DeviceProvider {
                 driver.deviceMemory(device) / 1e9,
                 driver.version() / 1000,
                 driver.version() % 1000 / 10);
-        KernelCompiler compiler = new KernelCompiler(Nvrtc.find(), CubinCache.ofUser(), capability);
+        KernelCompiler compiler = compiler(capability);
         return switch (compiler.find()) {
             case Finding.Found<String> found ->
                 new Finding.Found<>(new Usable(driver, compiler, hardware + ", kernels from " + found.value()));

@@ -31,7 +31,7 @@ public final class KernelCompiler implements ImageSource {
                 PrebuiltImages.find(source, capability)
                         .orElseThrow(() -> new DeviceException("no " + kernelFile + " for compute capability "
                                 + text(capability) + ": " + absent.reason()
-                                + "; or build Lowbit with -Pcuda-prebuilt"));
+                                + ", or build Lowbit with -Pcuda-prebuilt"));
         };
         // The driver reads PTX as far as a zero byte.
         return Arena.ofAuto()
@@ -79,7 +79,7 @@ public final class KernelCompiler implements ImageSource {
                                 .isPresent());
                 yield all
                         ? new Finding.Found<>("prebuilt kernels")
-                        : new Finding.Absent<>(absent.reason() + "; or build Lowbit with -Pcuda-prebuilt");
+                        : new Finding.Absent<>(absent.reason() + ", or build Lowbit with -Pcuda-prebuilt");
             }
         };
     }

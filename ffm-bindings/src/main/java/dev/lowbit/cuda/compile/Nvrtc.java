@@ -57,8 +57,8 @@ public final class Nvrtc {
             }
         }
         return new Finding.Absent<>(
-                "no NVRTC (libnvrtc.so.12 or .13) for the system's loader, in CUDA_HOME, in /usr/local/cuda or in a"
-                        + " redist jar of org.bytedeco:cuda on the class path; install the CUDA toolkit's NVRTC or add that jar");
+                "no NVRTC (libnvrtc.so.12 or .13) in the system, CUDA_HOME or /usr/local/cuda; install the CUDA"
+                        + " toolkit's, or put org.bytedeco:cuda-redist and javacpp on the class path");
     }
 
     private static Optional<Nvrtc> open(NvrtcPlaces.Place place) {

@@ -25,9 +25,9 @@ class KernelCompilerTest {
         assertThatThrownBy(() -> compiler(75).image(name))
                 .isInstanceOf(DeviceException.class)
                 .hasMessage("no " + name
-                        + " for compute capability 7.5: no NVRTC here; or build Lowbit with -Pcuda-prebuilt");
+                        + " for compute capability 7.5: no NVRTC here, or build Lowbit with -Pcuda-prebuilt");
         assertThat(compiler(75).find())
-                .isEqualTo(new Finding.Absent<>("no NVRTC here; or build Lowbit with -Pcuda-prebuilt"));
+                .isEqualTo(new Finding.Absent<>("no NVRTC here, or build Lowbit with -Pcuda-prebuilt"));
         for (int capability : new int[] {80, 86, 90, 100, 120}) {
             switch (compiler(capability).find()) {
                 case Finding.Found<String> found -> {
