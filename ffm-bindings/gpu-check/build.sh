@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes target/lowbit-gpu-check.tar.gz: a Java runtime, the jars and compiled kernels, for a machine that has a GPU with its driver and nothing else.
-# Needs a JDK 25 in JAVA_HOME, Maven, and nvcc on the PATH.
+# Needs a JDK 25 in JAVA_HOME, Maven, nvcc and a C compiler on the PATH.
 set -eu
 
 fail() { echo "build.sh: $1" >&2; exit 1; }
@@ -24,6 +24,7 @@ cp "$root/quant-core/target/lowbit-quant-core-$version.jar" "$target/lowbit-ffm-
 (cd "$root" && mvn -B -ntp -q dependency:copy-dependencies -pl quant-core -DincludeGroupIds=tools.jackson.core -DincludeScope=runtime \
   -DoutputDirectory="$folder/lib")
 cp "$here/gpu-check" "$folder"
+cc -O2 -o "$folder/launch" "$here/launch.c" -ldl
 tar -C "$target" -czf "$target/lowbit-gpu-check.tar.gz" lowbit-gpu-check
 bytes=$(stat -c %s "$target/lowbit-gpu-check.tar.gz")
 [ "$bytes" -le "$most" ] || fail "the archive has $bytes bytes, more than $most"

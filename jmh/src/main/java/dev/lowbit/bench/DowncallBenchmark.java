@@ -62,7 +62,8 @@ public class DowncallBenchmark {
     /** All ways give the same. */
     @Setup
     public void check() throws Throwable {
-        for (float result : new float[] {ffm(), ffmCritical(), ffmCriticalHeap(), ffmArena(), javacpp(), javacppArray()}) {
+        for (float result :
+                new float[] {ffm(), ffmCritical(), ffmCriticalHeap(), ffmArena(), javacpp(), javacppArray()}) {
             Checks.close(result, 30, 0, "dot product");
         }
     }

@@ -33,6 +33,7 @@ import java.util.Map;
 final class Benchmarks {
     private static final int SERIES = 5;
     private static final int MOST_LAUNCHES = 10_000;
+    private static final int BATCH = 500;
     private static final int CACHES = 4;
     private static final double GIGA = 1e9;
 
@@ -59,6 +60,7 @@ final class Benchmarks {
         Map<String, Part> parts = new LinkedHashMap<>();
         parts.put("copy", this::copy);
         parts.put("launch", this::launch);
+        parts.put("launchFromC", LaunchFromC::measure);
         parts.put("products", this::products);
         parts.put("cublas", this::cublas);
         parts.put("quantize", this::quantize);
@@ -97,31 +99,32 @@ final class Benchmarks {
                 cuda.stream().synchronize();
             }));
             try (Graph graph = cuda.stream().record(() -> {
-                for (int i = 0; i < 100; i++) {
+                for (int i = 0; i < 10; i++) {
                     launch.run();
                 }
             })) {
-                rows.add(clock("graph of 100 launches", sizes.launches() / 100, graph::launch));
+                rows.add(clock("graph of 10 launches", sizes.launches() / 10, graph::launch));
             }
             rows.add(clock("asking for free memory", sizes.launches() / 10, cuda::freeMemory));
             return rows;
         }
     }
 
+    /** Of the calling thread for one call: the median of batches that the stream takes without making it wait. */
     private Map<String, Object> clock(String what, int times, Runnable call) {
-        int count = Math.max(1, times);
-        double[] series = new double[SERIES];
-        for (int s = -1; s < SERIES; s++) {
+        int batch = Math.clamp(times, 1, BATCH);
+        double[] series = new double[Math.max(SERIES, times / batch)];
+        for (int s = -1; s < series.length; s++) {
             cuda.stream().synchronize();
             long start = System.nanoTime();
-            for (int i = 0; i < count; i++) {
+            for (int i = 0; i < batch; i++) {
                 call.run();
             }
             if (s >= 0) {
-                series[s] = (double) (System.nanoTime() - start) / count;
+                series[s] = (double) (System.nanoTime() - start) / batch;
             }
         }
-        return row("what", what, "nanoseconds", median(series), "calls", count);
+        return row("what", what, "nanoseconds", median(series), "calls", series.length * batch);
     }
 
     private List<Map<String, Object>> products() {

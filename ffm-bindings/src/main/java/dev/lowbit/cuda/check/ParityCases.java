@@ -13,8 +13,7 @@ import java.util.List;
 /** All comparisons of the device with the scalar reference. */
 public final class ParityCases {
     /** Single rows and columns, rows that begin within a byte, lengths around 64, groups that do not divide. */
-    private static final int[][] SHAPES = {
-        {1, 1}, {1, 37}, {37, 1}, {63, 129}, {64, 96}, {65, 200}, {300, 65}, {2, 520}
+    private static final int[][] SHAPES = {{1, 1}, {1, 37}, {37, 1}, {63, 129}, {64, 96}, {65, 200}, {300, 65}, {2, 520}
     };
 
     /** Enough rows, and whole words of codes, for products by lookup: one tile and several, units and rows left over. */

@@ -47,7 +47,7 @@ class GpuCheckTest {
         Report report = run(some);
         assertThat(report.failures()).isEmpty();
         assertThat(report.compared()).isEqualTo(2);
-        for (String part : List.of("copy", "launch", "products", "cublas", "quantize", "gram")) {
+        for (String part : List.of("copy", "launch", "launchFromC", "products", "cublas", "quantize", "gram")) {
             assertThat(report.measured(part)).as(part).isNotEmpty();
         }
         assertThat(report.measured("products"))
