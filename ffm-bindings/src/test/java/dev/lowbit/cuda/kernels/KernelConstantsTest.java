@@ -35,8 +35,8 @@ class KernelConstantsTest {
     }
 
     private static int defined(String file, String name) throws IOException {
-        Matcher definition = Pattern.compile("(?m)^#define " + name + " (\\d+)$")
-                .matcher(Files.readString(SOURCES.resolve(file)));
+        Matcher definition =
+                Pattern.compile("(?m)^#define " + name + " (\\d+)$").matcher(Files.readString(SOURCES.resolve(file)));
         assertThat(definition.find()).as("%s in %s", name, file).isTrue();
         return Integer.parseInt(definition.group(1));
     }

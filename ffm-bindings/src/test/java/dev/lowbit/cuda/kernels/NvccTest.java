@@ -76,7 +76,8 @@ class NvccTest {
     }
 
     private String compile(Path file) throws IOException, InterruptedException {
-        List<String> command = new ArrayList<>(List.of("nvcc", "-std=c++17", "--fmad=false", "-fatbin", "-Xptxas", "-v"));
+        List<String> command =
+                new ArrayList<>(List.of("nvcc", "-std=c++17", "--fmad=false", "-fatbin", "-Xptxas", "-v"));
         // one front end for all of them: no kernel asks which generation it is compiled for
         command.add("-gencode=arch=compute_80,code=[" + String.join(",", TARGETS) + "]");
         command.addAll(List.of(file.toString(), "-o", folder.resolve(file.getFileName()) + ".fatbin"));
