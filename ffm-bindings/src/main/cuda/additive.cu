@@ -101,7 +101,7 @@ extern "C" __global__ void __launch_bounds__(MULTIPLY_THREADS, 3)
     multiplyRows<AdditiveWeights, 8>(matrix, tokens, x, y, {left, inner, rank});
 }
 
-extern "C" __global__ void __launch_bounds__(MULTIPLY_THREADS, 3)
+extern "C" __global__ void __launch_bounds__(MULTIPLY_THREADS, 2)
     additive_multiply16(ADDITIVE_PARAMETERS, PRODUCT_PARAMETERS) {
     ADDITIVE_MATRIX;
     multiplyRows<AdditiveWeights, 16>(matrix, tokens, x, y, {left, inner, rank});

@@ -80,7 +80,7 @@ extern "C" __global__ void __launch_bounds__(MULTIPLY_THREADS, 3)
     multiplyRows<AffineWeights, 8>(matrix, tokens, x, y, {left, inner, rank});
 }
 
-extern "C" __global__ void __launch_bounds__(MULTIPLY_THREADS, 3)
+extern "C" __global__ void __launch_bounds__(MULTIPLY_THREADS, 2)
     affine_multiply16(AFFINE_PARAMETERS, PRODUCT_PARAMETERS) {
     AFFINE_MATRIX;
     multiplyRows<AffineWeights, 16>(matrix, tokens, x, y, {left, inner, rank});

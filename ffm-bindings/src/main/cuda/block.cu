@@ -85,7 +85,7 @@ extern "C" __global__ void __launch_bounds__(MULTIPLY_THREADS, 3)
     multiplyRows<BlockWeights, 8>(matrix, tokens, x, y, {left, inner, rank});
 }
 
-extern "C" __global__ void __launch_bounds__(MULTIPLY_THREADS, 3)
+extern "C" __global__ void __launch_bounds__(MULTIPLY_THREADS, 2)
     block_multiply16(BLOCK_PARAMETERS, PRODUCT_PARAMETERS) {
     BLOCK_MATRIX;
     multiplyRows<BlockWeights, 16>(matrix, tokens, x, y, {left, inner, rank});

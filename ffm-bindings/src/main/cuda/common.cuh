@@ -23,7 +23,7 @@ typedef long long i64;
 /** Consecutive weights of a row that a thread decodes together: b-bit codes of them are b whole bytes long. */
 #define CHUNK 8
 
-// How floats are stored; dev.lowbit.cuda.kernels.FloatStorage has the same numbers.
+// How floats are stored; dev.lowbit.cuda.kernels.FloatStored has the same numbers.
 #define STORED_F32 0
 #define STORED_F16 1
 #define STORED_BF16 2

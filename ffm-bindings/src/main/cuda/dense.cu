@@ -57,7 +57,7 @@ extern "C" __global__ void __launch_bounds__(MULTIPLY_THREADS, 3)
     multiplyRows<DenseWeights, 8>(matrix, tokens, x, y, {left, inner, rank});
 }
 
-extern "C" __global__ void __launch_bounds__(MULTIPLY_THREADS, 3)
+extern "C" __global__ void __launch_bounds__(MULTIPLY_THREADS, 2)
     dense_multiply16(DENSE_PARAMETERS, PRODUCT_PARAMETERS) {
     DENSE_MATRIX;
     multiplyRows<DenseWeights, 16>(matrix, tokens, x, y, {left, inner, rank});

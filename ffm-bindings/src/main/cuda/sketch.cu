@@ -57,7 +57,7 @@ extern "C" __global__ void __launch_bounds__(MULTIPLY_THREADS, 3)
     multiplyRows<SketchWeights, 8>(matrix, tokens, x, y, {left, inner, rank});
 }
 
-extern "C" __global__ void __launch_bounds__(MULTIPLY_THREADS, 3)
+extern "C" __global__ void __launch_bounds__(MULTIPLY_THREADS, 2)
     sketch_multiply16(SKETCH_PARAMETERS, PRODUCT_PARAMETERS) {
     SKETCH_MATRIX;
     multiplyRows<SketchWeights, 16>(matrix, tokens, x, y, {left, inner, rank});

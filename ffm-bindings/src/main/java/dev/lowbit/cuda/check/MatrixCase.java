@@ -15,6 +15,8 @@ import java.util.Arrays;
 record MatrixCase(String format, int rows, int columns, boolean extreme) implements ParityCase {
     private static final int MOST = 17;
     private static final int[] TOKENS = {1, 2, 3, 16, MOST};
+    private static final int[] TOKENS_OF_LARGE = {1, 3, MOST};
+    private static final int LARGE = 1 << 13;
 
     @Override
     public String name() {
@@ -35,7 +37,7 @@ record MatrixCase(String format, int rows, int columns, boolean extreme) impleme
                 return Double.POSITIVE_INFINITY;
             }
             double worst = 0;
-            for (int tokens : TOKENS) {
+            for (int tokens : rows * columns < LARGE ? TOKENS : TOKENS_OF_LARGE) {
                 FloatMatrix x = Samples.normal(tokens, columns, tokens);
                 FloatMatrix y = zeros(tokens, rows);
                 placed.multiply(x, y, Workers.serial());

@@ -11,8 +11,8 @@ import java.lang.foreign.MemorySegment;
  * &lt;c, c&gt; the largest score is that of the nearest codeword. The same bits as on the CPU.
  */
 public final class AssignmentOnDevice implements AutoCloseable {
-    private static final int THREADS = 128;
-    private static final int MOST_DIMENSIONS = 4096;
+    static final int THREADS = 128;
+    static final int MOST_DIMENSIONS = 4096;
 
     private final KernelLibrary library;
     private final int count;

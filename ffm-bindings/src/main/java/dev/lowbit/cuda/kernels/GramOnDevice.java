@@ -12,8 +12,8 @@ import java.lang.foreign.MemorySegment;
  * tokens are cut into batches, not on anything else.
  */
 public final class GramOnDevice implements AutoCloseable {
-    private static final int TILE = 64;
-    private static final int THREADS = 256;
+    static final int TILE = 64;
+    static final int THREADS = 256;
 
     private final KernelLibrary library;
     private final int n;

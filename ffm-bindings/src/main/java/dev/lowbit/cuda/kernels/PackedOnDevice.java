@@ -11,13 +11,13 @@ import dev.lowbit.matrix.QuantizedMatrix;
  */
 abstract class PackedOnDevice extends PlacedMatrix {
     /** Weights that a thread decodes together. */
-    private static final int CHUNK = 8;
+    static final int CHUNK = 8;
 
-    private static final int MULTIPLY_THREADS = 128;
-    private static final int ROWS_OF_BLOCK = 16;
-    private static final int TRANSPOSED_THREADS = 256;
-    private static final int TRANSPOSED_ROWS = 256;
-    private static final int TRANSPOSED_COLUMNS = 256;
+    static final int MULTIPLY_THREADS = 128;
+    static final int ROWS_OF_BLOCK = 16;
+    static final int TRANSPOSED_THREADS = 256;
+    static final int TRANSPOSED_ROWS = 256;
+    static final int TRANSPOSED_COLUMNS = 256;
 
     private final String name;
     private final Call[] multiply = new Call[MOST_TOKENS + 1];
