@@ -144,6 +144,11 @@ public final class MethodOptions {
         group = (int) OptionValues.atLeast(command, "--group", value, 1);
     }
 
+    /** Refuses a device: what decides bytes is computed on the CPU. */
+    public void requireCpu() {
+        device.requireCpu();
+    }
+
     /** The method asked for. */
     public Compressor method() {
         return Methods.named(method);

@@ -35,12 +35,15 @@ class ArchitectureTest {
         "dev.lowbit.codebook..",
         "dev.lowbit.matrix..",
         "dev.lowbit.importance..",
-        "dev.lowbit.importance..",
         "dev.lowbit.method..",
         "dev.lowbit.budget..",
         "dev.lowbit.checkpoint..",
+        "dev.lowbit.device..",
         "dev.lowbit.store.."
     };
+
+    /** A provider of devices: found by {@code ServiceLoader}, named by nobody. */
+    private static final String CUDA = "dev.lowbit.cuda..";
 
     @Test
     void coreKnowsNoMethodAndNoJob() {
@@ -53,6 +56,27 @@ class ArchitectureTest {
                 .orShould()
                 .dependOnClassesThat()
                 .resideInAnyPackage(UPDATES, "dev.lowbit.jobs..", "dev.lowbit.transformer..", "dev.lowbit.bench..")
+                .check(LOWBIT);
+    }
+
+    @Test
+    void devicesKnowTheCoreOnlyAndNobodyKnowsThem() {
+        noClasses()
+                .that()
+                .resideInAPackage(CUDA)
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage(METHODS)
+                .orShould()
+                .dependOnClassesThat()
+                .resideInAnyPackage(UPDATES, "dev.lowbit.jobs..", "dev.lowbit.transformer..", "dev.lowbit.bench..")
+                .check(LOWBIT);
+        noClasses()
+                .that()
+                .resideOutsideOfPackage(CUDA)
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage(CUDA)
                 .check(LOWBIT);
     }
 

@@ -78,7 +78,7 @@ class ExitCodesTest {
                         "compress @model --out @new --bits 3 --method magic",
                         "choose one of float, gptq, int2-lrec, lq-lora"),
                 arguments(2, "compress @model --out @new --bits 3 --rank 2 --min-rank 4", "--min-rank 4"),
-                arguments(2, "compress @model --out @new --bits 3 --device tpu", "choose cpu or cuda"),
+                arguments(2, "compress @model --out @new --bits 3 --device tpu", "--device tpu: choose cpu or "),
                 arguments(2, "compress @model --out @new --bits 3 --report @no/such/r.html", "existing directory"),
                 arguments(2, "compare @model --calibration @file --text @file", "--out"),
                 arguments(2, "compare --calibration @file --text @file --out @new", "MODEL"),
@@ -115,8 +115,12 @@ class ExitCodesTest {
                 arguments(6, "compress @absent --out @new --bits 3", "absent"),
                 arguments(6, "compress @model --out @file/x --bits 4", "file"),
                 arguments(6, "export @good --to safetensors --out @file/x", "file"),
-                arguments(7, "compress @model --out @new --bits 3 --device cuda", "--device cuda"),
-                arguments(7, "plan @model --bits 3 --device cuda", "--device cuda"),
+                arguments(7, "compress @model --out @new --bits 3 --device absent", "--device absent: no driver"),
+                arguments(7, "plan @model --bits 3 --device absent", "--device absent: no driver"),
+                arguments(
+                        7,
+                        "compare @model --calibration @file --text @file --out @new --device absent",
+                        "--device absent: no driver"),
                 arguments(8, "verify @damaged", ""),
                 arguments(8, "verify @lost", ""));
     }

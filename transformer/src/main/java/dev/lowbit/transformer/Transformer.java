@@ -1,5 +1,7 @@
 package dev.lowbit.transformer;
 
+import dev.lowbit.device.Device;
+import dev.lowbit.device.DeviceMatrix;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.Accuracy;
@@ -19,7 +21,7 @@ import java.util.stream.Stream;
  * A decoder: token embedding (plus learned positions), blocks, final norm, output head. It never asks how a weight is
  * represented. All results have the same bits for any {@link Workers} and SIMD width, given the same batches.
  *
- * <p>Closing it frees its float weights; matrices of a compressed model live as long as that model. Reading is safe from
+ * <p>Closing it frees its float weights and what was placed on a device; matrices of a compressed model live as long as that model. Reading is safe from
  * several threads, each with a {@link Workspace} of its own.
  */
 public final class Transformer implements AutoCloseable {
@@ -34,6 +36,7 @@ public final class Transformer implements AutoCloseable {
     private final Norm finalNorm;
     private final Linear head;
     private final AutoCloseable memory;
+    private final List<DeviceMatrix> placed = new ArrayList<>();
 
     /**
      * Puts a model together.
@@ -107,6 +110,34 @@ public final class Transformer implements AutoCloseable {
                 .map(Linear::weight)
                 .filter(weight -> warm.add(List.of(weight.getClass(), weight.format(), weight.accuracy())))
                 .forEach(weight -> WarmUp.products(weight, workers));
+    }
+
+    /**
+     * Copies the weights of the linear layers and of the head to a device, whose products are those of this model from then on; the rest of the forward pass stays on the CPU. To be called once, when
+     * nothing else uses the model; it can only be run afterwards, not tuned. Closing the model frees them.
+     *
+     * @param device must outlive this model
+     * @throws dev.lowbit.error.DeviceException when the device cannot hold or multiply them; the model is then as before
+     */
+    public void place(Device device) {
+        List<Linear> all = linears();
+        all.add(head);
+        try {
+            for (Linear linear : all) {
+                placed.add(device.place(linear.weight()));
+            }
+        } catch (RuntimeException e) {
+            free();
+            throw e;
+        }
+        for (int i = 0; i < all.size(); i++) {
+            all.get(i).replace(placed.get(i));
+        }
+    }
+
+    private void free() {
+        placed.forEach(DeviceMatrix::close);
+        placed.clear();
     }
 
     /** Every parameter held as plain floats, by tensor name: live memory that an optimizer may change. */
@@ -296,6 +327,7 @@ public final class Transformer implements AutoCloseable {
 
     @Override
     public void close() {
+        free();
         try {
             memory.close();
         } catch (RuntimeException e) {

@@ -3,6 +3,7 @@ package dev.lowbit.jobs.commands;
 import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.jobs.Console;
+import dev.lowbit.jobs.DeviceOptions;
 import dev.lowbit.jobs.ExitCodes;
 import dev.lowbit.jobs.JsonOutput;
 import dev.lowbit.jobs.OptionValues;
@@ -51,6 +52,9 @@ public final class CalibrateCommand implements Callable<Integer> {
     private OptionalInt context = OptionalInt.empty();
 
     @Mixin
+    private DeviceOptions device;
+
+    @Mixin
     private ResourceOptions resources;
 
     @Option(names = "--max-tokens", paramLabel = "N", description = "Tokens of the text to read (default: 32768).")
@@ -72,6 +76,7 @@ public final class CalibrateCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
+        device.requireCpu();
         if (!output.toString().endsWith(".safetensors")) {
             throw InvalidRequestException.usage(
                     "--out " + output + ": a calibration is a .safetensors file; name it so");

@@ -2,6 +2,7 @@ package dev.lowbit.jobs.commands;
 
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.jobs.Console;
+import dev.lowbit.jobs.DeviceOptions;
 import dev.lowbit.jobs.ExitCodes;
 import dev.lowbit.jobs.JsonOutput;
 import dev.lowbit.jobs.Methods;
@@ -100,6 +101,9 @@ public final class CompareCommand implements Callable<Integer> {
     }
 
     @Mixin
+    private DeviceOptions device;
+
+    @Mixin
     private RunOptions options;
 
     public CompareCommand(Console console) {
@@ -108,6 +112,7 @@ public final class CompareCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
+        device.requireCpu();
         CompareRequest request = new CompareRequest(
                 models,
                 calibration,

@@ -1,7 +1,9 @@
 package dev.lowbit.jobs.commands;
 
+import dev.lowbit.device.DeviceProvider;
+import dev.lowbit.device.Devices;
+import dev.lowbit.device.Finding;
 import dev.lowbit.jobs.Console;
-import dev.lowbit.jobs.CudaProbe;
 import dev.lowbit.jobs.ExitCodes;
 import dev.lowbit.jobs.JsonOutput;
 import dev.lowbit.jobs.MemoryBandwidth;
@@ -16,6 +18,8 @@ import dev.lowbit.kernel.VectorWidth;
 import dev.lowbit.matrix.lookup.LookupMatrix;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -37,6 +41,7 @@ public final class DoctorCommand implements Callable<Integer> {
      * @param kernelClasses the implementation chosen for each family of verbs
      * @param fastProducts whether {@code --accuracy fast} makes a difference
      * @param maxHeapBytes most bytes of the Java heap; matrices live outside it
+     * @param devices for each name of {@code --device} but cpu what was found, or what is missing and how to get it
      * @param memoryBandwidth bytes per second that all processors read together
      */
     record Findings(
@@ -51,7 +56,7 @@ public final class DoctorCommand implements Callable<Integer> {
             List<String> kernelClasses,
             boolean fastProducts,
             List<String> methods,
-            String cuda,
+            Map<String, String> devices,
             double memoryBandwidth) {}
 
     public DoctorCommand(Console console) {
@@ -81,7 +86,7 @@ public final class DoctorCommand implements Callable<Integer> {
                         ? "products by lookup (--accuracy fast)"
                         : "no instructions for products by lookup");
         line("methods", findings.methods().isEmpty() ? "none installed" : String.join(", ", findings.methods()));
-        line("CUDA", findings.cuda());
+        findings.devices().forEach(this::line);
         line(
                 "memory",
                 String.format(
@@ -113,8 +118,21 @@ public final class DoctorCommand implements Callable<Integer> {
                         Conversions.get().getClass().getSimpleName()),
                 LookupMatrix.available(),
                 Methods.names(),
-                CudaProbe.describe(),
+                devices(),
                 bandwidth);
+    }
+
+    private static Map<String, String> devices() {
+        Map<String, String> devices = new TreeMap<>();
+        for (DeviceProvider provider : Devices.providers()) {
+            devices.put(
+                    provider.name(),
+                    switch (provider.find()) {
+                        case Finding.Found<String> found -> found.value();
+                        case Finding.Absent<String> absent -> "not usable: " + absent.reason();
+                    });
+        }
+        return devices;
     }
 
     private void line(String name, String value) {

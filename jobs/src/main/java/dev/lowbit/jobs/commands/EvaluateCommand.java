@@ -96,7 +96,16 @@ public final class EvaluateCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         EvaluationJob job = new EvaluationJob(
-                model, task, reference, text, ids, context, maxTokens, accuracy.accuracy(), resources.memoryBytes());
+                model,
+                task,
+                reference,
+                text,
+                ids,
+                context,
+                maxTokens,
+                accuracy.accuracy(),
+                device.provider(),
+                resources.memoryBytes());
         EvaluationResult result;
         try (WorkerPool pool = resources.openWorkers()) {
             result = job.run(pool.workers(), console.progress(resources));

@@ -1,5 +1,8 @@
 package dev.lowbit.jobs.commands;
 
+import dev.lowbit.device.Device;
+import dev.lowbit.device.DeviceProvider;
+import dev.lowbit.device.Devices;
 import dev.lowbit.jobs.AccuracyConverter;
 import dev.lowbit.jobs.AccuracyOption;
 import dev.lowbit.jobs.Console;
@@ -44,6 +47,7 @@ public final class GenerateCommand implements Callable<Integer> {
      * @param tokens written
      * @param stopped {@code end}, {@code max-tokens} or {@code context}
      * @param accuracy {@code exact} or {@code fast}, as asked for
+     * @param device that multiplied: {@code cpu} or {@code cuda}
      * @param seconds reading the prompt and writing took, loading not included
      * @param tokensPerSecond of those written but the first, which the prompt gives; absent when there is but one
      * @param peakMemoryBytes the process's peak resident memory, where the system tells
@@ -55,6 +59,7 @@ public final class GenerateCommand implements Callable<Integer> {
             int tokens,
             String stopped,
             String accuracy,
+            String device,
             double seconds,
             OptionalDouble tokensPerSecond,
             OptionalLong peakMemoryBytes) {}
@@ -116,9 +121,14 @@ public final class GenerateCommand implements Callable<Integer> {
                 runOptions.memoryBytes(), Evaluation.BATCH_TOKENS, models, ModelInput.copies(accuracy.accuracy()));
         TokenChoice choice = TokenChoice.sampled(temperature, runOptions.seed());
         try (WorkerPool pool = runOptions.openWorkers();
+                Device used = DeviceOptions.open(device.provider(), accuracy.accuracy());
                 ModelInput input = ModelInput.open(model, task);
                 Tokenizer tokenizer = Tokenizer.open(input.folder())) {
-            input.transformer().prepare(accuracy.accuracy(), pool.workers());
+            if (used == null) {
+                input.transformer().prepare(accuracy.accuracy(), pool.workers());
+            } else {
+                input.transformer().place(used);
+            }
             write(input, tokenizer, choice, pool);
         }
         return ExitCodes.OK;
@@ -158,6 +168,7 @@ public final class GenerateCommand implements Callable<Integer> {
                             result.tokens().length,
                             stopped,
                             AccuracyConverter.name(accuracy.accuracy()),
+                            device.provider().map(DeviceProvider::name).orElse(Devices.CPU),
                             seconds,
                             tokensPerSecond,
                             PeakMemory.bytes()));

@@ -2,6 +2,7 @@ package dev.lowbit.jobs.commands;
 
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.jobs.Console;
+import dev.lowbit.jobs.DeviceOptions;
 import dev.lowbit.jobs.ExitCodes;
 import dev.lowbit.jobs.JsonOutput;
 import dev.lowbit.jobs.OptionValues;
@@ -185,6 +186,9 @@ public final class TuneCommand implements Callable<Integer> {
     private boolean resume;
 
     @Mixin
+    private DeviceOptions device;
+
+    @Mixin
     private RunOptions options;
 
     public TuneCommand(Console console) {
@@ -217,6 +221,7 @@ public final class TuneCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
+        device.requireCpu();
         TuneRequest.Usual usual = TuneRequest.Usual.of(extent);
         TuneRequest request = new TuneRequest(
                 model,

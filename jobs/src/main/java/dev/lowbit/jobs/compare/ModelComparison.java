@@ -186,6 +186,7 @@ final class ModelComparison {
                 OptionalInt.empty(),
                 request.maxTokens(),
                 Accuracy.EXACT,
+                Optional.empty(),
                 request.memoryBytes());
         CellFile done = known.measured(measured, Figures.of(job.run(workers, progress)));
         done.write(file(cell));

@@ -35,8 +35,13 @@ public record JobRequest(
         Optional<WithCalibration> calibration,
         Optional<Path> costs,
         OptionalLong memoryBytes) {
-    /** What the options of a command ask. */
+    /**
+     * What the options of a command ask.
+     *
+     * @throws dev.lowbit.error.DeviceException when they ask for a device
+     */
     public static JobRequest of(Path input, MethodOptions method, RunOptions run) {
+        method.requireCpu();
         return new JobRequest(
                 input,
                 "lowbit " + Version.lowbit(),

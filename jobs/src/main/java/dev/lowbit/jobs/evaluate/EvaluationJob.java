@@ -1,8 +1,13 @@
 package dev.lowbit.jobs.evaluate;
 
 import dev.lowbit.checkpoint.MalformedFileException;
+import dev.lowbit.device.Device;
+import dev.lowbit.device.DeviceProvider;
+import dev.lowbit.device.Devices;
+import dev.lowbit.error.DeviceException;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.error.UnsupportedModelException;
+import dev.lowbit.jobs.DeviceOptions;
 import dev.lowbit.jobs.ModelInput;
 import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.kernel.Workers;
@@ -27,6 +32,7 @@ import java.util.OptionalLong;
  * @param context tokens of a window of the text; empty for all that the models read
  * @param maxTokens tokens to predict from the beginning on
  * @param accuracy of the model's products; the reference is always exact
+ * @param device that multiplies, for the reference too; empty for the CPU
  * @param memoryBytes cap of the process's memory
  */
 public record EvaluationJob(
@@ -38,6 +44,7 @@ public record EvaluationJob(
         OptionalInt context,
         int maxTokens,
         Accuracy accuracy,
+        Optional<DeviceProvider> device,
         OptionalLong memoryBytes) {
     public EvaluationJob {
         if (text.isPresent() == ids.isPresent()) {
@@ -56,6 +63,7 @@ public record EvaluationJob(
      * @throws UnsupportedModelException see {@link ModelInput#open}
      * @throws MalformedFileException what is wrong with a file of a model or with the text
      * @throws InvalidRequestException what cannot be done as asked
+     * @throws DeviceException when the device is absent, too small or lost
      */
     public EvaluationResult run(Workers workers, ProgressListener progress) {
         long start = System.nanoTime();
@@ -63,10 +71,18 @@ public record EvaluationJob(
         task.ifPresent(models::add);
         reference.ifPresent(models::add);
         ModelInput.require(memoryBytes, Evaluation.BATCH_TOKENS, models, ModelInput.copies(accuracy));
-        try (ModelInput input = ModelInput.open(model, task);
+        try (Device used = DeviceOptions.open(device, accuracy);
+                ModelInput input = ModelInput.open(model, task);
                 ModelInput other = reference.map(ModelInput::open).orElse(null)) {
-            input.transformer().prepare(accuracy, workers);
             Transformer beside = other == null ? null : other.transformer();
+            if (used == null) {
+                input.transformer().prepare(accuracy, workers);
+            } else {
+                input.transformer().place(used);
+                if (beside != null) {
+                    beside.place(used);
+                }
+            }
             EvaluationTokens tokens = ids.isPresent()
                     ? EvaluationTokens.ofIds(ids.get(), input, maxTokens)
                     : EvaluationTokens.ofText(
@@ -82,7 +98,13 @@ public record EvaluationJob(
                         workers,
                         stage::advance);
             }
-            return EvaluationResult.of(input, accuracy, tokens.context(), result, (System.nanoTime() - start) / 1e9);
+            return EvaluationResult.of(
+                    input,
+                    accuracy,
+                    device.map(DeviceProvider::name).orElse(Devices.CPU),
+                    tokens.context(),
+                    result,
+                    (System.nanoTime() - start) / 1e9);
         }
     }
 

@@ -21,6 +21,7 @@ import java.util.OptionalLong;
  * @param tokens predicted
  * @param context tokens of a window with the beginning-of-sequence token
  * @param accuracy of the products: {@code exact} or {@code fast}
+ * @param device that multiplied: {@code cpu} or {@code cuda}
  * @param nll mean of -ln p, nats
  * @param perplexity its exponential
  * @param perplexityStdErr perplexity times the standard error of that mean
@@ -39,6 +40,7 @@ public record EvaluationResult(
         long tokens,
         int context,
         String accuracy,
+        String device,
         double nll,
         double perplexity,
         double perplexityStdErr,
@@ -49,7 +51,7 @@ public record EvaluationResult(
         double seconds,
         OptionalLong peakMemoryBytes) {
     static EvaluationResult of(
-            ModelInput input, Accuracy accuracy, int context, Evaluation.Result result, double seconds) {
+            ModelInput input, Accuracy accuracy, String device, int context, Evaluation.Result result, double seconds) {
         Optional<Manifest> manifest = input.manifest();
         Optional<Comparison> comparison = Optional.ofNullable(result.comparison());
         return new EvaluationResult(
@@ -60,6 +62,7 @@ public record EvaluationResult(
                 result.tokens(),
                 context,
                 AccuracyConverter.name(accuracy),
+                device,
                 result.negativeLogLikelihood(),
                 result.perplexity(),
                 result.perplexityStandardError(),

@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import dev.lowbit.checkpoint.SafetensorsWriter;
+import dev.lowbit.cuda.FakeCuda;
+import dev.lowbit.cuda.FakeProvider;
+import dev.lowbit.device.Finding;
 import dev.lowbit.jobs.Lowbit;
 import dev.lowbit.jobs.SampleModels;
 import dev.lowbit.tensor.DType;
@@ -15,6 +18,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -128,7 +132,7 @@ class EvaluateAndGenerateTest {
                 arguments(2, "evaluate @model --ids @ids.safetensors --context 4", "--context goes with --text"),
                 arguments(2, "evaluate @model --text @text --context 1", "--context 1: at least 2"),
                 arguments(2, "evaluate @model --text @text --max-tokens 0", "--max-tokens 0: at least 1"),
-                arguments(2, "evaluate @model --text @text --device tpu", "choose cpu or cuda"),
+                arguments(2, "evaluate @model --text @text --device tpu", "--device tpu: choose cpu or "),
                 arguments(3, "evaluate @model --text @latin", "BAD_UTF8 at byte 3"),
                 arguments(3, "evaluate @model --text @bad.jsonl", "line 1: token id \"99\" is not in 0 to 31"),
                 arguments(3, "evaluate @model --ids @ids.high.safetensors", "token id 32 is not in 0 to 31"),
@@ -149,14 +153,16 @@ class EvaluateAndGenerateTest {
                 arguments(5, "evaluate @model --text @text --memory 1MiB", "--memory allows"),
                 arguments(6, "evaluate @model --text @absent", "absent"),
                 arguments(6, "evaluate @absent --text @text", "absent"),
-                arguments(7, "evaluate @model --text @text --device cuda", "--device cuda"),
+                arguments(7, "evaluate @model --text @text --device absent", "--device absent: no driver"),
+                arguments(
+                        2, "evaluate @packed --text @text --device absent --accuracy fast", "--accuracy fast is about"),
                 arguments(2, "generate @model", "--prompt"),
                 arguments(2, "generate @model --prompt w1 --temperature -1", "temperature of -1.0"),
                 arguments(2, "generate @model --prompt w1 --max-tokens 0", "--max-tokens 0: at least 1"),
                 arguments(3, "generate @wide --prompt w32", "gives token id 32"),
                 arguments(4, "generate @bare --prompt w1", "no config.json"),
                 arguments(5, "generate @mute --prompt w1", "no tokenizer.json"),
-                arguments(7, "generate @model --prompt w1 --device cuda", "--device cuda"));
+                arguments(7, "generate @model --prompt w1 --device absent", "--device absent: no driver"));
     }
 
     @ParameterizedTest(name = "{0}: lowbit {1}")
@@ -214,6 +220,53 @@ class EvaluateAndGenerateTest {
         assertThat(document(command + "fast --threads 1")).isEqualTo(document(command + "fast --threads 3"));
         String generate = "generate @packed --prompt w3 --accuracy fast --threads ";
         assertThat(document(generate + 1)).isEqualTo(document(generate + 4));
+    }
+
+    /**
+     * The products of a device, here one that is none. They differ from the CPU's by the rounding of sums of at most 24 terms, some 1e-6 of a logit each; the loss of a token moves by as much.
+     */
+    @Test
+    void aDeviceGivesTheSameFigures() {
+        Assumptions.assumeTrue(
+                new FakeProvider().find() instanceof Finding.Found, "skipped: no g++, which the fake device needs");
+        for (String model : List.of("@packed", "@model")) {
+            JsonNode cpu = json("evaluate " + model + " --text @text");
+            JsonNode device = json("evaluate " + model + " --text @text --device fake");
+            assertThat(cpu.get("device").asString()).isEqualTo("cpu");
+            assertThat(device.get("device").asString()).isEqualTo("fake");
+            assertThat(device.get("nll").asDouble()).isCloseTo(cpu.get("nll").asDouble(), within(1e-4));
+        }
+        JsonNode beside = json("evaluate @model --text @text --reference @model --device fake");
+        assertThat(beside.get("klDivergence").asDouble()).isZero();
+        assertThat(json("generate @packed --prompt w3 --device fake").get("text"))
+                .isEqualTo(json("generate @packed --prompt w3").get("text"));
+        assertThat(FakeCuda.liveBytes()).isZero();
+        assertThat(FakeCuda.contexts()).isZero();
+    }
+
+    @Test
+    void whatDecidesBytesStaysOnTheCpu() {
+        Assumptions.assumeTrue(
+                new FakeProvider().find() instanceof Finding.Found, "skipped: no g++, which the fake device needs");
+        Lowbit run = run("compress @model --out @new --bits 3 --device fake");
+        assertThat(run.code()).isEqualTo(7);
+        assertThat(run.err())
+                .isEqualTo(
+                        "lowbit: --device fake: this command computes on the CPU, where its result has the same bytes on every"
+                                + " machine; leave --device out\n");
+    }
+
+    /** The fault of the device reaches the user, and nothing is left on it. */
+    @Test
+    void aDeviceThatIsTooSmallIsAFaultOfTheDevice() {
+        Assumptions.assumeTrue(
+                new FakeProvider().find() instanceof Finding.Found, "skipped: no g++, which the fake device needs");
+        FakeProvider.limitNext(1000);
+        Lowbit run = run("evaluate @model --text @text --device fake");
+        assertThat(run.code()).isEqualTo(7);
+        assertThat(run.err()).contains("fake device is out of memory: ").contains("of 1000 free");
+        assertThat(run.out()).isEmpty();
+        assertThat(FakeCuda.liveBytes()).isZero();
     }
 
     @Test

@@ -124,7 +124,8 @@ public record BlockFormat(CodebookKind codebook, int codeBits, int groupSize, Sc
         return weights * perWeight;
     }
 
-    BlockGeometry geometry(int rows, int columns) {
+    /** Where the blocks of a rows x columns matrix lie. */
+    public BlockGeometry geometry(int rows, int columns) {
         return BlockGeometry.of(rows, columns, groupSize, layout);
     }
 

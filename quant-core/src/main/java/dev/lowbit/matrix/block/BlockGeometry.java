@@ -11,7 +11,7 @@ import dev.lowbit.error.InvalidRequestException;
  * @param groupSize weights per block, but for the last of a line
  * @param blocksPerLine blocks per line
  */
-record BlockGeometry(int lines, long lineLength, int groupSize, long blocksPerLine) {
+public record BlockGeometry(int lines, long lineLength, int groupSize, long blocksPerLine) {
     static BlockGeometry of(int rows, int columns, int groupSize, BlockLayout layout) {
         if (rows < 1 || columns < 1) {
             throw InvalidRequestException.usage(
@@ -28,26 +28,28 @@ record BlockGeometry(int lines, long lineLength, int groupSize, long blocksPerLi
         return geometry;
     }
 
-    long size() {
+    /** Weights of the matrix. */
+    public long size() {
         return lines * lineLength;
     }
 
-    long blocks() {
+    /** Blocks of all lines. */
+    public long blocks() {
         return lines * blocksPerLine;
     }
 
     /** The block of the weight at a row-major index. */
-    int blockOf(long weight) {
+    public int blockOf(long weight) {
         return (int) (weight / lineLength * blocksPerLine + weight % lineLength / groupSize);
     }
 
     /** The row-major index of the first weight of a block. */
-    long start(int block) {
+    public long start(int block) {
         return block / blocksPerLine * lineLength + block % blocksPerLine * groupSize;
     }
 
     /** How many weights a block holds. */
-    int length(int block) {
+    public int length(int block) {
         return (int) Math.min(groupSize, lineLength - block % blocksPerLine * groupSize);
     }
 

@@ -111,6 +111,12 @@ public final class BlockMatrix implements QuantizedMatrix {
         return scales;
     }
 
+    /** Blocks of a row where every row begins with a new one; 0 where blocks run on from row to row. */
+    public int blocksOfRow() {
+        boolean anew = geometry.lineLength() == columns || columns % format.groupSize() == 0;
+        return anew ? Math.ceilDiv(columns, format.groupSize()) : 0;
+    }
+
     @Override
     public void dequantize(int fromRow, FloatMatrix out, Workers workers) {
         DecodedProducts.checkRows(this, fromRow, out);
