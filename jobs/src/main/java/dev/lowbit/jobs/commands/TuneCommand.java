@@ -221,7 +221,6 @@ public final class TuneCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        device.requireCpu();
         TuneRequest.Usual usual = TuneRequest.Usual.of(extent);
         TuneRequest request = new TuneRequest(
                 model,
@@ -237,6 +236,7 @@ public final class TuneCommand implements Callable<Integer> {
                 crossEntropy(),
                 learningRate == null ? usual.learningRate() : learningRate,
                 codes(),
+                device.provider(),
                 options.seed(),
                 options.memoryBytes());
         console.interruptHint("run the same command with --resume to continue");

@@ -85,6 +85,7 @@ public record CompareRequest(
                 0,
                 usual.learningRate(),
                 extent == Tunable.Extent.CODES ? Optional.of(TuneRequest.Codes.USUAL) : Optional.empty(),
+                Optional.empty(),
                 limits.seed(),
                 memoryBytes);
     }

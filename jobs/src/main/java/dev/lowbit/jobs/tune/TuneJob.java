@@ -2,8 +2,11 @@ package dev.lowbit.jobs.tune;
 
 import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.checkpoint.Digest;
+import dev.lowbit.device.Device;
+import dev.lowbit.error.DeviceException;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.importance.Importance;
+import dev.lowbit.jobs.DeviceOptions;
 import dev.lowbit.jobs.MemoryCap;
 import dev.lowbit.jobs.OutputDirectory;
 import dev.lowbit.jobs.PeakMemory;
@@ -11,6 +14,7 @@ import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.jobs.compress.Cancellation;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.linalg.RandomStream;
+import dev.lowbit.matrix.Accuracy;
 import dev.lowbit.matrix.Part;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.matrix.sum.FreshFactors;
@@ -74,17 +78,26 @@ public final class TuneJob implements AutoCloseable {
      * @param resume whether to go on with a stopped job
      * @throws InvalidRequestException (impossible) when nothing is trainable, the output exists or lies in the input, the memory cap
      *     is too small, the text too short, or what was stopped is another job
+     * @throws DeviceException when the device is absent, too small or lost
      */
     public static TuneResult run(
             TuneRequest request, Path output, boolean resume, Workers workers, ProgressListener progress) {
         OutputDirectory.requireOutside(request.input(), output);
+        if (request.device().isPresent() && request.reference().isEmpty()) {
+            throw InvalidRequestException.usage(
+                    "--device runs the reference; what is trained is computed on the CPU: give --reference too, or leave --device out");
+        }
         try (TuneJob job = new TuneJob(request, workers, progress);
                 Transformer model = Transformers.load(job.input)) {
             if (request.reference().isEmpty()) {
                 return job.run(model, null, null, output, resume);
             }
-            try (Checkpoint checkpoint = Checkpoint.open(request.reference().get());
+            try (Device used = DeviceOptions.open(request.device(), Accuracy.EXACT);
+                    Checkpoint checkpoint = Checkpoint.open(request.reference().get());
                     Transformer reference = Transformers.load(checkpoint)) {
+                if (used != null) {
+                    reference.place(used);
+                }
                 return job.run(model, checkpoint, reference, output, resume);
             }
         }
@@ -176,6 +189,8 @@ public final class TuneJob implements AutoCloseable {
             options.put("tune.codeFraction", Double.toString(codes.fraction()));
             options.put("tune.codeDecay", Double.toString(codes.decay()));
         });
+        // rounding differs from the CPU's, and with it what is trained
+        request.device().ifPresent(device -> options.put("tune.device", device.name()));
         options.put("tune.seed", Long.toString(settings.seed()));
         return input.manifest().job().followedBy(request.software(), options);
     }

@@ -1,5 +1,6 @@
 package dev.lowbit.jobs.tune;
 
+import dev.lowbit.device.DeviceProvider;
 import dev.lowbit.method.DiscreteSteps;
 import dev.lowbit.method.Tunable;
 import dev.lowbit.transformer.tuning.TuningSettings;
@@ -25,6 +26,7 @@ import java.util.OptionalLong;
  * @param crossEntropy weight of the cross entropy beside the divergence from the reference
  * @param learningRate the highest rate, as a share of the size of what is trained
  * @param codes how codes are trained, where the extent has them
+ * @param device that multiplies the reference's weights; empty for the CPU
  * @param seed of the order of the windows
  * @param memoryBytes cap of the process; empty for none
  */
@@ -42,6 +44,7 @@ public record TuneRequest(
         double crossEntropy,
         double learningRate,
         Optional<Codes> codes,
+        Optional<DeviceProvider> device,
         long seed,
         OptionalLong memoryBytes) {
     private static final int USUAL_BATCH = 4;

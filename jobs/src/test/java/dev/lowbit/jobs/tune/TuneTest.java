@@ -2,8 +2,12 @@ package dev.lowbit.jobs.tune;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.lowbit.checkpoint.Digest;
+import dev.lowbit.cuda.FakeCuda;
+import dev.lowbit.cuda.FakeProvider;
+import dev.lowbit.device.Finding;
 import dev.lowbit.jobs.ExitCodes;
 import dev.lowbit.jobs.Lowbit;
 import dev.lowbit.jobs.ProgressListener;
@@ -27,6 +31,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.concurrent.CancellationException;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -344,6 +349,26 @@ class TuneTest {
                 .isEqualTo(Manifest.read(compressed).matrices());
     }
 
+    /** The reference on a device gives its predictions up to rounding; the manifest says that it was there. */
+    @Test
+    void aDeviceMultipliesTheReference() {
+        Assumptions.assumeTrue(
+                new FakeProvider().find() instanceof Finding.Found, "skipped: no g++, which the fake device needs");
+        Object[] few = {"--reference", model, "--max-tokens", 300, "--context", 16};
+        JsonNode cpu = succeeded(tune(compressed, "cpu", few));
+        JsonNode device = succeeded(tune(
+                compressed, "device", "--reference", model, "--max-tokens", 300, "--context", 16, "--device", "fake"));
+        assertThat(device.get("lossAfter").doubleValue())
+                .isCloseTo(cpu.get("lossAfter").doubleValue(), within(1e-4));
+        assertThat(Manifest.read(folder.resolve("device")).job().options()).containsEntry("tune.device", "fake");
+        assertThat(Manifest.read(folder.resolve("cpu")).job().options()).doesNotContainKey("tune.device");
+        assertThat(FakeCuda.liveBytes()).isZero();
+        Lowbit alone = tune(compressed, "alone", "--device", "fake");
+        assertThat(alone.code()).isEqualTo(ExitCodes.USAGE);
+        assertThat(alone.err()).contains("give --reference too");
+        assertThat(folder.resolve("alone")).doesNotExist();
+    }
+
     private TuneRequest request(double learningRate, Tunable.Extent extent) {
         return new TuneRequest(
                 compressed,
@@ -361,6 +386,7 @@ class TuneTest {
                 extent == Tunable.Extent.CODES
                         ? Optional.of(new TuneRequest.Codes(TargetSteps.NATURAL, 0.1, 0.1, learningRate))
                         : Optional.empty(),
+                Optional.empty(),
                 0,
                 OptionalLong.empty());
     }
