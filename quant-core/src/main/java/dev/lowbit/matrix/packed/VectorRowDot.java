@@ -10,7 +10,7 @@ import jdk.incubator.vector.VectorSpecies;
 
 /**
  * {@link RowDot} in SIMD: a load widens bytes to lanes, and each code in them is looked up by permuting a table in one register or two. Where a table
- * needs four (4 bits with four lanes) values are looked up one by one, and multiplied in SIMD. 4 and 2 bits have a loop each, written out: as one loop over the codes
+ * needs four (4 bits with four lanes) values are looked up byte by byte. 4 and 2 bits have a loop each, written out: as one loop over the codes
  * of a byte they were half as fast.
  */
 final class VectorRowDot implements RowDot {
@@ -32,7 +32,15 @@ final class VectorRowDot implements RowDot {
     /** Lane l takes value l / n of a vector, at n: a group's scale for all lanes that hold its codes. */
     private static final VectorShuffle<?>[] REPEATED = new VectorShuffle<?>[LANES + 1];
 
+    private static final VectorSpecies<Byte> SIXTEEN = ByteVector.SPECIES_128;
+
+    /** For each four lanes from the first on: every byte of theirs four times. */
+    private static final byte[] SPREAD = new byte[LANES * Float.BYTES];
+
     static {
+        for (int i = 0; i < SPREAD.length; i++) {
+            SPREAD[i] = (byte) (i / Float.BYTES);
+        }
         for (int n = 1; n <= LANES; n *= 2) {
             int lanes = n;
             REPEATED[n] = VectorShuffle.fromOp(F, lane -> lane / lanes);
@@ -279,7 +287,10 @@ final class VectorRowDot implements RowDot {
         total.intoArray(lanes, lane);
     }
 
-    /** 4 bits with four lanes. */
+    /**
+     * 4 bits with four lanes, where a table would take four registers: each byte of the values is a table of its own, which a permutation of bytes looks up, and four of
+     * them make a value.
+     */
     private static void narrow(
             byte[] row,
             int count,
@@ -292,30 +303,49 @@ final class VectorRowDot implements RowDot {
             int xFrom,
             float[] lanes,
             int lane) {
-        float[] values = new float[2 * WIDTH];
+        byte[] planes = new byte[Float.BYTES * TABLE];
+        ByteVector spread = ByteVector.fromArray(SIXTEEN, SPREAD, TABLE * lane / WIDTH);
         FloatVector total = FloatVector.fromArray(F, lanes, lane);
         int group = 0;
         for (int start = 0; start < count; start += width, group++) {
+            if (group == 0 || tableStep > 0) {
+                cut(tables, group * tableStep, planes);
+            }
+            ByteVector first = ByteVector.fromArray(SIXTEEN, planes, 0);
+            ByteVector second = ByteVector.fromArray(SIXTEEN, planes, TABLE);
+            ByteVector third = ByteVector.fromArray(SIXTEEN, planes, 2 * TABLE);
+            ByteVector fourth = ByteVector.fromArray(SIXTEEN, planes, 3 * TABLE);
             FloatVector zero = FloatVector.broadcast(F, zero(zeros, group));
             FloatVector sum = FloatVector.zero(F);
             for (int i = start; i < start + width; i += 2 * LANES) {
-                lookUp(row, i / 2 + lane, tables, group * tableStep, values);
+                ByteVector index = spread.selectFrom(ByteVector.fromArray(SIXTEEN, row, i / 2));
                 int at = xFrom + i;
-                sum = FloatVector.fromArray(F, values, 0).sub(zero).fma(FloatVector.fromArray(F, x, at), sum);
-                sum = FloatVector.fromArray(F, values, WIDTH)
-                        .sub(zero)
-                        .fma(FloatVector.fromArray(F, x, at + LANES), sum);
+                IntVector low = index.selectFrom(first).reinterpretAsInts().and(0xff);
+                low = low.or(index.selectFrom(second).reinterpretAsInts().and(0xff00));
+                low = low.or(index.selectFrom(third).reinterpretAsInts().and(0xff0000));
+                low = low.or(index.selectFrom(fourth).reinterpretAsInts().and(0xff000000));
+                sum = low.reinterpretAsFloats().sub(zero).fma(FloatVector.fromArray(F, x, at), sum);
+                index = index.reinterpretAsInts()
+                        .lanewise(VectorOperators.LSHR, 4)
+                        .reinterpretAsBytes();
+                IntVector high = index.selectFrom(first).reinterpretAsInts().and(0xff);
+                high = high.or(index.selectFrom(second).reinterpretAsInts().and(0xff00));
+                high = high.or(index.selectFrom(third).reinterpretAsInts().and(0xff0000));
+                high = high.or(index.selectFrom(fourth).reinterpretAsInts().and(0xff000000));
+                sum = high.reinterpretAsFloats().sub(zero).fma(FloatVector.fromArray(F, x, at + LANES), sum);
             }
             total = sum.fma(FloatVector.broadcast(F, scale(scales, group)), total);
         }
         total.intoArray(lanes, lane);
     }
 
-    private static void lookUp(byte[] row, int at, float[] tables, int table, float[] values) {
-        for (int l = 0; l < WIDTH; l++) {
-            int pair = row[at + l] & 0xff;
-            values[l] = tables[table + (pair & 15)];
-            values[WIDTH + l] = tables[table + (pair >>> 4)];
+    /** All first bytes of a table's values, then all second ones, and so on. */
+    private static void cut(float[] tables, int table, byte[] planes) {
+        for (int entry = 0; entry < TABLE; entry++) {
+            int bits = Float.floatToRawIntBits(tables[table + entry]);
+            for (int plane = 0; plane < Float.BYTES; plane++) {
+                planes[plane * TABLE + entry] = (byte) (bits >>> plane * Byte.SIZE);
+            }
         }
     }
 }
