@@ -7,6 +7,8 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import dev.lowbit.cuda.driver.Cuda;
 import dev.lowbit.cuda.driver.DeviceMemory;
+import dev.lowbit.cuda.driver.Downcalls;
+import dev.lowbit.cuda.driver.Toolkit;
 import dev.lowbit.device.Finding;
 import dev.lowbit.error.DeviceException;
 import java.lang.foreign.Arena;
@@ -17,10 +19,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.invoke.MethodHandle;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.Stream;
 
 /** NVIDIA's dense products, where the machine has them: what packed ones are compared with. */
 @SuppressWarnings("restricted")
@@ -60,9 +60,8 @@ public final class Cublas implements AutoCloseable {
 
     private static List<String> libraries() {
         List<String> all = new ArrayList<>(NAMES);
-        Stream.of(System.getenv("CUDA_HOME"), System.getenv("CUDA_PATH"), "/usr/local/cuda")
-                .filter(home -> home != null && !home.isEmpty())
-                .flatMap(home -> NAMES.stream().map(name -> Path.of(home, "lib64", name)))
+        Toolkit.libraryFolders().stream()
+                .flatMap(folder -> NAMES.stream().map(folder::resolve))
                 .filter(Files::isRegularFile)
                 .forEach(file -> all.add(file.toString()));
         return all;
@@ -101,7 +100,7 @@ public final class Cublas implements AutoCloseable {
             check("cublasSetStream", (int) bind("cublasSetStream_v2", JAVA_LONG, JAVA_LONG)
                     .invokeExact(handle, cuda.stream().handle()));
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 
@@ -142,7 +141,7 @@ public final class Cublas implements AutoCloseable {
                     COMPUTE_32F,
                     GEMM_DEFAULT));
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 
@@ -152,21 +151,13 @@ public final class Cublas implements AutoCloseable {
         }
     }
 
-    private static RuntimeException failed(Throwable thrown) {
-        return switch (thrown) {
-            case RuntimeException exception -> exception;
-            case Error error -> throw error;
-            default -> new IllegalStateException(thrown);
-        };
-    }
-
     /** Not to be called twice. */
     @Override
     public void close() {
         try {
             int ignored = (int) destroy.invokeExact(handle);
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
         arena.close();
     }

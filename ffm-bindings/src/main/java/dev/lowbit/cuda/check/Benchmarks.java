@@ -149,31 +149,35 @@ final class Benchmarks {
             x.write(Samples.normal(most, columns, 1).segment());
             for (int tokens : sizes.tokens()) {
                 double seconds = seconds(i -> copies.get(i % copies.size()).multiply(x, tokens, y, cuda.stream()));
-                double bandwidth = host.bytes() / seconds;
-                table.add(row(
-                        "format",
-                        format,
-                        "rows",
-                        rows,
-                        "columns",
-                        columns,
-                        "tokens",
-                        tokens,
-                        "bytes",
-                        host.bytes(),
-                        "copies",
-                        copies.size(),
-                        "microseconds",
-                        seconds * 1e6,
-                        "GBperSecond",
-                        bandwidth / GIGA,
-                        "ofCopy",
-                        bandwidth / copyBandwidth));
+                Map<String, Object> row = row("format", format);
+                row.putAll(product(rows, columns, tokens, host.bytes(), copies.size(), seconds));
+                table.add(row);
             }
             progress.printf("  %s %d x %d%n", format, rows, columns);
         } finally {
             copies.forEach(PlacedMatrix::close);
         }
+    }
+
+    /** @param bytes of the weights, which a product reads once */
+    private Map<String, Object> product(int rows, int columns, int tokens, long bytes, int copies, double seconds) {
+        return row(
+                "rows",
+                rows,
+                "columns",
+                columns,
+                "tokens",
+                tokens,
+                "bytes",
+                bytes,
+                "copies",
+                copies,
+                "microseconds",
+                seconds * 1e6,
+                "GBperSecond",
+                bytes / seconds / GIGA,
+                "ofCopy",
+                bytes / seconds / copyBandwidth);
     }
 
     private int copies(long bytes) {
@@ -214,23 +218,7 @@ final class Benchmarks {
             for (int tokens : sizes.tokens()) {
                 double seconds = seconds(
                         i -> blas.multiply(copies.get(i % copies.size()), rows, columns, input, tokens, output));
-                table.add(row(
-                        "rows",
-                        rows,
-                        "columns",
-                        columns,
-                        "tokens",
-                        tokens,
-                        "bytes",
-                        host.bytes(),
-                        "copies",
-                        copies.size(),
-                        "microseconds",
-                        seconds * 1e6,
-                        "GBperSecond",
-                        host.bytes() / seconds / GIGA,
-                        "ofCopy",
-                        host.bytes() / seconds / copyBandwidth));
+                table.add(product(rows, columns, tokens, host.bytes(), copies.size(), seconds));
             }
         } finally {
             copies.forEach(DeviceMemory::close);

@@ -44,7 +44,7 @@ public final class GpuCheck {
         }
         Files.writeString(file, report.json());
         System.out.println("written: " + file.toAbsolutePath());
-        System.exit(report.lost() ? NO_DEVICE : report.failures().isEmpty() ? 0 : FAILED);
+        System.exit(report.endedEarly() ? NO_DEVICE : report.failures().isEmpty() ? 0 : FAILED);
     }
 
     /**

@@ -59,7 +59,8 @@ final class Report {
         deviceFailure = message;
     }
 
-    boolean lost() {
+    /** Whether the device failed before all was done. */
+    boolean endedEarly() {
         return deviceFailure != null;
     }
 

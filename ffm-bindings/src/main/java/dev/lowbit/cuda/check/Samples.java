@@ -8,6 +8,7 @@ import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.matrix.additive.AdditiveFormat;
 import dev.lowbit.matrix.affine.AffineFormat;
 import dev.lowbit.matrix.block.BlockFormat;
+import dev.lowbit.matrix.packed.PackedCodes;
 import dev.lowbit.matrix.scale.ScaleFormat;
 import dev.lowbit.matrix.scale.ScaleType;
 import dev.lowbit.matrix.sketch.SketchFormat;
@@ -139,23 +140,20 @@ final class Samples {
 
     /** A bit stream of numbers below {@code end}. */
     private MemorySegment bits(int count, int bits, int end) {
-        long size = (long) count * bits;
-        byte[] stream = new byte[Math.toIntExact(Math.ceilDiv(size, (long) Byte.SIZE))];
         if (end == 1 << bits) { // any bits are codes; those behind the last one are 0
+            long size = (long) count * bits;
+            byte[] stream = new byte[Math.toIntExact(Math.ceilDiv(size, (long) Byte.SIZE))];
             random.nextBytes(stream);
             if (size % Byte.SIZE != 0) {
                 stream[stream.length - 1] &= (byte) ((1 << size % Byte.SIZE) - 1);
             }
             return MemorySegment.ofArray(stream);
         }
+        byte[] codes = new byte[count];
         for (int i = 0; i < count; i++) {
-            int code = random.nextInt(end);
-            for (int b = 0; b < bits; b++) {
-                int at = i * bits + b;
-                stream[at / Byte.SIZE] |= (byte) ((code >> b & 1) << at % Byte.SIZE);
-            }
+            codes[i] = (byte) random.nextInt(end);
         }
-        return MemorySegment.ofArray(stream);
+        return PackedCodes.pack(codes, bits);
     }
 
     private MemorySegment groupIndex(int groups, int columns) {

@@ -1,6 +1,8 @@
 package dev.lowbit.cuda.compile;
 
+import dev.lowbit.checkpoint.Digest;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -49,7 +51,7 @@ public final class CubinCache {
             }
             byte[] image = Arrays.copyOf(content, length);
             boolean whole = MessageDigest.isEqual(
-                    KernelSource.sha256().digest(image), Arrays.copyOfRange(content, length, content.length));
+                    Digest.sha256().digest(image), Arrays.copyOfRange(content, length, content.length));
             return whole ? Optional.of(image) : Optional.empty();
         } catch (IOException e) {
             return Optional.empty();
@@ -63,7 +65,7 @@ public final class CubinCache {
             Files.createDirectories(folder);
             made = Files.createTempFile(folder, "new", ".tmp");
             byte[] content = Arrays.copyOf(image, image.length + DIGEST_BYTES);
-            System.arraycopy(KernelSource.sha256().digest(image), 0, content, image.length, DIGEST_BYTES);
+            System.arraycopy(Digest.sha256().digest(image), 0, content, image.length, DIGEST_BYTES);
             Files.write(made, content);
             Files.move(
                     made,
@@ -88,6 +90,6 @@ public final class CubinCache {
 
     private Path file(KernelSource source, Target target, String compilerVersion) {
         String key = source.digests() + " " + target + " " + target.options() + " " + compilerVersion;
-        return folder.resolve(KernelSource.digest(key));
+        return folder.resolve(Digest.sha256(key.getBytes(StandardCharsets.UTF_8)));
     }
 }

@@ -1,12 +1,10 @@
 package dev.lowbit.cuda.compile;
 
+import dev.lowbit.checkpoint.Digest;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -60,20 +58,9 @@ public record KernelSource(String name, String text, Map<String, String> headers
     /** SHA-256 of each file in hexadecimal, by name. */
     Map<String, String> digests() {
         Map<String, String> digests = new TreeMap<>();
-        digests.put(name, digest(text));
-        headers.forEach((header, headerText) -> digests.put(header, digest(headerText)));
+        digests.put(name, Digest.sha256(text.getBytes(StandardCharsets.UTF_8)));
+        headers.forEach((header, headerText) ->
+                digests.put(header, Digest.sha256(headerText.getBytes(StandardCharsets.UTF_8))));
         return digests;
-    }
-
-    static String digest(String text) {
-        return HexFormat.of().formatHex(sha256().digest(text.getBytes(StandardCharsets.UTF_8)));
-    }
-
-    static MessageDigest sha256() {
-        try {
-            return MessageDigest.getInstance("SHA-256");
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException(e);
-        }
     }
 }

@@ -4,6 +4,7 @@ import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
+import dev.lowbit.cuda.driver.Downcalls;
 import dev.lowbit.device.Finding;
 import dev.lowbit.error.DeviceException;
 import java.lang.foreign.Arena;
@@ -112,7 +113,7 @@ public final class Nvrtc {
             require("nvrtcVersion", (int) version.invokeExact(numbers, numbers.asSlice(JAVA_INT.byteSize())));
             return numbers.getAtIndex(JAVA_INT, 0) + "." + numbers.getAtIndex(JAVA_INT, 1);
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 
@@ -128,7 +129,7 @@ public final class Nvrtc {
                     .boxed()
                     .toList();
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 
@@ -165,7 +166,7 @@ public final class Nvrtc {
                 int ignored = (int) destroy.invokeExact(program);
             }
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 
@@ -203,13 +204,5 @@ public final class Nvrtc {
     private String describe(int status) throws Throwable {
         MemorySegment text = (MemorySegment) errorString.invokeExact(status);
         return text.address() == 0 ? "status " + status : text.reinterpret(4096).getString(0);
-    }
-
-    private static RuntimeException failed(Throwable thrown) {
-        return switch (thrown) {
-            case RuntimeException exception -> exception;
-            case Error error -> throw error;
-            default -> new IllegalStateException(thrown);
-        };
     }
 }

@@ -1,5 +1,6 @@
 package dev.lowbit.cuda.compile;
 
+import dev.lowbit.cuda.driver.Toolkit;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -25,7 +26,7 @@ final class NvrtcPlaces {
     static List<Place> all() {
         List<Place> places = new ArrayList<>();
         NAMES.forEach(name -> places.add(new Place(Path.of(name), List.of())));
-        folders()
+        Toolkit.libraryFolders()
                 .forEach(folder -> NAMES.stream()
                         .map(folder::resolve)
                         .filter(Files::isRegularFile)
@@ -33,14 +34,6 @@ final class NvrtcPlaces {
                                 library -> places.add(new Place(library.toAbsolutePath(), builtins(folder, library)))));
         BytedecoRedist.nvrtc().ifPresent(places::add);
         return places;
-    }
-
-    private static List<Path> folders() {
-        return Stream.of(System.getenv("CUDA_HOME"), System.getenv("CUDA_PATH"), "/usr/local/cuda")
-                .filter(home -> home != null && !home.isEmpty())
-                .flatMap(home -> Stream.of("lib64", "targets/x86_64-linux/lib", "targets/sbsa-linux/lib")
-                        .map(folder -> Path.of(home, folder)))
-                .toList();
     }
 
     /** Those of the same major version: a machine may have several toolkits in one folder. */

@@ -184,7 +184,7 @@ public final class Driver {
         } catch (MissingFunction e) {
             return new Finding.Absent<>(library + " is no NVIDIA driver: it has no " + e.getMessage());
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
         if (devices() == 0) {
             return new Finding.Absent<>("the NVIDIA driver (" + library + ") sees no device; see what nvidia-smi says");
@@ -220,7 +220,7 @@ public final class Driver {
             require("cuDeviceGetName", (int) deviceGetName.invokeExact(name, length, device));
             return name.getString(0);
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 
@@ -231,7 +231,7 @@ public final class Driver {
             require("cuDeviceTotalMem", (int) deviceTotalMem.invokeExact(bytes, device));
             return bytes.get(JAVA_LONG, 0);
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 
@@ -266,7 +266,7 @@ public final class Driver {
                     ? null
                     : text.reinterpret(4096).getString(0, StandardCharsets.US_ASCII);
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 
@@ -281,7 +281,7 @@ public final class Driver {
             require(function, call.into(out));
             return out.get(JAVA_INT, 0);
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 
@@ -291,15 +291,6 @@ public final class Driver {
         }
     }
 
-    /** A downcall throws only what we threw ourselves, or an error of the JVM. */
-    private static RuntimeException failed(Throwable thrown) {
-        return switch (thrown) {
-            case RuntimeException exception -> exception;
-            case Error error -> throw error;
-            default -> new IllegalStateException(thrown);
-        };
-    }
-
     // From here on: one method a function, in the header's order of arguments. Out parameters are segments that the
     // caller keeps.
 
@@ -307,7 +298,7 @@ public final class Driver {
         try {
             return (int) primaryCtxRetain.invokeExact(context, device);
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 
@@ -315,7 +306,7 @@ public final class Driver {
         try {
             return (int) primaryCtxRelease.invokeExact(device);
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 
@@ -323,7 +314,7 @@ public final class Driver {
         try {
             return (int) ctxSetCurrent.invokeExact(context);
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 
@@ -331,7 +322,7 @@ public final class Driver {
         try {
             return (int) memGetInfo.invokeExact(free, total);
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 
@@ -339,7 +330,7 @@ public final class Driver {
         try {
             return (int) memAlloc.invokeExact(address, bytes);
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 
@@ -347,7 +338,7 @@ public final class Driver {
         try {
             return (int) memFree.invokeExact(address);
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 
@@ -355,7 +346,7 @@ public final class Driver {
         try {
             return (int) memHostAlloc.invokeExact(address, bytes, flags);
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 
@@ -363,7 +354,7 @@ public final class Driver {
         try {
             return (int) memFreeHost.invokeExact(address);
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 
@@ -371,7 +362,7 @@ public final class Driver {
         try {
             return (int) memcpyHtoDAsync.invokeExact(to, from, bytes, stream);
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 
@@ -379,7 +370,7 @@ public final class Driver {
         try {
             return (int) memcpyDtoHAsync.invokeExact(to, from, bytes, stream);
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 
@@ -387,7 +378,7 @@ public final class Driver {
         try {
             return (int) memcpyDtoDAsync.invokeExact(to, from, bytes, stream);
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 
@@ -395,7 +386,7 @@ public final class Driver {
         try {
             return (int) memsetD8Async.invokeExact(address, value, bytes, stream);
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 
@@ -403,7 +394,7 @@ public final class Driver {
         try {
             return (int) streamCreate.invokeExact(stream, flags);
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 
@@ -411,7 +402,7 @@ public final class Driver {
         try {
             return (int) streamDestroy.invokeExact(stream);
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 
@@ -419,7 +410,7 @@ public final class Driver {
         try {
             return (int) streamSynchronize.invokeExact(stream);
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 
@@ -427,7 +418,7 @@ public final class Driver {
         try {
             return (int) streamBeginCapture.invokeExact(stream, mode);
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 
@@ -435,7 +426,7 @@ public final class Driver {
         try {
             return (int) streamEndCapture.invokeExact(stream, graph);
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 
@@ -443,7 +434,7 @@ public final class Driver {
         try {
             return (int) eventCreate.invokeExact(event, flags);
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 
@@ -451,7 +442,7 @@ public final class Driver {
         try {
             return (int) eventDestroy.invokeExact(event);
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 
@@ -459,7 +450,7 @@ public final class Driver {
         try {
             return (int) eventRecord.invokeExact(event, stream);
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 
@@ -467,7 +458,7 @@ public final class Driver {
         try {
             return (int) eventSynchronize.invokeExact(event);
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 
@@ -475,7 +466,7 @@ public final class Driver {
         try {
             return (int) eventElapsedTime.invokeExact(milliseconds, start, end);
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 
@@ -484,7 +475,7 @@ public final class Driver {
         try {
             return (int) moduleLoadDataEx.invokeExact(module, image, options, keys, values);
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 
@@ -492,7 +483,7 @@ public final class Driver {
         try {
             return (int) moduleUnload.invokeExact(module);
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 
@@ -500,7 +491,7 @@ public final class Driver {
         try {
             return (int) moduleGetFunction.invokeExact(function, module, name);
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 
@@ -508,7 +499,7 @@ public final class Driver {
         try {
             return (int) funcGetAttribute.invokeExact(value, attribute, function);
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 
@@ -516,7 +507,7 @@ public final class Driver {
         try {
             return (int) funcSetAttribute.invokeExact(function, attribute, value);
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 
@@ -524,7 +515,7 @@ public final class Driver {
         try {
             return (int) occupancy.invokeExact(blocks, function, blockSize, sharedBytes);
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 
@@ -534,7 +525,7 @@ public final class Driver {
             return (int) launchKernel.invokeExact(
                     function, gridX, gridY, 1, blockX, 1, 1, sharedBytes, stream, arguments, 0L);
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 
@@ -542,7 +533,7 @@ public final class Driver {
         try {
             return (int) graphInstantiate.invokeExact(executable, graph, flags);
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 
@@ -550,7 +541,7 @@ public final class Driver {
         try {
             return (int) graphLaunch.invokeExact(executable, stream);
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 
@@ -558,7 +549,7 @@ public final class Driver {
         try {
             return (int) graphExecDestroy.invokeExact(executable);
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 
@@ -566,7 +557,7 @@ public final class Driver {
         try {
             return (int) graphDestroy.invokeExact(graph);
         } catch (Throwable e) {
-            throw failed(e);
+            throw Downcalls.failed(e);
         }
     }
 }

@@ -84,7 +84,7 @@ class GpuCheckTest {
             }
         };
         Report report = run(List.of(gives("good", 0), loses, gives("never", 0)));
-        assertThat(report.lost()).isTrue();
+        assertThat(report.endedEarly()).isTrue();
         assertThat(report.compared()).isEqualTo(1);
         assertThat(report.json()).contains("\"deviceFailure\":\"gone\"");
         parse(report.json());

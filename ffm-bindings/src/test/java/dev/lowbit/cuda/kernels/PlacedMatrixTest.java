@@ -6,11 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.lowbit.codebook.NormalFloat;
 import dev.lowbit.cuda.FakeCuda;
 import dev.lowbit.cuda.driver.DeviceMemory;
-import dev.lowbit.error.DeviceException;
 import dev.lowbit.error.NonFiniteWeightException;
 import dev.lowbit.kernel.Workers;
-import dev.lowbit.matrix.Part;
-import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.matrix.block.BlockFormat;
 import dev.lowbit.matrix.block.BlockMatrix;
 import dev.lowbit.matrix.block.BlockQuantizer;
@@ -19,7 +16,6 @@ import dev.lowbit.matrix.sum.SumMatrix;
 import dev.lowbit.tensor.DType;
 import dev.lowbit.tensor.FloatMatrix;
 import java.lang.foreign.MemorySegment;
-import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
@@ -107,39 +103,6 @@ class PlacedMatrixTest {
             assertThatThrownBy(() -> matrix.multiply(x, 18, y, fake.cuda().stream()))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessage("X has 8704 bytes; 18 x 128 floats need more");
-        }
-    }
-
-    @Test
-    void aFormatWithoutKernelIsNamed() {
-        QuantizedMatrix foreign = new QuantizedMatrix() {
-            @Override
-            public int rows() {
-                return 1;
-            }
-
-            @Override
-            public int columns() {
-                return 1;
-            }
-
-            @Override
-            public String format() {
-                return "new5";
-            }
-
-            @Override
-            public List<Part> parts() {
-                return List.of();
-            }
-
-            @Override
-            public void dequantize(int fromRow, FloatMatrix out, Workers workers) {}
-        };
-        try (FakeCuda fake = FakeCuda.open()) {
-            assertThatThrownBy(() -> new Placement(fake.library()).place(foreign))
-                    .isInstanceOf(DeviceException.class)
-                    .hasMessageContaining("new5");
         }
     }
 
