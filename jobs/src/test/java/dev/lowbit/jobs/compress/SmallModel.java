@@ -63,6 +63,13 @@ final class SmallModel {
         return this;
     }
 
+    /** Without the other layers. */
+    SmallModel layer(int kept) {
+        shapes.keySet().removeIf(name -> name.contains(".layers.") && !name.contains(".layers." + kept + "."));
+        values.keySet().retainAll(shapes.keySet());
+        return this;
+    }
+
     SmallModel without(String name) {
         shapes.remove(name);
         values.remove(name);
