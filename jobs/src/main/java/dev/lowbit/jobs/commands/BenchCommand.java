@@ -46,7 +46,7 @@ public final class BenchCommand implements Callable<Integer> {
             paramLabel = "ID",
             split = ",",
             defaultValue =
-                    "f32,bf16,nf4-g64-s8x256-bf16,nf3-g64-s8x256-bf16,nf2-g64-s8x256-bf16,affine4-g128-f16,affine2-g32-f16,"
+                    "f32,bf16,nf4-g64-s8x256-bf16,nf3-g64-s8x256-bf16,nf2-g64-s8x256-bf16,affine8-g128-f16,affine4-g128-f16,affine2-g32-f16,"
                             + "sketch4-r1-f16,sketch2-r1-f16,aq2x8-g8-row-bf16,aq1x8-g8-row-bf16",
             description = "Formats to measure (default: ${DEFAULT-VALUE}).")
     private List<String> formats;

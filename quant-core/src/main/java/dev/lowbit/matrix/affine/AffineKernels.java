@@ -39,6 +39,33 @@ interface AffineKernels {
      */
     void dot(byte[] codes, int from, int count, float scale, int zero, float[] x, int xFrom, float[] lanes);
 
+    /**
+     * {@link #dot} of all groups of a row.
+     *
+     * @param codes of the row, from index 0 on, readable for 16 bytes behind them
+     * @param count codes of the row
+     * @param width codes of a group; the last may have fewer
+     * @param scales of all groups
+     * @param zeros of all groups, unsigned
+     * @param group the first of the row
+     * @param lanes 16 sums; modified
+     */
+    default void dotOfCodes(
+            byte[] codes,
+            int count,
+            int width,
+            float[] scales,
+            byte[] zeros,
+            int group,
+            float[] x,
+            int xFrom,
+            float[] lanes) {
+        for (int start = 0; start < count; start += width, group++) {
+            int length = Math.min(width, count - start);
+            dot(codes, start, length, scales[group], zeros[group] & 0xff, x, xFrom + start, lanes);
+        }
+    }
+
     /** Whether {@link #dotOfRow} knows rows of so many codes of this width in groups of {@code width}. */
     static boolean hasDotOfRow(int count, int bits, int width) {
         return bits <= MOST_BITS_OF_ROW && width % LANES == 0 && count % width == 0;

@@ -196,6 +196,10 @@ public final class AffineMatrix implements QuantizedMatrix {
     private void unpack(int row, byte[] packed, byte[] out) {
         int bits = format.codeBits();
         long firstBit = (long) row * columns * bits;
+        if (bits == Byte.SIZE) {
+            MemorySegment.copy(codes, ValueLayout.JAVA_BYTE, firstBit / Byte.SIZE, out, 0, columns);
+            return;
+        }
         long lastByte = (firstBit + (long) columns * bits - 1) / Byte.SIZE;
         int bytes = (int) (lastByte - firstBit / Byte.SIZE + 1);
         MemorySegment.copy(codes, ValueLayout.JAVA_BYTE, firstBit / Byte.SIZE, packed, 0, bytes);
@@ -273,7 +277,9 @@ public final class AffineMatrix implements QuantizedMatrix {
                     if (whole) {
                         dotOfRow(row, packed, bitOffset, scaleOf, inputs, token * columns, lanes);
                     } else {
-                        dot(row, unpacked, scaleOf, inputs, token * columns, lanes);
+                        int group = row * format.groupsOfRow(columns);
+                        KERNELS.dotOfCodes(
+                                unpacked, columns, width, scaleOf, zeros, group, inputs, token * columns, lanes);
                     }
                     outputs[token * rows + row] = Lanes.sum(lanes);
                 }
@@ -340,15 +346,5 @@ public final class AffineMatrix implements QuantizedMatrix {
                 inputs,
                 inputsOffset,
                 lanes);
-    }
-
-    private void dot(int row, byte[] unpacked, float[] scaleOf, float[] inputs, int inputsOffset, float[] lanes) {
-        int width = format.groupColumns(columns);
-        int group = row * format.groupsOfRow(columns);
-        for (int start = 0; start < columns; start += width, group++) {
-            int count = Math.min(width, columns - start);
-            KERNELS.dot(
-                    unpacked, start, count, scaleOf[group], zeros[group] & 0xff, inputs, inputsOffset + start, lanes);
-        }
     }
 }

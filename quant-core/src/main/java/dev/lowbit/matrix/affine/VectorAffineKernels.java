@@ -18,7 +18,11 @@ final class VectorAffineKernels implements AffineKernels {
     private static final VectorSpecies<Float> F = VectorWidth.floats();
     private static final VectorSpecies<Integer> I = VectorSpecies.of(int.class, F.vectorShape());
     private static final int WIDTH = F.length();
-    private static final int PER_LANES = LANES / WIDTH;
+
+    /** Whether two registers are summed side by side: an addition would else wait for the one before. */
+    private static final boolean TWO = WIDTH < LANES;
+
+    private static final int STEP = TWO ? 2 * WIDTH : WIDTH;
 
     private static final AffineKernels SCALAR = new ScalarAffineKernels();
 
@@ -47,18 +51,82 @@ final class VectorAffineKernels implements AffineKernels {
     @Override
     public void dot(byte[] codes, int from, int count, float scale, int zero, float[] x, int xFrom, float[] lanes) {
         int whole = count / LANES * LANES;
-        for (int part = 0; part < PER_LANES; part++) {
+        for (int lane = 0; lane < LANES; lane += STEP) {
             FloatVector sum = FloatVector.zero(F);
-            for (int i = part * WIDTH; i < whole; i += LANES) {
+            FloatVector sum2 = sum;
+            for (int i = lane; i < whole; i += LANES) {
                 sum = levels(codes, from + i, zero).fma(FloatVector.fromArray(F, x, xFrom + i), sum);
+                if (TWO) {
+                    int next = i + WIDTH;
+                    sum2 = levels(codes, from + next, zero).fma(FloatVector.fromArray(F, x, xFrom + next), sum2);
+                }
             }
             if (whole == count) {
-                sum.fma(FloatVector.broadcast(F, scale), FloatVector.fromArray(F, lanes, part * WIDTH))
-                        .intoArray(lanes, part * WIDTH);
-            } else {
-                endOfDot(codes, from + whole, count - whole, scale, zero, x, xFrom + whole, sum, part * WIDTH, lanes);
+                FloatVector factor = FloatVector.broadcast(F, scale);
+                FloatVector total2 = sum2.fma(factor, FloatVector.fromArray(F, lanes, lane + STEP - WIDTH));
+                FloatVector total = sum.fma(factor, FloatVector.fromArray(F, lanes, lane));
+                total2.intoArray(lanes, lane + STEP - WIDTH);
+                total.intoArray(lanes, lane);
+                continue;
+            }
+            endOfDot(codes, from + whole, count - whole, scale, zero, x, xFrom + whole, sum, lane, lanes);
+            if (TWO) {
+                endOfDot(codes, from + whole, count - whole, scale, zero, x, xFrom + whole, sum2, lane + WIDTH, lanes);
             }
         }
+    }
+
+    /** Whole groups of whole steps in one loop; others one by one. */
+    @Override
+    public void dotOfCodes(
+            byte[] codes,
+            int count,
+            int width,
+            float[] scales,
+            byte[] zeros,
+            int group,
+            float[] x,
+            int xFrom,
+            float[] lanes) {
+        if (width % LANES != 0 || count % width != 0) {
+            AffineKernels.super.dotOfCodes(codes, count, width, scales, zeros, group, x, xFrom, lanes);
+            return;
+        }
+        for (int lane = 0; lane < LANES; lane += STEP) {
+            dotOfGroups(codes, count, width, scales, zeros, group, x, xFrom, lanes, lane);
+        }
+    }
+
+    private static void dotOfGroups(
+            byte[] codes,
+            int count,
+            int width,
+            float[] scales,
+            byte[] zeros,
+            int group,
+            float[] x,
+            int xFrom,
+            float[] lanes,
+            int lane) {
+        FloatVector total = FloatVector.fromArray(F, lanes, lane);
+        FloatVector total2 = FloatVector.fromArray(F, lanes, lane + STEP - WIDTH);
+        for (int start = lane; start < count; start += width, group++) {
+            int zero = zeros[group] & 0xff;
+            FloatVector sum = FloatVector.zero(F);
+            FloatVector sum2 = sum;
+            for (int i = start; i < start + width; i += LANES) {
+                int from = xFrom + i;
+                sum = levels(codes, i, zero).fma(FloatVector.fromArray(F, x, from), sum);
+                if (TWO) {
+                    sum2 = levels(codes, i + WIDTH, zero).fma(FloatVector.fromArray(F, x, from + WIDTH), sum2);
+                }
+            }
+            FloatVector scale = FloatVector.broadcast(F, scales[group]);
+            total = sum.fma(scale, total);
+            total2 = sum2.fma(scale, total2);
+        }
+        total2.intoArray(lanes, lane + STEP - WIDTH);
+        total.intoArray(lanes, lane);
     }
 
     /** The last lanes of a group that does not fill all 16. */

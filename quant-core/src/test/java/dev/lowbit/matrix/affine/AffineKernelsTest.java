@@ -177,4 +177,31 @@ class AffineKernelsTest {
         assertThat(AffineKernels.hasDotOfRow(36, 4, 12)).isFalse();
         assertThat(AffineKernels.hasDotOfRow(40, 4, 32)).isFalse();
     }
+
+    /** Rows of groups of any length, and a last one of fewer. */
+    @ParameterizedTest
+    @MethodSource("bits")
+    void dotOfCodes(int bits) {
+        Random random = new Random(bits);
+        for (int width : new int[] {1, 15, 16, 17, 32, 48, 128}) {
+            for (int count : new int[] {width, 2 * width, 5 * width, 5 * width - width / 2}) {
+                int groups = Math.ceilDiv(count, width);
+                Case numbers = new Case(bits, count, 3, random);
+                byte[] codes = new byte[count + Packing.SLACK];
+                System.arraycopy(numbers.codes(), 3, codes, 0, count);
+                byte[] zeros = new byte[groups + 1];
+                random.nextBytes(zeros);
+                float[] scales = new float[groups + 1];
+                for (int g = 0; g < scales.length; g++) {
+                    scales[g] = random.nextFloat();
+                }
+                float[] x = numbers.weights();
+                float[] lanes = numbers.scales();
+                float[] actual = lanes.clone();
+                scalar.dotOfCodes(codes, count, width, scales, zeros, 1, x, 3, lanes);
+                vector.dotOfCodes(codes, count, width, scales, zeros, 1, x, 3, actual);
+                assertThat(actual).as(width + " of " + count).isEqualTo(lanes);
+            }
+        }
+    }
 }
