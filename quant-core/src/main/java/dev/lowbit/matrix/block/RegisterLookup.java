@@ -3,17 +3,18 @@ package dev.lowbit.matrix.block;
 import dev.lowbit.kernel.VectorWidth;
 import dev.lowbit.matrix.packed.CodeLanes;
 import dev.lowbit.matrix.packed.PackedCodes;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /** Decodes codes of up to 4 bits whose values fit two vector registers ({@link CodeLanes}). */
 final class RegisterLookup {
     private static final VectorSpecies<Float> F = VectorWidth.floats();
     private static final int WIDTH = F.length();
+
+    /** Codes of a step: of whole words. */
+    private static final int STEP = Math.max(WIDTH, CodeLanes.WORD_CODES);
 
     private RegisterLookup() {}
 
@@ -31,10 +32,10 @@ final class RegisterLookup {
             float[] scales,
             int scalesOffset,
             CodeTable table,
-            MemorySegment out,
-            long outIndex) {
+            float[] out) {
         int bits = table.bits;
         IntVector shifts = CodeLanes.shifts(bits, bitOffset);
+        IntVector upper = shifts.add(WIDTH * bits);
         IntVector low = FloatVector.fromArray(F, table.cyclic, 0).reinterpretAsInts();
         IntVector high =
                 FloatVector.fromArray(F, table.cyclic, CodeTable.CYCLE - WIDTH).reinterpretAsInts();
@@ -42,18 +43,24 @@ final class RegisterLookup {
         int block = scalesOffset;
         for (int start = 0; start < length; start += groupSize) {
             float scale = scales[block++];
-            FloatVector factor = FloatVector.broadcast(F, scale);
             int end = Math.min(length, start + groupSize);
-            int i = start;
-            for (; i + WIDTH <= end; i += WIDTH) {
-                IntVector index = CodeLanes.codes(packed, bitOffset, i, bits, shifts);
-                CodeLanes.value(index, low, high, two)
-                        .mul(factor)
-                        .intoMemorySegment(out, (outIndex + i) * Float.BYTES, ByteOrder.nativeOrder());
+            int whole = start + (end - start) / STEP * STEP;
+            int first = bitOffset / Byte.SIZE;
+            for (int i = start; i < whole; i += STEP) {
+                // eight codes to a word
+                IntVector words = CodeLanes.words(packed, first + (i >>> 3) * bits, bits);
+                CodeLanes.value(words.lanewise(VectorOperators.LSHR, shifts), low, high, two)
+                        .mul(scale)
+                        .intoArray(out, i);
+                if (WIDTH < STEP) {
+                    CodeLanes.value(words.lanewise(VectorOperators.LSHR, upper), low, high, two)
+                            .mul(scale)
+                            .intoArray(out, i + WIDTH);
+                }
             }
-            for (; i < end; i++) {
+            for (int i = whole; i < end; i++) {
                 int code = PackedCodes.codeAt(packed, bitOffset + i * bits, bits);
-                out.setAtIndex(ValueLayout.JAVA_FLOAT, outIndex + i, table.values[code] * scale);
+                out[i] = table.values[code] * scale;
             }
         }
     }

@@ -50,16 +50,21 @@ public final class CodeLanes {
         return SHIFTS[bits].add(bitOffset % Byte.SIZE);
     }
 
+    /** The word at a byte in all lanes; where there are more than eight, in the upper half the next eight codes' word. */
+    public static IntVector words(byte[] packed, int at, int bits) {
+        IntVector words = IntVector.broadcast(I, (int) WORD.get(packed, at));
+        if (WIDTH > WORD_CODES) {
+            words = words.blend(IntVector.broadcast(I, (int) WORD.get(packed, at + bits)), SECOND);
+        }
+        return words;
+    }
+
     /**
      * Codes {@code i} to {@code i + WIDTH - 1}, one per lane, with foreign bits above them. Words start at every eighth code, so four lanes
      * may begin in the middle of one; the shifts also drop the bits before the first code.
      */
     public static IntVector codes(byte[] packed, int bitOffset, int i, int bits, IntVector shifts) {
-        int at = (bitOffset + (i & -WORD_CODES) * bits) / Byte.SIZE;
-        IntVector words = IntVector.broadcast(I, (int) WORD.get(packed, at));
-        if (WIDTH > WORD_CODES) {
-            words = words.blend(IntVector.broadcast(I, (int) WORD.get(packed, at + bits)), SECOND);
-        }
+        IntVector words = words(packed, (bitOffset + (i & -WORD_CODES) * bits) / Byte.SIZE, bits);
         IntVector own = WIDTH < WORD_CODES ? shifts.add((i & (WORD_CODES - 1)) * bits) : shifts;
         return words.lanewise(VectorOperators.LSHR, own);
     }
