@@ -3,6 +3,7 @@ package dev.lowbit.matrix.block;
 import dev.lowbit.kernel.KernelLookup;
 import dev.lowbit.kernel.Lanes;
 import dev.lowbit.matrix.packed.Packing;
+import java.lang.foreign.MemorySegment;
 
 /**
  * The verbs of block quantization. All work on pieces: a run of weights that starts with a block, so that weight i of the piece
@@ -118,8 +119,7 @@ interface BlockKernels {
      * value(code) * scale for each weight of a piece whose codes start at bit {@code bitOffset}, as {@code PackedCodes.load} gives it.
      *
      * @param packed readable for {@link Packing#SLACK} bytes behind the piece
-     * @param out of the heap, because the compiler would look anew at what kind of memory a segment is for every few weights; its first {@code length} are
-     *     modified (overwritten)
+     * @param out floats; modified from index {@code outIndex} on
      */
     void dequantize(
             byte[] packed,
@@ -129,7 +129,8 @@ interface BlockKernels {
             float[] scales,
             int scalesOffset,
             CodeTable table,
-            float[] out);
+            MemorySegment out,
+            long outIndex);
 
     /**
      * Adds the products of a piece with x to 16 lanes: within each block lane l sums value(code_i) * x_i over i mod 16 = l by fused

@@ -127,19 +127,16 @@ public final class BlockMatrix implements QuantizedMatrix {
             int end = Math.min(out.rows(), (task + 1) * ROWS_PER_TASK);
             pieces.start(first + (long) task * ROWS_PER_TASK * columns, first + (long) end * columns);
             while (pieces.next()) {
-                int length = pieces.length();
-                float[] decoded = BlockScratch.ofThread().results(length);
                 KERNELS.dequantize(
                         pieces.packed(),
                         pieces.bitOffset(),
-                        length,
+                        pieces.length(),
                         format.groupSize(),
                         scaleOf,
                         pieces.block(),
                         table,
-                        decoded);
-                long at = (pieces.weight() - first) * Float.BYTES;
-                MemorySegment.copy(decoded, 0, out.segment(), ValueLayout.JAVA_FLOAT, at, length);
+                        out.segment(),
+                        pieces.weight() - first);
             }
         });
     }

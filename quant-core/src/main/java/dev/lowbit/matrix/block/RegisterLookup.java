@@ -3,6 +3,9 @@ package dev.lowbit.matrix.block;
 import dev.lowbit.kernel.VectorWidth;
 import dev.lowbit.matrix.packed.CodeLanes;
 import dev.lowbit.matrix.packed.PackedCodes;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
@@ -32,7 +35,8 @@ final class RegisterLookup {
             float[] scales,
             int scalesOffset,
             CodeTable table,
-            float[] out) {
+            MemorySegment out,
+            long outIndex) {
         int bits = table.bits;
         IntVector shifts = CodeLanes.shifts(bits, bitOffset);
         IntVector upper = shifts.add(WIDTH * bits);
@@ -40,27 +44,28 @@ final class RegisterLookup {
         IntVector high =
                 FloatVector.fromArray(F, table.cyclic, CodeTable.CYCLE - WIDTH).reinterpretAsInts();
         boolean two = 1 << bits > WIDTH;
+        int first = bitOffset / Byte.SIZE;
         int block = scalesOffset;
         for (int start = 0; start < length; start += groupSize) {
             float scale = scales[block++];
             int end = Math.min(length, start + groupSize);
             int whole = start + (end - start) / STEP * STEP;
-            int first = bitOffset / Byte.SIZE;
             for (int i = start; i < whole; i += STEP) {
                 // eight codes to a word
                 IntVector words = CodeLanes.words(packed, first + (i >>> 3) * bits, bits);
+                long at = (outIndex + i) * Float.BYTES;
                 CodeLanes.value(words.lanewise(VectorOperators.LSHR, shifts), low, high, two)
                         .mul(scale)
-                        .intoArray(out, i);
+                        .intoMemorySegment(out, at, ByteOrder.nativeOrder());
                 if (WIDTH < STEP) {
                     CodeLanes.value(words.lanewise(VectorOperators.LSHR, upper), low, high, two)
                             .mul(scale)
-                            .intoArray(out, i + WIDTH);
+                            .intoMemorySegment(out, at + WIDTH * Float.BYTES, ByteOrder.nativeOrder());
                 }
             }
             for (int i = whole; i < end; i++) {
                 int code = PackedCodes.codeAt(packed, bitOffset + i * bits, bits);
-                out[i] = table.values[code] * scale;
+                out.setAtIndex(ValueLayout.JAVA_FLOAT, outIndex + i, table.values[code] * scale);
             }
         }
     }
