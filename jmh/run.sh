@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds and runs the benchmarks: finds a JDK 25 or newer, adds the JVM flags, hands over.
-#   jmh/run.sh                            the whole suite, compared with jmh/baseline.json (exit 1 when a ratio fell)
+#   jmh/run.sh                            the whole suite, compared with jmh/baseline-BITS.json, those of the registers (exit 1 when a ratio fell)
 #   jmh/run.sh -Dquick                    the same, short: under five minutes
 #   jmh/run.sh GemmBenchmark              only these benchmarks, and the references they are held against
 #   jmh/run.sh --write-baseline [...]     a new baseline from this run

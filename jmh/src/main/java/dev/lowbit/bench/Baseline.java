@@ -9,7 +9,7 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * The committed ratios. Ratios only: no time of any machine, so that another machine, or a busy one, can be compared.
+ * The committed ratios. Ratios only: no time of any machine, so that another machine with registers of that width, or a busy one, can be compared.
  *
  * @param figures by id
  */

@@ -1,10 +1,12 @@
 package dev.lowbit.bench;
 
+import dev.lowbit.kernel.VectorWidth;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.regex.Pattern;
 import org.openjdk.jmh.results.format.ResultFormatType;
 import org.openjdk.jmh.runner.Runner;
@@ -21,11 +23,14 @@ import org.openjdk.jmh.runner.options.TimeValue;
  * </pre>
  *
  * Without {@code --results} the benchmarks whose names match (all, when none is given) are run together with the references;
- * {@code -Dquick} makes that one short fork each and leaves out the 4096 x 4096 decomposition. Exit code 1 when a ratio fell by
- * more than its noise or a figure of the baseline is missing from a complete run, 2 for bad usage.
+ * {@code -Dquick} makes that one short fork each and leaves out the 4096 x 4096 decomposition. The baseline is that of the width of
+ * this machine's registers, {@code baseline-512.json} for 512 bits. Exit code 1 when a ratio fell by more than its noise, a figure of
+ * the baseline is missing from a complete run or there is no baseline, 2 for bad usage.
  */
 public final class CompareMain {
-    private static final String BASELINE = "baseline.json";
+    /** One for each width of registers: other kernels, other ratios. */
+    private static final String BASELINE = "baseline-" + VectorWidth.bits() + ".json";
+
     private static final String RESULTS = "target/jmh-result.json";
 
     private CompareMain() {}
@@ -47,8 +52,8 @@ public final class CompareMain {
         boolean quick = System.getProperty("quick") != null;
         Path file = request.results == null ? measure(request.patterns, quick) : request.results;
         JmhResults results = JmhResults.read(file);
-        Baseline baseline =
-                Files.exists(request.baseline) ? Baseline.read(request.baseline) : new Baseline(java.util.Map.of());
+        boolean exists = Files.exists(request.baseline);
+        Baseline baseline = exists ? Baseline.read(request.baseline) : new Baseline(Map.of());
         boolean complete = request.results == null && request.patterns.isEmpty() && !quick;
         Comparison comparison = Comparison.of(results, baseline, complete);
         out.println(comparison.text());
@@ -56,6 +61,11 @@ public final class CompareMain {
             baseline.with(Baseline.of(results)).write(request.baseline);
             out.println("wrote " + request.baseline);
             return 0;
+        }
+        if (!exists) {
+            out.println("FAILED: nothing to compare with, because there is no " + request.baseline
+                    + "; --write-baseline makes it of a run");
+            return 1;
         }
         out.println(
                 comparison.fails()

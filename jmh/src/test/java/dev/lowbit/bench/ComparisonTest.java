@@ -15,6 +15,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.json.JsonMapper;
@@ -155,6 +156,9 @@ class ComparisonTest {
         Path baseline = folder.resolve("baseline.json");
         Path good = Files.writeString(folder.resolve("good.json"), run(1, "", 1, ""));
         Path slow = Files.writeString(folder.resolve("slow.json"), run(1, GEMM, 2, ""));
+        assertThat(compare("--results", good.toString(), "--baseline", baseline.toString()))
+                .startsWith("1 ")
+                .contains("there is no " + baseline + "; --write-baseline makes it");
         assertThat(compare("--results", good.toString(), "--baseline", baseline.toString(), "--write-baseline"))
                 .startsWith("0 ");
         assertThat(compare("--results", good.toString(), "--baseline", baseline.toString()))
@@ -189,11 +193,19 @@ class ComparisonTest {
     }
 
     @Test
-    void theCommittedBaselineHoldsOnlyKnownFigures() {
+    void theCommittedBaselinesHoldOnlyKnownFigures() throws IOException {
         Path root = Path.of(System.getProperty("lowbit.root", "..")).toAbsolutePath();
-        Baseline committed = Baseline.read(root.resolve("jmh/baseline.json"));
-        assertThat(committed.figures()).isNotEmpty();
-        assertThat(Figure.ALL.stream().map(Figure::id))
-                .containsAll(committed.figures().keySet());
+        List<Path> files;
+        try (Stream<Path> all = Files.list(root.resolve("jmh"))) {
+            files = all.filter(file -> file.getFileName().toString().startsWith("baseline-"))
+                    .toList();
+        }
+        assertThat(files).isNotEmpty();
+        for (Path file : files) {
+            Baseline committed = Baseline.read(file);
+            assertThat(committed.figures()).as(file.toString()).isNotEmpty();
+            assertThat(Figure.ALL.stream().map(Figure::id))
+                    .containsAll(committed.figures().keySet());
+        }
     }
 }
