@@ -32,6 +32,13 @@ record Figure(
                     .operations(2.0 * 1024 * 1024 * 1024),
             of(GemmBenchmark.class, "gram", "gram-4096x74-double").operations(4096.0 * 74 * 75),
             of(GemmBenchmark.class, "gemv", "gemv-f32").read(LARGE, 32),
+            of(GemvBenchmark.class, "multiply", "gemv-bf16", "bf16").read(LARGE, 16),
+            of(GemvBenchmark.class, "multiply", "gemv-affine2", "affine2-g64-f16")
+                    .read(LARGE, 2 + 18.0 / 64),
+            of(GemvBenchmark.class, "multiply", "gemv-affine4", "affine4-g128-f16")
+                    .read(LARGE, 4 + 20.0 / 128),
+            of(GemvBenchmark.class, "multiply", "gemv-affine8", "affine8-g128-f16")
+                    .read(LARGE, 8 + 24.0 / 128),
             of(GemvBenchmark.class, "multiply", "gemv-nf2", "nf2-g64-s8x256-fp32")
                     .read(LARGE, 2.126953125),
             of(GemvBenchmark.class, "multiply", "gemv-nf3", "nf3-g64-s8x256-fp32")

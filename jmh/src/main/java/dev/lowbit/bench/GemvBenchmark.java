@@ -29,8 +29,12 @@ public class GemvBenchmark {
     /** Rows and columns. */
     static final int SIZE = 4096;
 
-    /** Two, three and four bits, in blocks with scales and with a table for each row. */
+    /** Two, three and four bits, in blocks with scales and with a table for each row; integers, and 16-bit floats. */
     @Param({
+        "bf16",
+        "affine2-g64-f16",
+        "affine4-g128-f16",
+        "affine8-g128-f16",
         "nf2-g64-s8x256-fp32",
         "nf3-g64-s8x256-fp32",
         "nf4-g64-s8x256-fp32",

@@ -61,7 +61,11 @@ public class LookupBenchmark {
             for (int i = 0; i < matrices; i++) {
                 prepared[i] = matrix.prepare(Accuracy.FAST, Workers.serial());
             }
-            Checks.require(prepared[0].accuracy() == Accuracy.FAST, "no products by lookup on this machine");
+            // sums of codewords have such a product only where bytes are looked up in all of 512 bits; elsewhere what
+            // users get is measured
+            Checks.require(
+                    format.startsWith("aq") || prepared[0].accuracy() == Accuracy.FAST,
+                    "no products by lookup of " + format + " on this machine");
             matrix.dequantize(0, weights, Workers.serial());
             x = Inputs.gaussian("vector", 1, SIZE);
             y = FloatMatrix.allocate(1, SIZE);
