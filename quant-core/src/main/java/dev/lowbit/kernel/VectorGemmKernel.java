@@ -6,8 +6,9 @@ import jdk.incubator.vector.VectorSpecies;
 /**
  * Register-tiled block product. SIMD lanes are columns of the result, so the width cannot change a bit.
  *
- * <p>512 bits: 12 rows x 2 vectors, 24 accumulators of the 32 registers, 14 loads per 24 fused multiply-adds. 128 and 256 bits: 6
- * rows x 2 vectors, which fits the 16 registers of AVX2. A strip of two vectors of lanes stays in the first-level cache while
+ * <p>512 bits: 12 rows x 2 vectors, 24 accumulators of the 32 registers, 14 loads per 24 fused multiply-adds. 128 and 256 bits: 4
+ * rows x 2 vectors: 5 or 6 would fit the 16 registers of AVX2, but the compiler loads ahead, and an accumulator that is spilled waits for memory in
+ * every step. A strip of two vectors of lanes stays in the first-level cache while
  * the rows stream past it. Each tile is one method from the first load to the last store: a vector that crosses a call
  * that is not inlined is allocated.
  */
@@ -18,6 +19,7 @@ public final class VectorGemmKernel implements GemmKernel {
     private static final boolean WIDE = VectorWidth.bits() == 512;
     private static final int TALL = 12;
     private static final int SHORT = 6;
+    private static final int LOW = 4;
 
     @Override
     public void multiply(float[] a, float[] b, float[] c, int rows, int lanes, int depth) {
@@ -35,8 +37,8 @@ public final class VectorGemmKernel implements GemmKernel {
                     sixByTwo(a, i * DEPTH, b, j, c, i * LANE_STRIDE + j, depth);
                 }
             } else {
-                for (int i = 0; i < rows; i += SHORT) {
-                    sixByTwo(a, i * DEPTH, b, j, c, i * LANE_STRIDE + j, depth);
+                for (int i = 0; i < rows; i += LOW) {
+                    fourByTwo(a, i * DEPTH, b, j, c, i * LANE_STRIDE + j, depth);
                 }
             }
         }
@@ -250,5 +252,44 @@ public final class VectorGemmKernel implements GemmKernel {
         FloatVector.fromArray(FLOATS, c, cAt + 5 * LANE_STRIDE + LANES)
                 .add(c5r)
                 .intoArray(c, cAt + 5 * LANE_STRIDE + LANES);
+    }
+
+    private static void fourByTwo(float[] a, int aAt, float[] b, int bAt, float[] c, int cAt, int depth) {
+        FloatVector c0l = FloatVector.zero(FLOATS);
+        FloatVector c0r = FloatVector.zero(FLOATS);
+        FloatVector c1l = FloatVector.zero(FLOATS);
+        FloatVector c1r = FloatVector.zero(FLOATS);
+        FloatVector c2l = FloatVector.zero(FLOATS);
+        FloatVector c2r = FloatVector.zero(FLOATS);
+        FloatVector c3l = FloatVector.zero(FLOATS);
+        FloatVector c3r = FloatVector.zero(FLOATS);
+        for (int k = 0; k < depth; k++) {
+            FloatVector left = FloatVector.fromArray(FLOATS, b, bAt + k * LANE_STRIDE);
+            FloatVector right = FloatVector.fromArray(FLOATS, b, bAt + k * LANE_STRIDE + LANES);
+            FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + k]);
+            c0l = a0.fma(left, c0l);
+            c0r = a0.fma(right, c0r);
+            FloatVector a1 = FloatVector.broadcast(FLOATS, a[aAt + k + DEPTH]);
+            c1l = a1.fma(left, c1l);
+            c1r = a1.fma(right, c1r);
+            FloatVector a2 = FloatVector.broadcast(FLOATS, a[aAt + k + 2 * DEPTH]);
+            c2l = a2.fma(left, c2l);
+            c2r = a2.fma(right, c2r);
+            FloatVector a3 = FloatVector.broadcast(FLOATS, a[aAt + k + 3 * DEPTH]);
+            c3l = a3.fma(left, c3l);
+            c3r = a3.fma(right, c3r);
+        }
+        FloatVector.fromArray(FLOATS, c, cAt).add(c0l).intoArray(c, cAt);
+        FloatVector.fromArray(FLOATS, c, cAt + LANES).add(c0r).intoArray(c, cAt + LANES);
+        FloatVector.fromArray(FLOATS, c, cAt + LANE_STRIDE).add(c1l).intoArray(c, cAt + LANE_STRIDE);
+        FloatVector.fromArray(FLOATS, c, cAt + LANE_STRIDE + LANES).add(c1r).intoArray(c, cAt + LANE_STRIDE + LANES);
+        FloatVector.fromArray(FLOATS, c, cAt + 2 * LANE_STRIDE).add(c2l).intoArray(c, cAt + 2 * LANE_STRIDE);
+        FloatVector.fromArray(FLOATS, c, cAt + 2 * LANE_STRIDE + LANES)
+                .add(c2r)
+                .intoArray(c, cAt + 2 * LANE_STRIDE + LANES);
+        FloatVector.fromArray(FLOATS, c, cAt + 3 * LANE_STRIDE).add(c3l).intoArray(c, cAt + 3 * LANE_STRIDE);
+        FloatVector.fromArray(FLOATS, c, cAt + 3 * LANE_STRIDE + LANES)
+                .add(c3r)
+                .intoArray(c, cAt + 3 * LANE_STRIDE + LANES);
     }
 }
