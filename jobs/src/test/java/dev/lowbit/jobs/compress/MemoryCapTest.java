@@ -27,10 +27,10 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** A checkpoint larger than the cap is compressed with a peak below the cap; jobs/benchmarks/memory-4gb.sh is its big brother. */
 class MemoryCapTest {
     private static final long CAP = 320L << 20;
-    private static final int MATRICES = 3;
+    private static final int MATRICES = 2;
     private static final int ROWS = 2048;
     private static final int COLUMNS = 1024;
-    private static final long VOCABULARY = 100_000;
+    private static final long VOCABULARY = 104_000;
 
     @TempDir
     private Path folder;
