@@ -196,10 +196,6 @@ public final class AffineMatrix implements QuantizedMatrix {
     private void unpack(int row, byte[] packed, byte[] out) {
         int bits = format.codeBits();
         long firstBit = (long) row * columns * bits;
-        if (bits == Byte.SIZE) {
-            MemorySegment.copy(codes, ValueLayout.JAVA_BYTE, firstBit / Byte.SIZE, out, 0, columns);
-            return;
-        }
         long lastByte = (firstBit + (long) columns * bits - 1) / Byte.SIZE;
         int bytes = (int) (lastByte - firstBit / Byte.SIZE + 1);
         MemorySegment.copy(codes, ValueLayout.JAVA_BYTE, firstBit / Byte.SIZE, packed, 0, bytes);

@@ -18,6 +18,7 @@ final class VectorAffineKernels implements AffineKernels {
     private static final VectorSpecies<Float> F = VectorWidth.floats();
     private static final VectorSpecies<Integer> I = VectorSpecies.of(int.class, F.vectorShape());
     private static final int WIDTH = F.length();
+    private static final int PER_LANES = LANES / WIDTH;
 
     /** Whether two registers are summed side by side: an addition would else wait for the one before. */
     private static final boolean TWO = WIDTH < LANES;
@@ -51,27 +52,16 @@ final class VectorAffineKernels implements AffineKernels {
     @Override
     public void dot(byte[] codes, int from, int count, float scale, int zero, float[] x, int xFrom, float[] lanes) {
         int whole = count / LANES * LANES;
-        for (int lane = 0; lane < LANES; lane += STEP) {
+        for (int part = 0; part < PER_LANES; part++) {
             FloatVector sum = FloatVector.zero(F);
-            FloatVector sum2 = sum;
-            for (int i = lane; i < whole; i += LANES) {
+            for (int i = part * WIDTH; i < whole; i += LANES) {
                 sum = levels(codes, from + i, zero).fma(FloatVector.fromArray(F, x, xFrom + i), sum);
-                if (TWO) {
-                    int next = i + WIDTH;
-                    sum2 = levels(codes, from + next, zero).fma(FloatVector.fromArray(F, x, xFrom + next), sum2);
-                }
             }
             if (whole == count) {
-                FloatVector factor = FloatVector.broadcast(F, scale);
-                FloatVector total2 = sum2.fma(factor, FloatVector.fromArray(F, lanes, lane + STEP - WIDTH));
-                FloatVector total = sum.fma(factor, FloatVector.fromArray(F, lanes, lane));
-                total2.intoArray(lanes, lane + STEP - WIDTH);
-                total.intoArray(lanes, lane);
-                continue;
-            }
-            endOfDot(codes, from + whole, count - whole, scale, zero, x, xFrom + whole, sum, lane, lanes);
-            if (TWO) {
-                endOfDot(codes, from + whole, count - whole, scale, zero, x, xFrom + whole, sum2, lane + WIDTH, lanes);
+                sum.fma(FloatVector.broadcast(F, scale), FloatVector.fromArray(F, lanes, part * WIDTH))
+                        .intoArray(lanes, part * WIDTH);
+            } else {
+                endOfDot(codes, from + whole, count - whole, scale, zero, x, xFrom + whole, sum, part * WIDTH, lanes);
             }
         }
     }
