@@ -53,12 +53,13 @@ class KillAndResumeTest {
                     args.add("--resume");
                 }
                 Process child = ChildJvm.start(log, FLAGS, args);
+                long moment = random.nextLong(millis + 1);
                 if (kill == 0) {
                     awaitWork(child, output);
                 } else {
-                    Thread.sleep(launchMillis);
+                    moment += launchMillis;
                 }
-                finished = child.waitFor(random.nextLong(millis), TimeUnit.MILLISECONDS);
+                finished = child.waitFor(moment, TimeUnit.MILLISECONDS);
                 child.destroyForcibly().waitFor();
                 killed += finished ? 0 : 1;
                 if (finished) {
