@@ -12,6 +12,7 @@ models=$1 calibration=$2 evaluation=$3 work=$4
 compressed() { # model, folder, options
   local model=$1 out=$2
   shift 2
+  [ -s "$out.json" ] || rm -rf "$out" "$out.partial" # of a run that was stopped
   once "$out.json" compress "$model" --out "$out" ${statistics:+--calibration "$statistics"} "$@"
 }
 

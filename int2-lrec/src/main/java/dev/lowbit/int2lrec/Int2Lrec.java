@@ -116,6 +116,17 @@ public final class Int2Lrec implements Compressor {
                 + (1 << 20);
     }
 
+    /** The second moments. */
+    @Override
+    public long heapBytes(int rows, int columns, Limits limits) {
+        return 3L * Double.BYTES * columns * columns;
+    }
+
+    @Override
+    public boolean takes(int rows, int columns) {
+        return Compressor.fitsArray(columns, columns);
+    }
+
     /** The paper's 2.1 bits count codes and adapters, but neither scales nor zero points. */
     @Override
     public double paperBitsPerWeight(String format, int rows, int columns) {

@@ -39,6 +39,16 @@ public record MemoryCap(OptionalLong bytes) {
         }
     }
 
+    /**
+     * Under a cap, has what is dead on the Java heap removed. The factors of a Hessian are single arrays of hundreds of megabytes, and rather than look for
+     * dead ones the collector lets the heap grow.
+     */
+    public void collect() {
+        if (bytes.isPresent()) {
+            System.gc();
+        }
+    }
+
     /** A warning when the process's peak exceeds the cap. */
     public Optional<String> broken() {
         OptionalLong peak = PeakMemory.bytes();

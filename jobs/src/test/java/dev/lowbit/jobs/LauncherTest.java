@@ -117,17 +117,23 @@ class LauncherTest {
         assertThat(result.out()).isEmpty();
     }
 
-    /** A quarter of the cap, and the user's own options win over ours. */
+    /** A quarter of the cap, two thirds where Hessians lie in the heap, and the user's own options win over ours. */
     @Test
     void memoryCapBoundsTheHeap() throws Exception {
         Map<String, String> log = Map.of("JAVA_OPTS", "-Xlog:gc+init");
         for (String[] cap : List.of(new String[] {"--memory", "1GiB"}, new String[] {"--memory=1024mib"})) {
             assertThat(run(log, cap).out()).contains("Heap Max Capacity: 256M");
         }
-        // compare has a method that works on the heap, unless others are named
-        assertThat(run(log, "compare", "--memory=960MiB").out()).contains("Heap Max Capacity: 640M");
-        assertThat(run(log, "compare", "--memory=960MiB", "--methods", "lq-lora")
-                        .out())
+        for (String[] arrays : List.of(
+                new String[] {"compare"},
+                new String[] {"compress", "--calibration", "x"},
+                new String[] {"plan", "--method=gptq"},
+                new String[] {"plan", "--method", "sketchtune"})) {
+            String[] args = Arrays.copyOf(arrays, arrays.length + 1);
+            args[arrays.length] = "--memory=960MiB";
+            assertThat(run(log, args).out()).as(String.join(" ", args)).contains("Heap Max Capacity: 640M");
+        }
+        assertThat(run(log, "plan", "--method", "lq-lora", "--memory=960MiB").out())
                 .contains("Heap Max Capacity: 240M");
         Map<String, String> own = Map.of("JAVA_OPTS", "-Xlog:gc+init", "LOWBIT_JAVA_OPTS", "-Xmx100m");
         assertThat(run(own, "--memory", "1GiB").out()).contains("Heap Max Capacity: 100M");

@@ -170,6 +170,11 @@ public final class PvTuning implements Compressor {
         return Double.BYTES * (12 * rows * padded + 6 * padded * padded) + MODEL_BYTES;
     }
 
+    @Override
+    public boolean takes(int rows, int columns) {
+        return Compressor.fitsArray(columns, columns) && Compressor.fitsArray(rows, columns);
+    }
+
     /** As the papers count: codes, codebooks in 16 bits where a matrix has its own, and 16 bits for every scale. */
     @Override
     public double paperBitsPerWeight(String format, int rows, int columns) {

@@ -117,6 +117,16 @@ public interface Compressor {
         return 0;
     }
 
+    /** Whether the method's arrays, where it has such, can be long enough for a rows x columns matrix. */
+    default boolean takes(int rows, int columns) {
+        return true;
+    }
+
+    /** Whether a rows x columns array of numbers is one that Java can have. */
+    static boolean fitsArray(int rows, int columns) {
+        return (long) rows * columns <= Integer.MAX_VALUE - 8;
+    }
+
     /** The bits per weight by the method's own paper (its rules about what counts), for a report beside the true figure. */
     double paperBitsPerWeight(String format, int rows, int columns);
 

@@ -20,6 +20,9 @@ import java.util.Arrays;
 final class NormalEquations {
     private static final int ROWS_PER_TASK = 128;
 
+    /** Doubles of the equations that a task has at once, 2 MiB; a row of a thousand entries has more alone. */
+    private static final int DOUBLES_PER_TASK = 1 << 18;
+
     /** Rows whose sums stay in the first cache together. */
     private static final int ROWS_AT_ONCE = 8;
 
@@ -37,11 +40,12 @@ final class NormalEquations {
     static void forEachRow(
             FloatMatrix products, FloatMatrix curvature, Sketch sketch, RowObjective.Solver solver, Workers workers) {
         int[] tables = sketch.tablesOfColumns();
-        workers.forEach(Math.ceilDiv(sketch.rows(), ROWS_PER_TASK), task -> {
-            int from = task * ROWS_PER_TASK;
-            int count = Math.min(ROWS_PER_TASK, sketch.rows() - from);
+        int size = sketch.rowEntries();
+        int rows = Math.clamp(DOUBLES_PER_TASK / ((long) size * size), 1, ROWS_PER_TASK);
+        workers.forEach(Math.ceilDiv(sketch.rows(), rows), task -> {
+            int from = task * rows;
+            int count = Math.min(rows, sketch.rows() - from);
             double[][] halves = halves(curvature, sketch, from, count);
-            int size = sketch.rowEntries();
             for (int i = 0; i < count; i++) {
                 double[] a = halves[i];
                 for (int e = 0; e < size; e++) {

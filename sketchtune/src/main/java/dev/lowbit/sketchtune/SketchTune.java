@@ -32,6 +32,9 @@ public final class SketchTune implements Compressor {
     /** p of the column weights; 2 is what the sweep itself adds up. */
     private static final double EXPONENT = 2;
 
+    /** Of the equations of some rows, for one worker, and of what is small. */
+    private static final long EQUATIONS_BYTES = 8 << 20;
+
     private static final int REFITS = 8;
 
     /** When prices are asked for; the rest gains about as much for all formats. */
@@ -155,13 +158,18 @@ public final class SketchTune implements Compressor {
     /** Tables in double, codes twice, four matrices of floats, and of the inputs three in double and four of floats. */
     @Override
     public long scratchBytes(int rows, int columns, Limits limits) {
-        return 32L * rows * columns + 40L * columns * columns + (8 << 20);
+        return 32L * rows * columns + 40L * columns * columns + EQUATIONS_BYTES;
     }
 
     /** Tables, codes, a copy of the curvature, and the second moment and its factor in double. */
     @Override
     public long heapBytes(int rows, int columns, Limits limits) {
-        return 12L * rows * columns + 32L * columns * columns + (8 << 20);
+        return 12L * rows * columns + 32L * columns * columns + EQUATIONS_BYTES;
+    }
+
+    @Override
+    public boolean takes(int rows, int columns) {
+        return Compressor.fitsArray(columns, columns) && Compressor.fitsArray(rows, columns);
     }
 
     /** As the paper counts: four bits for every code, whatever its size, and tables in 16 bits. */

@@ -27,21 +27,39 @@ final class MatrixMemory {
     }
 
     /**
-     * Compares what a method has on the Java heap with what the process may have there.
+     * Looks for a matrix that is too large for an array.
+     *
+     * @throws InvalidRequestException (impossible) naming it
+     */
+    static void requireArrays(List<Target> targets, Compressor method, boolean weighted) {
+        for (Target target : targets) {
+            boolean factored = !weighted || Compressor.fitsArray(target.columns(), target.columns());
+            if (!factored || !method.takes(target.rows(), target.columns())) {
+                throw InvalidRequestException.impossible((factored ? method.name() : "an importance of the inputs")
+                        + " needs a longer array for "
+                        + target.name() + " (" + target.rows() + " x " + target.columns()
+                        + ") than Java has (" + (Integer.MAX_VALUE - 8) + " numbers); leave it out with --skip, or "
+                        + (factored ? "take another --method" : "compress without --calibration"));
+            }
+        }
+    }
+
+    /**
+     * Compares what lies on the Java heap with what the process may have there.
      *
      * @throws InvalidRequestException (impossible) naming the need
      */
-    static void requireHeap(List<Target> targets, Compressor method, Compressor.Limits limits) {
+    static void requireHeap(List<Target> targets, Compressor method, Compressor.Limits limits, boolean weighted) {
         Target largest = targets.stream()
-                .max(Comparator.comparingLong(target -> method.heapBytes(target.rows(), target.columns(), limits)))
+                .max(Comparator.comparingLong(target -> heap(target, method, limits, weighted)))
                 .orElseThrow();
-        long need = method.heapBytes(largest.rows(), largest.columns(), limits);
+        long need = heap(largest, method, limits, weighted);
         long most = Runtime.getRuntime().maxMemory();
         if (need > most) {
             throw InvalidRequestException.impossible(method.name() + " needs " + Quantity.bytes(need)
                     + " of Java heap for " + largest.name() + " (" + largest.rows() + " x " + largest.columns()
                     + "), this process may take " + Quantity.bytes(most) + "; give JAVA_OPTS=-Xmx"
-                    + Math.ceilDiv(need, 1L << 20) + "m, or with --memory a larger cap, or leave it out with --skip");
+                    + Math.ceilDiv(need, 1L << 20) + "m, or a larger --memory, or leave it out with --skip");
         }
     }
 
@@ -58,8 +76,22 @@ final class MatrixMemory {
 
     private static long bytes(Target target, Compressor method, Compressor.Limits limits, boolean weighted) {
         long weights = target.weights() * Float.BYTES;
-        // an importance of the same size, the second moment of the inputs, and its factorization in double
-        long importance = weights + (long) target.columns() * target.columns() * (2L * Float.BYTES + Double.BYTES);
-        return weights + (weighted ? importance : 0) + method.scratchBytes(target.rows(), target.columns(), limits);
+        long scratch = method.scratchBytes(target.rows(), target.columns(), limits);
+        if (!weighted) {
+            return weights + scratch;
+        }
+        // an importance of the same size, the second moment of the inputs and its factor
+        long importance = weights + 2L * Float.BYTES * target.columns() * target.columns();
+        return weights + importance + Math.max(factorization(target), scratch);
+    }
+
+    private static long heap(Target target, Compressor method, Compressor.Limits limits, boolean weighted) {
+        return Math.max(
+                weighted ? factorization(target) : 0, method.heapBytes(target.rows(), target.columns(), limits));
+    }
+
+    /** The damped second moment and its Cholesky factor, in double, which are gone when the method begins. */
+    private static long factorization(Target target) {
+        return 2L * Double.BYTES * target.columns() * target.columns();
     }
 }

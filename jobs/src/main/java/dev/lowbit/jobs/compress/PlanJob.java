@@ -139,7 +139,9 @@ public final class PlanJob implements AutoCloseable {
             requireModel(CalibrationText.DEFAULT_TOKENS, CalibrationTokens.BATCH_TOKENS);
         }
         MatrixMemory.require(cap, targets, request.method(), request.limits(), file.isPresent());
-        MatrixMemory.requireHeap(targets, request.method(), request.limits());
+        boolean pairs = file.isPresent() && seesPairs();
+        MatrixMemory.requireArrays(targets, request.method(), pairs);
+        MatrixMemory.requireHeap(targets, request.method(), request.limits(), pairs);
         if (known) {
             reader.checkImportance(targets, progress);
         }
@@ -158,6 +160,18 @@ public final class PlanJob implements AutoCloseable {
         return asked.isSequential(asked.objective().orElse(CalibratedImportance.OWN));
     }
 
+    /** Whether errors are weighed by a Hessian. */
+    private boolean seesPairs() {
+        return reader != null
+                ? reader.seesPairs()
+                : request.calibration()
+                        .orElseThrow()
+                        .objective()
+                        .orElse(CalibratedImportance.OWN)
+                        .weighting()
+                        .pairs();
+    }
+
     private static boolean isCalibration(Path file) {
         return file.toString().endsWith(".safetensors");
     }
@@ -166,6 +180,7 @@ public final class PlanJob implements AutoCloseable {
         return new TargetReader(
                 checkpoint,
                 file.map(f -> CalibratedImportance.open(f, request.calibration().orElseThrow(), checkpoint, targets)),
+                cap,
                 workers);
     }
 

@@ -3,6 +3,7 @@ package dev.lowbit.jobs.compress;
 import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.checkpoint.MalformedFileException;
 import dev.lowbit.importance.Importance;
+import dev.lowbit.jobs.MemoryCap;
 import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.tensor.FloatMatrix;
@@ -15,15 +16,17 @@ import java.util.Optional;
 final class TargetReader implements AutoCloseable {
     private final Checkpoint checkpoint;
     private final Optional<CalibratedImportance> calibration;
+    private final MemoryCap cap;
     private final Workers workers;
 
     /**
      * @param checkpoint closed by its owner
      * @param calibration empty when every weight counts the same; closed with this reader
      */
-    TargetReader(Checkpoint checkpoint, Optional<CalibratedImportance> calibration, Workers workers) {
+    TargetReader(Checkpoint checkpoint, Optional<CalibratedImportance> calibration, MemoryCap cap, Workers workers) {
         this.checkpoint = checkpoint;
         this.calibration = calibration;
+        this.cap = cap;
         this.workers = workers;
     }
 
@@ -68,6 +71,11 @@ final class TargetReader implements AutoCloseable {
         return calibration.map(CalibratedImportance::sequential).orElse(false);
     }
 
+    /** Whether the objective weighs pairs of inputs, by a Hessian. */
+    boolean seesPairs() {
+        return calibration.map(c -> c.objective().weighting().pairs()).orElse(false);
+    }
+
     /**
      * A target in memory.
      *
@@ -91,6 +99,7 @@ final class TargetReader implements AutoCloseable {
      * @throws MalformedFileException NON_FINITE naming tensor, row and column; BAD_CALIBRATION for a negative importance
      */
     Loaded read(Target target) {
+        cap.collect();
         FloatMatrix weights = checkpoint.matrix(target.name(), target.transposed());
         try {
             return new Loaded(
@@ -106,6 +115,7 @@ final class TargetReader implements AutoCloseable {
 
     /** The importance of a target whose inputs are others than those of the calibration, see {@link CalibratedImportance#read(Target, FloatMatrix)}. */
     CalibratedImportance.Loaded importance(Target target, FloatMatrix moment) {
+        cap.collect();
         return calibration.orElseThrow().read(target, moment);
     }
 
