@@ -106,7 +106,10 @@ public final class TuneJob implements AutoCloseable {
     private TuneResult run(
             Transformer model, Checkpoint checkpoint, Transformer reference, Path output, boolean resume) {
         TuningSettings settings = request.settings(model.shape().context());
-        ModelLayout layout = ModelLayout.of(input, job(settings, checkpoint), addFactors(model));
+        Map<String, QuantizedMatrix> fresh = addFactors(model);
+        Map<String, String> formats = new HashMap<>();
+        fresh.forEach((name, matrix) -> formats.put(name, matrix.format()));
+        ModelLayout layout = ModelLayout.of(input, job(settings, checkpoint), formats);
         TuneMemory.require(
                 new MemoryCap(request.memoryBytes()),
                 layout.matrices(),
@@ -131,7 +134,7 @@ public final class TuneJob implements AutoCloseable {
             }
             TuningResult tuned = tune(tuner);
             if (!writer.isPublished()) {
-                store(tuned, checkpoint, writer);
+                store(tuned, fresh, checkpoint, writer);
             }
             return result(tuned, settings, writer.finish());
         }
@@ -146,11 +149,11 @@ public final class TuneJob implements AutoCloseable {
         return sets;
     }
 
-    /** Gives layers without a low-rank term a fresh one when that is asked for; their new formats by name. */
-    private Map<String, String> addFactors(Transformer model) {
-        Map<String, String> formats = new HashMap<>();
+    /** Gives layers without a low-rank term a fresh one when that is asked for; their matrices with it by name. */
+    private Map<String, QuantizedMatrix> addFactors(Transformer model) {
+        Map<String, QuantizedMatrix> fresh = new HashMap<>();
         if (request.rank() == 0) {
-            return formats;
+            return fresh;
         }
         Set<String> compressed = new HashSet<>(input.names());
         for (Linear layer : model.linears()) {
@@ -158,10 +161,10 @@ public final class TuneJob implements AutoCloseable {
             if (weight.rank() == 0 && compressed.contains(layer.name())) {
                 int rank = Math.min(request.rank(), Math.min(weight.rows(), weight.columns()));
                 layer.replace(FreshFactors.add(weight, rank, RandomStream.of(request.seed(), PURPOSE, layer.name())));
-                formats.put(layer.name(), layer.weight().format());
+                fresh.put(layer.name(), layer.weight());
             }
         }
-        return formats;
+        return fresh;
     }
 
     private int[] tokens(Tokenizer tokenizer, int vocabulary) {
@@ -206,7 +209,13 @@ public final class TuneJob implements AutoCloseable {
         }
     }
 
-    private void store(TuningResult tuned, Checkpoint reference, ModelWriter writer) {
+    /**
+     * Stores every matrix as it was tuned, else as it was when training began: there a fresh term is 0, so the error is that without it.
+     *
+     * @param fresh the matrices that were given a low-rank term
+     */
+    private void store(
+            TuningResult tuned, Map<String, QuantizedMatrix> fresh, Checkpoint reference, ModelWriter writer) {
         boolean isSource =
                 reference != null && reference.digest().equals(input.manifest().sourceDigest());
         if (reference != null && !isSource) {
@@ -223,7 +232,8 @@ public final class TuneJob implements AutoCloseable {
                 continue;
             }
             if (matrix == null) {
-                writer.keep(entry.name(), input.matrix(entry.name()), entry.error());
+                QuantizedMatrix start = fresh.get(entry.name());
+                writer.keep(entry.name(), start == null ? input.matrix(entry.name()) : start, entry.error());
             } else if (isSource) {
                 try (FloatMatrix weights = reference.matrix(entry.name(), entry.transposed())) {
                     writer.add(entry.name(), matrix, weights, Importance.uniform(), workers);

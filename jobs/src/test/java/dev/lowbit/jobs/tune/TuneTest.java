@@ -349,6 +349,33 @@ class TuneTest {
                 .isEqualTo(Manifest.read(compressed).matrices());
     }
 
+    /** The terms of --rank too: each is written as it began, with a left factor of zeros, and so the model is the same function. */
+    @Test
+    void whenNothingIsBetterFreshTermsAddNothing() {
+        Path plain = compress("zeros", 0);
+        JsonNode result = succeeded(tune(plain, "out", "--rank", 1, "--learning-rate", 1e-20));
+        assertThat(result.get("improved").booleanValue()).isFalse();
+        assertThat(result.get("tunedMatrices").intValue()).isZero();
+        assertThat(result.get("lossAfter")).isEqualTo(result.get("lossBefore"));
+        assertThat(Verifier.verify(folder.resolve("out"))).isEmpty();
+        List<MatrixEntry> before = Manifest.read(plain).matrices();
+        List<MatrixEntry> after = Manifest.read(folder.resolve("out")).matrices();
+        for (int i = 0; i < before.size(); i++) {
+            MatrixEntry old = before.get(i);
+            MatrixEntry now = after.get(i);
+            assertThat(now.rank()).isPositive();
+            assertThat(now.error()).isEqualTo(old.error());
+            assertThat(now.parts()).startsWith(old.parts().toArray(PartEntry[]::new));
+            if (old.rank() == 0) {
+                byte[] zeros = new byte[2 * old.rows()];
+                assertThat(now.parts().get(old.parts().size()).sha256()).isEqualTo(Digest.sha256(zeros));
+            }
+        }
+        // what the output's bytes give on the held-out part is what was promised, to the last bit
+        JsonNode again = succeeded(tune(folder.resolve("out"), "again"));
+        assertThat(again.get("lossBefore")).isEqualTo(result.get("lossAfter"));
+    }
+
     /** The reference on a device gives its predictions up to rounding; the manifest says that it was there. */
     @Test
     void aDeviceMultipliesTheReference() {
