@@ -8,6 +8,7 @@ import dev.lowbit.error.DeviceException;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.error.UnsupportedModelException;
 import dev.lowbit.jobs.DeviceOptions;
+import dev.lowbit.jobs.MemoryCap;
 import dev.lowbit.jobs.ModelInput;
 import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.kernel.Workers;
@@ -98,6 +99,7 @@ public record EvaluationJob(
                         workers,
                         stage::advance);
             }
+            new MemoryCap(memoryBytes).broken().ifPresent(progress::note);
             return EvaluationResult.of(
                     input,
                     accuracy,

@@ -8,6 +8,7 @@ import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.importance.Importance;
 import dev.lowbit.jobs.DeviceOptions;
 import dev.lowbit.jobs.MemoryCap;
+import dev.lowbit.jobs.ModelInput;
 import dev.lowbit.jobs.OutputDirectory;
 import dev.lowbit.jobs.PeakMemory;
 import dev.lowbit.jobs.ProgressListener;
@@ -30,6 +31,7 @@ import dev.lowbit.store.SharedParts;
 import dev.lowbit.store.SharedUse;
 import dev.lowbit.store.WorkDirectory;
 import dev.lowbit.tensor.FloatMatrix;
+import dev.lowbit.transformer.Evaluation;
 import dev.lowbit.transformer.Linear;
 import dev.lowbit.transformer.Transformer;
 import dev.lowbit.transformer.Transformers;
@@ -60,6 +62,7 @@ public final class TuneJob implements AutoCloseable {
     private final TuneRequest request;
     private final Workers workers;
     private final ProgressListener progress;
+    private final MemoryCap cap;
     private final CompressedModel input;
     private final List<String> warnings = new ArrayList<>();
     private final long start = System.nanoTime();
@@ -68,6 +71,7 @@ public final class TuneJob implements AutoCloseable {
         this.request = request;
         this.workers = workers;
         this.progress = progress;
+        this.cap = new MemoryCap(request.memoryBytes());
         this.input = CompressedModel.open(request.input());
     }
 
@@ -87,10 +91,18 @@ public final class TuneJob implements AutoCloseable {
             throw InvalidRequestException.usage(
                     "--device runs the reference; what is trained is computed on the CPU: give --reference too, or leave --device out");
         }
-        try (TuneJob job = new TuneJob(request, workers, progress);
-                Transformer model = Transformers.load(job.input)) {
+        try (TuneJob job = new TuneJob(request, workers, progress)) {
+            return job.run(output, resume);
+        }
+    }
+
+    private TuneResult run(Path output, boolean resume) {
+        List<Path> models = new ArrayList<>(List.of(request.input()));
+        request.reference().ifPresent(models::add);
+        ModelInput.require(request.memoryBytes(), Evaluation.BATCH_TOKENS, models, ModelInput.copies(Accuracy.EXACT));
+        try (Transformer model = Transformers.load(input)) {
             if (request.reference().isEmpty()) {
-                return job.run(model, null, null, output, resume);
+                return run(model, null, null, output, resume);
             }
             try (Device used = DeviceOptions.open(request.device(), Accuracy.EXACT);
                     Checkpoint checkpoint = Checkpoint.open(request.reference().get());
@@ -98,7 +110,7 @@ public final class TuneJob implements AutoCloseable {
                 if (used != null) {
                     reference.place(used);
                 }
-                return job.run(model, checkpoint, reference, output, resume);
+                return run(model, checkpoint, reference, output, resume);
             }
         }
     }
@@ -110,19 +122,14 @@ public final class TuneJob implements AutoCloseable {
         Map<String, String> formats = new HashMap<>();
         fresh.forEach((name, matrix) -> formats.put(name, matrix.format()));
         ModelLayout layout = ModelLayout.of(input, job(settings, checkpoint), formats);
-        TuneMemory.require(
-                new MemoryCap(request.memoryBytes()),
-                layout.matrices(),
-                model.shape(),
-                settings,
-                reference == null ? 1 : 2);
+        TuneMemory.require(cap, layout.matrices(), model.shape(), settings, reference == null ? 1 : 2);
         try (Tokenizer tokenizer = Tokenizer.open(request.input());
                 WorkDirectory work = WorkDirectory.open(output, resume);
                 Tuner tuner = new Tuner(
                         model,
                         compressed(),
                         reference,
-                        tokenizer.requireBeginning(),
+                        tokenizer.requireBeginning(model.shape().vocabulary()),
                         tokens(tokenizer, model.shape().vocabulary()),
                         settings,
                         work.path().resolve(STATE),
@@ -266,6 +273,7 @@ public final class TuneJob implements AutoCloseable {
     }
 
     private TuneResult result(TuningResult tuned, TuningSettings settings, Manifest manifest) {
+        cap.broken().ifPresent(this::warn);
         return new TuneResult(
                 request.reference().isPresent() ? "klDivergence" : "crossEntropy",
                 tuned.before(),

@@ -8,6 +8,7 @@ import dev.lowbit.checkpoint.SafetensorsWriter;
 import dev.lowbit.cuda.FakeCuda;
 import dev.lowbit.cuda.FakeProvider;
 import dev.lowbit.device.Finding;
+import dev.lowbit.jobs.BrokenCap;
 import dev.lowbit.jobs.Lowbit;
 import dev.lowbit.jobs.SampleModels;
 import dev.lowbit.tensor.DType;
@@ -21,6 +22,8 @@ import java.util.Map;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -175,6 +178,18 @@ class EvaluateAndGenerateTest {
         assertThat(lines).hasSize(1);
         assertThat(lines.getFirst()).contains(says).doesNotContain("Exception");
         assertThat(run.out()).isEmpty();
+    }
+
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void aCapThatWasNotKeptIsTold() {
+        long cap = BrokenCap.bytes();
+        Lowbit evaluate = run("evaluate @model --text @text --memory " + cap);
+        assertThat(evaluate.code()).as(evaluate.err()).isZero();
+        assertThat(evaluate.err()).contains("is above the cap of");
+        Lowbit generate = run("generate @model --prompt w3 --memory " + cap);
+        assertThat(generate.code()).as(generate.err()).isZero();
+        assertThat(generate.err()).contains("is above the cap of");
     }
 
     @Test
