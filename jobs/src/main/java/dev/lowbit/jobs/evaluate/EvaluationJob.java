@@ -99,6 +99,7 @@ public record EvaluationJob(
                         workers,
                         stage::advance);
             }
+            result.overflow().ifPresent(overflow -> refuse(overflow, tokens.context()));
             new MemoryCap(memoryBytes).broken().ifPresent(progress::note);
             return EvaluationResult.of(
                     input,
@@ -108,6 +109,14 @@ public record EvaluationJob(
                     result,
                     (System.nanoTime() - start) / 1e9);
         }
+    }
+
+    private void refuse(Evaluation.Overflow overflow, int context) {
+        Path failed = overflow.inReference() ? reference.orElseThrow() : model;
+        throw InvalidRequestException.impossible(
+                "what " + failed + " predicts for token " + overflow.token() % (context - 1)
+                        + " of window " + overflow.token() / (context - 1)
+                        + " is no finite number; its activations overflow, check it with lowbit verify or give another model");
     }
 
     /** Refuses a context before the text is read, which can take long. */

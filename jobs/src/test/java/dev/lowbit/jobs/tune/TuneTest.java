@@ -559,6 +559,21 @@ class TuneTest {
     }
 
     @Test
+    void aReferenceThatOverflowsIsRefusedBeforeTheFirstStep() throws IOException {
+        Path huge = copyOfModel("huge", "\"llama\"", "\"llama\"");
+        Path weights = huge.resolve("model.safetensors");
+        byte[] bytes = Files.readAllBytes(weights);
+        // the largest exponent of a finite number, whatever the type
+        Arrays.fill(bytes, bytes.length - 64, bytes.length, (byte) 0x7f);
+        Files.write(weights, bytes);
+        Lowbit run = tune(compressed, "out", "--reference", huge);
+        assertThat(run.code()).as(run.err()).isEqualTo(ExitCodes.IMPOSSIBLE);
+        assertThat(run.err()).contains("before the first step");
+        assertThat(folder.resolve("out")).doesNotExist();
+        assertThat(folder.resolve("out.partial")).doesNotExist();
+    }
+
+    @Test
     @EnabledOnOs(OS.LINUX)
     void aCapThatWasNotKeptIsAWarning() {
         JsonNode result = succeeded(tune(compressed, "out", "--max-tokens", 300, "--memory", BrokenCap.bytes()));

@@ -129,6 +129,11 @@ public final class Tuner implements AutoCloseable {
         try {
             keep();
             this.before = heldOutLoss();
+            if (!Double.isFinite(before)) {
+                throw InvalidRequestException.impossible("the loss on the held-out text is " + before
+                        + " before the first step; the activations of the model or of the reference overflow,"
+                        + " check them with lowbit evaluate");
+            }
         } catch (RuntimeException | Error e) {
             close();
             throw e;
