@@ -158,9 +158,7 @@ public final class ModelInput implements AutoCloseable {
      * @throws MalformedFileException BAD_TOKENIZER when the model does not have that token
      */
     public int beginning(Tokenizer tokenizer) {
-        int beginning = tokenizer.requireBeginning();
-        tokenizer.requireKnown(new int[] {beginning}, transformer.shape().vocabulary());
-        return beginning;
+        return tokenizer.requireBeginning(transformer.shape().vocabulary());
     }
 
     /**

@@ -24,7 +24,9 @@ public class ResourceOptions extends OutputOptions {
     @Option(
             names = "--memory",
             paramLabel = "SIZE",
-            description = "Cap of the process's resident memory, for example 8GiB; kept, not a hint.")
+            description =
+                    "Cap of the process's resident memory, for example 8GiB: the launcher sizes the Java heap by it, and a command refuses"
+                            + " what it knows to need more.")
     private void memory(String size) {
         memoryBytes = OptionValues.size(command, "--memory", size);
     }

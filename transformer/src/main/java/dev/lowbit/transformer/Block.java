@@ -11,10 +11,10 @@ final class Block {
     private final Norm attentionNorm;
     private final Projections projections;
     private final Rotary rotary;
+    private final CausalAttention attention;
     private final Linear output;
     private final Norm feedForwardNorm;
     private final FeedForward feedForward;
-    private final CausalAttention attention;
 
     /** A block; {@code rotary} is null where positions are learned. */
     Block(
@@ -22,6 +22,7 @@ final class Block {
             Norm attentionNorm,
             Projections projections,
             Rotary rotary,
+            CausalAttention attention,
             Linear output,
             Norm feedForwardNorm,
             FeedForward feedForward) {
@@ -29,10 +30,10 @@ final class Block {
         this.attentionNorm = attentionNorm;
         this.projections = projections;
         this.rotary = rotary;
+        this.attention = attention;
         this.output = output;
         this.feedForwardNorm = feedForwardNorm;
         this.feedForward = feedForward;
-        this.attention = new CausalAttention(shape);
     }
 
     void linears(Consumer<Linear> visitor) {

@@ -8,7 +8,7 @@ import dev.lowbit.tensor.FloatMatrix;
 import java.lang.foreign.MemorySegment;
 
 /**
- * out = softmax(Q Kᵀ / √headDim) V for each head, where token i sees tokens 0 to i. Queries are taken in chunks of a fixed size,
+ * out = softmax(scale · Q Kᵀ) V for each head, where token i sees tokens 0 to i. Queries are taken in chunks of a fixed size,
  * so the scores in memory are chunk x tokens however long the sequence is, and the keys after a chunk cost nothing.
  */
 final class CausalAttention {
@@ -18,9 +18,10 @@ final class CausalAttention {
     private final ModelShape shape;
     private final float scale;
 
-    CausalAttention(ModelShape shape) {
+    /** @param scale of the scores, usually 1/√headDim */
+    CausalAttention(ModelShape shape, double scale) {
         this.shape = shape;
-        this.scale = (float) (1 / Math.sqrt(shape.headDim()));
+        this.scale = (float) scale;
     }
 
     /**
@@ -86,8 +87,8 @@ final class CausalAttention {
     }
 
     /**
-     * Overwrites dq, dk and dv. With P the weights: dV = Pᵀ dO, dP = dO Vᵀ, dS = P ∘ (dP - rowsum(P ∘ dP)), dQ = dS K / √d,
-     * dK = dSᵀ Q / √d; heads that share keys add up in order.
+     * Overwrites dq, dk and dv. With P the weights: dV = Pᵀ dO, dP = dO Vᵀ, dS = P ∘ (dP - rowsum(P ∘ dP)), dQ = scale · dS K,
+     * dK = scale · dSᵀ Q; heads that share keys add up in order.
      */
     void backward(
             TokenBatch batch,

@@ -21,16 +21,37 @@ final class ConfigReader {
     ModelShape shape() {
         int hidden = need("hidden_size", config.hiddenSize());
         OptionalInt inner = config.intermediateSize();
-        boolean gpt2 = config.modelType().filter("gpt2"::equals).isPresent();
+        int heads = need("num_attention_heads", config.numAttentionHeads());
+        int keyValueHeads = need("num_key_value_heads", config.numKeyValueHeads());
+        int headDim = need("head_dim", config.headDim());
+        int queryWidth = width("num_attention_heads * head_dim", heads, headDim);
+        if (isGpt2() && (queryWidth != hidden || keyValueHeads != heads)) {
+            throw bad("has " + heads + " heads of " + headDim + " numbers with " + keyValueHeads
+                    + " key/value heads; GPT-2 has as many of both, which together are n_embd (" + hidden
+                    + ") wide: leave head_dim and num_key_value_heads out");
+        }
         return new ModelShape(
                 hidden,
                 need("num_hidden_layers", config.numHiddenLayers()),
-                need("num_attention_heads", config.numAttentionHeads()),
-                need("num_key_value_heads", config.numKeyValueHeads()),
-                need("head_dim", config.headDim()),
-                inner.isEmpty() && gpt2 ? Math.multiplyExact(4, hidden) : need("intermediate_size", inner),
+                heads,
+                keyValueHeads,
+                headDim,
+                inner.isEmpty() && isGpt2() ? width("4 * n_embd", 4, hidden) : need("intermediate_size", inner),
                 need("vocab_size", config.vocabSize()),
                 context());
+    }
+
+    private boolean isGpt2() {
+        return config.modelType().filter("gpt2"::equals).isPresent();
+    }
+
+    /** A product of sizes that is the side of a matrix. */
+    int width(String what, int first, int second) {
+        long width = (long) first * second;
+        if (width > Integer.MAX_VALUE) {
+            throw bad("has " + what + " = " + width + "; a side of a matrix has at most 2^31-1");
+        }
+        return (int) width;
     }
 
     /** Within a sliding window attention is full attention, so a model with one is read up to its window. */
@@ -66,10 +87,24 @@ final class ConfigReader {
         return eps;
     }
 
-    /** Head and embedding are one tensor. Llama says false when silent, GPT-2 true. */
-    boolean tied() {
-        boolean gpt2 = config.modelType().filter("gpt2"::equals).isPresent();
-        return config.bool("tie_word_embeddings").orElse(gpt2);
+    /**
+     * Whether head and embedding are one tensor. Where config.json is silent, those of GPT-2 are, those of Llama when there is no other head.
+     *
+     * @param head whether the weights have a head
+     */
+    boolean tied(boolean head) {
+        return config.bool("tie_word_embeddings").orElse(isGpt2() || !head);
+    }
+
+    /**
+     * What the attention scores of a layer of GPT-2 are multiplied by: 1/√headDim unless that is switched off, on request divided by the
+     * layer's number.
+     *
+     * @param layer counted from 0; its number is counted from 1
+     */
+    double scoreScale(ModelShape shape, int layer) {
+        double scale = config.bool("scale_attn_weights").orElse(true) ? 1 / Math.sqrt(shape.headDim()) : 1;
+        return config.bool("scale_attn_by_inverse_layer_idx").orElse(false) ? scale / (layer + 1) : scale;
     }
 
     Activation activation(String otherwise) {
@@ -103,7 +138,11 @@ final class ConfigReader {
         for (int i = 0; i < frequencies.length; i++) {
             frequencies[i] = StrictMath.pow(theta, -2.0 * i / shape.headDim());
         }
-        Object scaling = parameters == null ? config.raw().get("rope_scaling") : parameters;
+        Object older = config.raw().get("rope_scaling");
+        if (parameters != null && older != null && !parameters.equals(older)) {
+            throw bad("has both rope_scaling and rope_parameters, and they differ; leave one out");
+        }
+        Object scaling = parameters == null ? older : parameters;
         if (scaling instanceof Map<?, ?> map) {
             scale(frequencies, map);
         } else if (scaling != null) {
@@ -114,6 +153,9 @@ final class ConfigReader {
 
     private void scale(double[] frequencies, Map<?, ?> scaling) {
         Object kind = scaling.containsKey("rope_type") ? scaling.get("rope_type") : scaling.get("type");
+        if (kind == null && scaling.containsKey("factor")) {
+            throw bad("has rotary parameters with a factor and without a rope_type; name the type");
+        }
         switch (String.valueOf(kind)) {
             case "default", "null" -> {}
             case "linear" -> {

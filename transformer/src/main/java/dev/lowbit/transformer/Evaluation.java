@@ -4,6 +4,7 @@ import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.tensor.FloatMatrix;
 import java.util.Arrays;
+import java.util.Optional;
 import java.util.function.IntConsumer;
 
 /**
@@ -24,13 +25,23 @@ public final class Evaluation {
      * @param perplexity its exponential
      * @param perplexityStandardError perplexity times the standard error of the mean, which takes tokens as independent
      * @param comparison beside the reference; null without one
+     * @param overflow where the evaluation ended, because no figure is a number any more; empty when all are
      */
     public record Result(
             long tokens,
             double negativeLogLikelihood,
             double perplexity,
             double perplexityStandardError,
-            Comparison comparison) {}
+            Comparison comparison,
+            Optional<Overflow> overflow) {}
+
+    /**
+     * The first token whose prediction is no finite number.
+     *
+     * @param token its position in the text, from 0 on
+     * @param inReference whether it is the reference that failed there, and not the model
+     */
+    public record Overflow(int token, boolean inReference) {}
 
     /**
      * A model beside its reference on the same tokens.
@@ -44,7 +55,7 @@ public final class Evaluation {
             double divergence, double divergenceStandardError, double divergence99, double top1Agreement) {}
 
     /**
-     * Evaluates.
+     * Evaluates. When a prediction is no finite number, it ends there and the figures are NaN.
      *
      * @param reference null for the model alone; else a model of the same vocabulary
      * @param beginning id of the beginning-of-sequence token
@@ -84,10 +95,29 @@ public final class Evaluation {
                 FloatMatrix normed = model.hidden(batch, space, workers);
                 FloatMatrix other = reference == null ? null : reference.hidden(batch, referenceSpace, workers);
                 score(model, reference, normed, other, tokens, from, losses, divergences, agree, space, workers);
+                Optional<Overflow> overflow = overflow(losses, divergences, from, to);
+                if (overflow.isPresent()) {
+                    return failed(tokens.length, reference != null, overflow);
+                }
                 progress.accept(to - from);
             }
         }
         return summary(losses, divergences, agree);
+    }
+
+    private static Optional<Overflow> overflow(double[] losses, double[] divergences, int from, int to) {
+        for (int token = from; token < to; token++) {
+            boolean isFinite = Double.isFinite(losses[token]);
+            if (!isFinite || divergences != null && !Double.isFinite(divergences[token])) {
+                return Optional.of(new Overflow(token, isFinite));
+            }
+        }
+        return Optional.empty();
+    }
+
+    private static Result failed(int tokens, boolean compared, Optional<Overflow> overflow) {
+        double nan = Double.NaN;
+        return new Result(tokens, nan, nan, nan, compared ? new Comparison(nan, nan, nan, nan) : null, overflow);
     }
 
     private static void requirePossible(Transformer model, Transformer reference, int[] tokens, int context) {
@@ -175,7 +205,8 @@ public final class Evaluation {
             comparison = new Comparison(
                     mean(divergences), standardError(divergences), sorted[rank], (double) same / agree.length);
         }
-        return new Result(losses.length, mean, perplexity, perplexity * standardError(losses), comparison);
+        return new Result(
+                losses.length, mean, perplexity, perplexity * standardError(losses), comparison, Optional.empty());
     }
 
     private static double mean(double[] values) {

@@ -22,11 +22,11 @@ final class Gpt2 {
 
     Transformer assemble() {
         Activation activation = config.activation("gelu_new");
+        int fusedWidth = config.width("3 * n_embd", 3, shape.hidden());
         List<Block> blocks = new ArrayList<>();
         for (int l = 0; l < shape.layers(); l++) {
             String at = prefix + "h." + l + ".";
-            Projections fused =
-                    new Projections(List.of(linear(at + "attn.c_attn", 3 * shape.hidden(), shape.hidden(), true)));
+            Projections fused = new Projections(List.of(linear(at + "attn.c_attn", fusedWidth, shape.hidden(), true)));
             FeedForward feedForward = new FeedForward(
                     linear(at + "mlp.c_fc", shape.feedForward(), shape.hidden(), true),
                     null,
@@ -37,15 +37,16 @@ final class Gpt2 {
                     norm(at + "ln_1"),
                     fused,
                     null,
+                    new CausalAttention(shape, config.scoreScale(shape, l)),
                     linear(at + "attn.c_proj", shape.hidden(), shape.hidden(), true),
                     norm(at + "ln_2"),
                     feedForward));
         }
         Linear embedding = linear(prefix + "wte", shape.vocabulary(), shape.hidden(), false);
         String positions = prefix + "wpe.weight";
-        Linear head = weights.has("lm_head.weight") && !config.tied()
-                ? linear("lm_head", shape.vocabulary(), shape.hidden(), false)
-                : embedding;
+        Linear head = config.tied(weights.has("lm_head.weight"))
+                ? embedding
+                : linear("lm_head", shape.vocabulary(), shape.hidden(), false);
         return new Transformer(
                 shape,
                 embedding,

@@ -21,6 +21,7 @@ final class Llama {
     Transformer assemble() {
         Activation activation = config.activation("silu");
         Rotary rotary = new Rotary(shape.context(), config.rotaryFrequencies(shape));
+        CausalAttention attention = new CausalAttention(shape, 1 / Math.sqrt(shape.headDim()));
         List<Block> blocks = new ArrayList<>();
         for (int l = 0; l < shape.layers(); l++) {
             String at = "model.layers." + l + ".";
@@ -38,13 +39,15 @@ final class Llama {
                     norm(at + "input_layernorm.weight"),
                     projections,
                     rotary,
+                    attention,
                     linear(at + "self_attn.o_proj", shape.hidden(), shape.queryWidth()),
                     norm(at + "post_attention_layernorm.weight"),
                     feedForward));
         }
         Linear embedding = linear("model.embed_tokens", shape.vocabulary(), shape.hidden());
-        boolean tied = config.tied() || !weights.has("lm_head.weight");
-        Linear head = tied ? embedding : linear("lm_head", shape.vocabulary(), shape.hidden());
+        Linear head = config.tied(weights.has("lm_head.weight"))
+                ? embedding
+                : linear("lm_head", shape.vocabulary(), shape.hidden());
         return new Transformer(shape, embedding, null, null, blocks, norm("model.norm.weight"), head, weights::close);
     }
 

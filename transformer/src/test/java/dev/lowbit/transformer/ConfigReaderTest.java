@@ -103,10 +103,65 @@ class ConfigReaderTest {
                 .isInstanceOf(MalformedFileException.class)
                 .hasMessageContaining("factor");
         assertThatThrownBy(() -> frequencies("\"rope_theta\": -1")).isInstanceOf(MalformedFileException.class);
+        assertThatThrownBy(() -> frequencies("\"rope_scaling\": {\"factor\": 4}"))
+                .isInstanceOf(MalformedFileException.class)
+                .hasMessageContaining("rope_type");
+        assertThatThrownBy(() -> frequencies("\"rope_parameters\": {\"rope_type\": \"default\"},"
+                        + " \"rope_scaling\": {\"type\": \"linear\", \"factor\": 4}"))
+                .isInstanceOf(MalformedFileException.class)
+                .hasMessageContaining("both");
         ConfigReader reader = with("\"x\": 0");
         ModelShape endless = new ModelShape(12, 1, 2, 1, 6, 20, 17, Integer.MAX_VALUE);
         assertThatThrownBy(() -> reader.rotaryFrequencies(endless))
                 .isInstanceOf(UnsupportedModelException.class)
                 .hasMessageContaining("max_position_embeddings");
+    }
+
+    /** A config.json alone, without the fields of another. */
+    private ConfigReader of(String config) throws IOException {
+        Files.writeString(folder.resolve("config.json"), config);
+        try (Checkpoint checkpoint = Checkpoint.open(folder)) {
+            return new ConfigReader(checkpoint.config().orElseThrow());
+        }
+    }
+
+    /** Widths are products of what the file says, each of which is possible. */
+    @Test
+    void aWidthThatNoMatrixHasIsRefused() throws IOException {
+        ConfigReader heads = of("""
+                {"model_type": "llama", "hidden_size": 12, "num_hidden_layers": 1, "num_attention_heads": 2147483647,
+                 "num_key_value_heads": 1, "head_dim": 8, "intermediate_size": 20, "vocab_size": 17,
+                 "max_position_embeddings": 64}
+                """);
+        assertThatThrownBy(heads::shape)
+                .isInstanceOf(MalformedFileException.class)
+                .hasMessageContaining("num_attention_heads * head_dim = 17179869176");
+        ConfigReader inner = of("""
+                {"model_type": "gpt2", "n_embd": 1073741824, "n_layer": 1, "n_head": 1, "vocab_size": 17, "n_positions": 64}
+                """);
+        assertThatThrownBy(inner::shape)
+                .isInstanceOf(MalformedFileException.class)
+                .hasMessageContaining("4 * n_embd = 4294967296");
+        ConfigReader foreign = of("""
+                {"model_type": "gpt2", "n_embd": 12, "n_layer": 1, "n_head": 2, "head_dim": 8, "vocab_size": 17,
+                 "n_positions": 64}
+                """);
+        assertThatThrownBy(foreign::shape)
+                .isInstanceOf(MalformedFileException.class)
+                .hasMessageContaining("leave head_dim");
+    }
+
+    /** An output head that config.json promises is not replaced by the embedding, and one that it denies is not used. */
+    @Test
+    void theHeadIsWhatConfigSays() throws IOException {
+        assertThat(with("\"x\": 0").tied(true)).isTrue();
+        for (String type : new String[] {"llama", "gpt2"}) {
+            assertThat(of("{\"model_type\": \"" + type + "\", \"tie_word_embeddings\": false}")
+                            .tied(false))
+                    .isFalse();
+            assertThat(of("{\"model_type\": \"" + type + "\"}").tied(false)).isTrue();
+        }
+        assertThat(of("{\"model_type\": \"llama\"}").tied(true)).isFalse();
+        assertThat(of("{\"model_type\": \"gpt2\"}").tied(true)).isTrue();
     }
 }

@@ -26,7 +26,11 @@ class GradientsTest {
                 new SmallModels(new ModelShape(8, 1, 3, 1, 4, 9, 11, 16), true, "silu", false, true, 2),
                 new SmallModels(new ModelShape(12, 2, 3, 3, 4, 20, 17, 16), false, "gelu_new", true, true, 3),
                 new SmallModels(new ModelShape(10, 1, 2, 2, 5, 14, 13, 16), false, "gelu", true, false, 4),
-                new SmallModels(new ModelShape(8, 1, 2, 2, 4, 10, 9, 16), false, "relu", true, true, 5));
+                new SmallModels(new ModelShape(8, 1, 2, 2, 4, 10, 9, 16), false, "relu", true, true, 5),
+                new SmallModels(new ModelShape(12, 3, 3, 3, 4, 20, 17, 16), false, "gelu_new", true, true, 6)
+                        .scoresScaled(true, true),
+                new SmallModels(new ModelShape(12, 2, 3, 3, 4, 20, 17, 16), false, "gelu_new", true, true, 7)
+                        .scoresScaled(false, false));
     }
 
     @ParameterizedTest

@@ -1,6 +1,7 @@
 package dev.lowbit.transformer;
 
 import java.util.Map;
+import java.util.function.IntToDoubleFunction;
 
 /**
  * The court: a decoder in plain double loops, one sequence, straight from the formulas. Parameters by tensor name, matrices
@@ -11,15 +12,23 @@ final class ReferenceDecoder {
     private final Map<String, double[]> p;
     private final boolean llama;
     private final String activation;
+    private final IntToDoubleFunction scoreScale;
     private final double eps;
     private final double theta;
 
     ReferenceDecoder(
-            ModelShape shape, Map<String, double[]> p, boolean llama, String activation, double eps, double theta) {
+            ModelShape shape,
+            Map<String, double[]> p,
+            boolean llama,
+            String activation,
+            IntToDoubleFunction scoreScale,
+            double eps,
+            double theta) {
         this.shape = shape;
         this.p = p;
         this.llama = llama;
         this.activation = activation;
+        this.scoreScale = scoreScale;
         this.eps = eps;
         this.theta = theta;
     }
@@ -37,7 +46,7 @@ final class ReferenceDecoder {
         }
         for (int l = 0; l < shape.layers(); l++) {
             String at = (llama ? "model.layers." : "transformer.h.") + l + ".";
-            add(x, attention(at, norm(at + (llama ? "input_layernorm" : "ln_1"), x)));
+            add(x, attention(at, scoreScale.applyAsDouble(l), norm(at + (llama ? "input_layernorm" : "ln_1"), x)));
             add(x, feedForward(at, norm(at + (llama ? "post_attention_layernorm" : "ln_2"), x)));
         }
         double[][] normed = norm(llama ? "model.norm" : "transformer.ln_f", x);
@@ -98,7 +107,7 @@ final class ReferenceDecoder {
         return y;
     }
 
-    private double[][] attention(String at, double[][] x) {
+    private double[][] attention(String at, double scale, double[][] x) {
         int d = shape.headDim();
         double[][] q;
         double[][] k;
@@ -126,7 +135,7 @@ final class ReferenceDecoder {
                     for (int i = 0; i < d; i++) {
                         score += q[t][head * d + i] * k[s][shared * d + i];
                     }
-                    weights[s] = Math.exp(score / Math.sqrt(d));
+                    weights[s] = Math.exp(scale * score);
                     sum += weights[s];
                 }
                 for (int s = 0; s <= t; s++) {

@@ -23,6 +23,8 @@ final class SmallModels {
     private final Map<String, List<Long>> shapes = new LinkedHashMap<>();
     private final Map<String, float[]> stored = new LinkedHashMap<>();
     private final boolean tied;
+    private boolean scaledByHead = true;
+    private boolean scaledByLayer;
 
     SmallModels(ModelShape shape, boolean llama, String activation, boolean biases, boolean tied, long seed) {
         this.shape = shape;
@@ -106,13 +108,29 @@ final class SmallModels {
         stored.put(name, asStored);
     }
 
+    /** Has GPT-2 scale its attention scores otherwise: with or without 1/√headDim, divided by the number of the layer or not. */
+    SmallModels scoresScaled(boolean byHead, boolean byLayer) {
+        scaledByHead = byHead;
+        scaledByLayer = byLayer;
+        return this;
+    }
+
     ReferenceDecoder reference() {
-        return new ReferenceDecoder(shape, parameters, llama, activation, 1e-5, 10000);
+        double scale = scaledByHead ? 1 / Math.sqrt(shape.headDim()) : 1;
+        return new ReferenceDecoder(
+                shape,
+                parameters,
+                llama,
+                activation,
+                layer -> scaledByLayer ? scale / (layer + 1) : scale,
+                1e-5,
+                10000);
     }
 
     @Override
     public String toString() {
-        return (llama ? "llama " : "gpt2 ") + activation + " " + shape;
+        return (llama ? "llama " : "gpt2 ") + activation + " " + shape + (scaledByHead ? "" : " unscaled")
+                + (scaledByLayer ? " scaled by layer" : "");
     }
 
     Transformer load(Path folder) {
@@ -157,7 +175,8 @@ final class SmallModels {
                                 tied)
                 : """
                 {"model_type": "gpt2", "n_embd": %d, "n_layer": %d, "n_head": %d, "n_inner": %d, "vocab_size": %d,
-                 "n_positions": %d, "layer_norm_epsilon": 1e-5, "activation_function": "%s", "tie_word_embeddings": %b}
+                 "n_positions": %d, "layer_norm_epsilon": 1e-5, "activation_function": "%s", "tie_word_embeddings": %b,
+                 "scale_attn_weights": %b, "scale_attn_by_inverse_layer_idx": %b}
                 """.formatted(
                                 shape.hidden(),
                                 shape.layers(),
@@ -166,6 +185,8 @@ final class SmallModels {
                                 shape.vocabulary(),
                                 shape.context(),
                                 activation,
-                                tied);
+                                tied,
+                                scaledByHead,
+                                scaledByLayer);
     }
 }

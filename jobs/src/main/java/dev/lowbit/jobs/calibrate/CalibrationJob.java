@@ -89,7 +89,8 @@ public final class CalibrationJob {
         try (Transformer model = Transformers.load(checkpoint)) {
             CalibrationTokens tokens = text.tokens();
             Statistics statistics = new Statistics(model, tokens, workers);
-            long sums = sumBytes(statistics, new MemoryCap(memoryBytes));
+            MemoryCap cap = new MemoryCap(memoryBytes);
+            long sums = sumBytes(statistics, cap);
             CalibrationHeader header = new CalibrationHeader(
                     software,
                     checkpoint.digest(),
@@ -120,6 +121,7 @@ public final class CalibrationJob {
                         workers);
                 writer.finish();
             }
+            cap.broken().ifPresent(progress::note);
             return new Result(
                     header.tokens(),
                     header.windows(),

@@ -45,8 +45,8 @@ public record CalibrationText(String digest, CalibrationTokens tokens) {
         try (Tokenizer tokenizer = Tokenizer.open(checkpoint.root())) {
             int[] all = Corpus.read(file, tokenizer, vocabulary).joined();
             int[] ids = Arrays.copyOf(all, Math.min(most, all.length));
-            return new CalibrationText(
-                    Digest.sha256(file), new CalibrationTokens(tokenizer.requireBeginning(), ids, window));
+            int beginning = tokenizer.requireBeginning(vocabulary);
+            return new CalibrationText(Digest.sha256(file), new CalibrationTokens(beginning, ids, window));
         }
     }
 }

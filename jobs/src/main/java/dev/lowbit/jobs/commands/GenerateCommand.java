@@ -9,9 +9,11 @@ import dev.lowbit.jobs.Console;
 import dev.lowbit.jobs.DeviceOptions;
 import dev.lowbit.jobs.ExitCodes;
 import dev.lowbit.jobs.JsonOutput;
+import dev.lowbit.jobs.MemoryCap;
 import dev.lowbit.jobs.ModelInput;
 import dev.lowbit.jobs.OptionValues;
 import dev.lowbit.jobs.PeakMemory;
+import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.jobs.RunOptions;
 import dev.lowbit.jobs.WorkerPool;
 import dev.lowbit.transformer.Evaluation;
@@ -175,10 +177,11 @@ public final class GenerateCommand implements Callable<Integer> {
         } else {
             console.out().println();
         }
+        ProgressListener progress = console.progress(runOptions);
+        new MemoryCap(runOptions.memoryBytes()).broken().ifPresent(progress::note);
         if (result.stop() == Generation.Stop.CONTEXT) {
-            console.progress(runOptions)
-                    .note("the model's context of "
-                            + input.transformer().shape().context() + " tokens is full");
+            progress.note(
+                    "the model's context of " + input.transformer().shape().context() + " tokens is full");
         }
     }
 

@@ -8,6 +8,7 @@ import dev.lowbit.error.DeviceException;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.error.UnsupportedModelException;
 import dev.lowbit.jobs.DeviceOptions;
+import dev.lowbit.jobs.MemoryCap;
 import dev.lowbit.jobs.ModelInput;
 import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.kernel.Workers;
@@ -98,6 +99,8 @@ public record EvaluationJob(
                         workers,
                         stage::advance);
             }
+            result.overflow().ifPresent(overflow -> refuse(overflow, tokens.context()));
+            new MemoryCap(memoryBytes).broken().ifPresent(progress::note);
             return EvaluationResult.of(
                     input,
                     accuracy,
@@ -106,6 +109,14 @@ public record EvaluationJob(
                     result,
                     (System.nanoTime() - start) / 1e9);
         }
+    }
+
+    private void refuse(Evaluation.Overflow overflow, int context) {
+        Path failed = overflow.inReference() ? reference.orElseThrow() : model;
+        throw InvalidRequestException.impossible(
+                "what " + failed + " predicts for token " + overflow.token() % (context - 1)
+                        + " of window " + overflow.token() / (context - 1)
+                        + " is no finite number; its activations overflow, check it with lowbit verify or give another model");
     }
 
     /** Refuses a context before the text is read, which can take long. */

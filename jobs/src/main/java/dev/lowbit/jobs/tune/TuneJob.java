@@ -8,6 +8,7 @@ import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.importance.Importance;
 import dev.lowbit.jobs.DeviceOptions;
 import dev.lowbit.jobs.MemoryCap;
+import dev.lowbit.jobs.ModelInput;
 import dev.lowbit.jobs.OutputDirectory;
 import dev.lowbit.jobs.PeakMemory;
 import dev.lowbit.jobs.ProgressListener;
@@ -30,6 +31,7 @@ import dev.lowbit.store.SharedParts;
 import dev.lowbit.store.SharedUse;
 import dev.lowbit.store.WorkDirectory;
 import dev.lowbit.tensor.FloatMatrix;
+import dev.lowbit.transformer.Evaluation;
 import dev.lowbit.transformer.Linear;
 import dev.lowbit.transformer.Transformer;
 import dev.lowbit.transformer.Transformers;
@@ -60,6 +62,7 @@ public final class TuneJob implements AutoCloseable {
     private final TuneRequest request;
     private final Workers workers;
     private final ProgressListener progress;
+    private final MemoryCap cap;
     private final CompressedModel input;
     private final List<String> warnings = new ArrayList<>();
     private final long start = System.nanoTime();
@@ -68,6 +71,7 @@ public final class TuneJob implements AutoCloseable {
         this.request = request;
         this.workers = workers;
         this.progress = progress;
+        this.cap = new MemoryCap(request.memoryBytes());
         this.input = CompressedModel.open(request.input());
     }
 
@@ -87,10 +91,18 @@ public final class TuneJob implements AutoCloseable {
             throw InvalidRequestException.usage(
                     "--device runs the reference; what is trained is computed on the CPU: give --reference too, or leave --device out");
         }
-        try (TuneJob job = new TuneJob(request, workers, progress);
-                Transformer model = Transformers.load(job.input)) {
+        try (TuneJob job = new TuneJob(request, workers, progress)) {
+            return job.run(output, resume);
+        }
+    }
+
+    private TuneResult run(Path output, boolean resume) {
+        List<Path> models = new ArrayList<>(List.of(request.input()));
+        request.reference().ifPresent(models::add);
+        ModelInput.require(request.memoryBytes(), Evaluation.BATCH_TOKENS, models, ModelInput.copies(Accuracy.EXACT));
+        try (Transformer model = Transformers.load(input)) {
             if (request.reference().isEmpty()) {
-                return job.run(model, null, null, output, resume);
+                return run(model, null, null, output, resume);
             }
             try (Device used = DeviceOptions.open(request.device(), Accuracy.EXACT);
                     Checkpoint checkpoint = Checkpoint.open(request.reference().get());
@@ -98,7 +110,7 @@ public final class TuneJob implements AutoCloseable {
                 if (used != null) {
                     reference.place(used);
                 }
-                return job.run(model, checkpoint, reference, output, resume);
+                return run(model, checkpoint, reference, output, resume);
             }
         }
     }
@@ -106,20 +118,18 @@ public final class TuneJob implements AutoCloseable {
     private TuneResult run(
             Transformer model, Checkpoint checkpoint, Transformer reference, Path output, boolean resume) {
         TuningSettings settings = request.settings(model.shape().context());
-        ModelLayout layout = ModelLayout.of(input, job(settings, checkpoint), addFactors(model));
-        TuneMemory.require(
-                new MemoryCap(request.memoryBytes()),
-                layout.matrices(),
-                model.shape(),
-                settings,
-                reference == null ? 1 : 2);
+        Map<String, QuantizedMatrix> fresh = addFactors(model);
+        Map<String, String> formats = new HashMap<>();
+        fresh.forEach((name, matrix) -> formats.put(name, matrix.format()));
+        ModelLayout layout = ModelLayout.of(input, job(settings, checkpoint), formats);
+        TuneMemory.require(cap, layout.matrices(), model.shape(), settings, reference == null ? 1 : 2);
         try (Tokenizer tokenizer = Tokenizer.open(request.input());
                 WorkDirectory work = WorkDirectory.open(output, resume);
                 Tuner tuner = new Tuner(
                         model,
                         compressed(),
                         reference,
-                        tokenizer.requireBeginning(),
+                        tokenizer.requireBeginning(model.shape().vocabulary()),
                         tokens(tokenizer, model.shape().vocabulary()),
                         settings,
                         work.path().resolve(STATE),
@@ -131,7 +141,7 @@ public final class TuneJob implements AutoCloseable {
             }
             TuningResult tuned = tune(tuner);
             if (!writer.isPublished()) {
-                store(tuned, checkpoint, writer);
+                store(tuned, fresh, checkpoint, writer);
             }
             return result(tuned, settings, writer.finish());
         }
@@ -146,11 +156,11 @@ public final class TuneJob implements AutoCloseable {
         return sets;
     }
 
-    /** Gives layers without a low-rank term a fresh one when that is asked for; their new formats by name. */
-    private Map<String, String> addFactors(Transformer model) {
-        Map<String, String> formats = new HashMap<>();
+    /** Gives layers without a low-rank term a fresh one when that is asked for; their matrices with it by name. */
+    private Map<String, QuantizedMatrix> addFactors(Transformer model) {
+        Map<String, QuantizedMatrix> fresh = new HashMap<>();
         if (request.rank() == 0) {
-            return formats;
+            return fresh;
         }
         Set<String> compressed = new HashSet<>(input.names());
         for (Linear layer : model.linears()) {
@@ -158,10 +168,10 @@ public final class TuneJob implements AutoCloseable {
             if (weight.rank() == 0 && compressed.contains(layer.name())) {
                 int rank = Math.min(request.rank(), Math.min(weight.rows(), weight.columns()));
                 layer.replace(FreshFactors.add(weight, rank, RandomStream.of(request.seed(), PURPOSE, layer.name())));
-                formats.put(layer.name(), layer.weight().format());
+                fresh.put(layer.name(), layer.weight());
             }
         }
-        return formats;
+        return fresh;
     }
 
     private int[] tokens(Tokenizer tokenizer, int vocabulary) {
@@ -206,7 +216,13 @@ public final class TuneJob implements AutoCloseable {
         }
     }
 
-    private void store(TuningResult tuned, Checkpoint reference, ModelWriter writer) {
+    /**
+     * Stores every matrix as it was tuned, else as it was when training began: there a fresh term is 0, so the error is that without it.
+     *
+     * @param fresh the matrices that were given a low-rank term
+     */
+    private void store(
+            TuningResult tuned, Map<String, QuantizedMatrix> fresh, Checkpoint reference, ModelWriter writer) {
         boolean isSource =
                 reference != null && reference.digest().equals(input.manifest().sourceDigest());
         if (reference != null && !isSource) {
@@ -223,7 +239,8 @@ public final class TuneJob implements AutoCloseable {
                 continue;
             }
             if (matrix == null) {
-                writer.keep(entry.name(), input.matrix(entry.name()), entry.error());
+                QuantizedMatrix start = fresh.get(entry.name());
+                writer.keep(entry.name(), start == null ? input.matrix(entry.name()) : start, entry.error());
             } else if (isSource) {
                 try (FloatMatrix weights = reference.matrix(entry.name(), entry.transposed())) {
                     writer.add(entry.name(), matrix, weights, Importance.uniform(), workers);
@@ -256,6 +273,7 @@ public final class TuneJob implements AutoCloseable {
     }
 
     private TuneResult result(TuningResult tuned, TuningSettings settings, Manifest manifest) {
+        cap.broken().ifPresent(this::warn);
         return new TuneResult(
                 request.reference().isPresent() ? "klDivergence" : "crossEntropy",
                 tuned.before(),

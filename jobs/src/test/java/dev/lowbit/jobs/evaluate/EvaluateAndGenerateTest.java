@@ -8,19 +8,25 @@ import dev.lowbit.checkpoint.SafetensorsWriter;
 import dev.lowbit.cuda.FakeCuda;
 import dev.lowbit.cuda.FakeProvider;
 import dev.lowbit.device.Finding;
+import dev.lowbit.jobs.BrokenCap;
 import dev.lowbit.jobs.Lowbit;
 import dev.lowbit.jobs.SampleModels;
 import dev.lowbit.tensor.DType;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -32,6 +38,8 @@ import tools.jackson.databind.json.JsonMapper;
 class EvaluateAndGenerateTest {
     /** Words w0 to w31: one for each id of the model. */
     private static final int VOCABULARY = 32;
+
+    private static final int HIDDEN = 24;
 
     @TempDir
     private static Path fixture;
@@ -52,6 +60,7 @@ class EvaluateAndGenerateTest {
                 strange.resolve("config.json"),
                 Files.readString(strange.resolve("config.json")).replaceAll("\"llama\"", "\"mamba\""));
         Files.delete(copy(model, "bare").resolve("config.json"));
+        fillLastTensor(copy(model, "huge"), Float.MAX_VALUE);
         Files.delete(copy(model, "mute").resolve("tokenizer.json"));
         Files.writeString(copy(model, "broken").resolve("tokenizer.json"), "{\"model\": ");
         Files.writeString(
@@ -109,6 +118,21 @@ class EvaluateAndGenerateTest {
         return folder;
     }
 
+    /** Overwrites the output head, which stands last. */
+    private static void fillLastTensor(Path model, float value) throws IOException {
+        Path last;
+        try (var files = Files.list(model)) {
+            last = files.filter(file -> file.toString().endsWith(".safetensors"))
+                    .max(Comparator.naturalOrder())
+                    .orElseThrow();
+        }
+        ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(last)).order(ByteOrder.LITTLE_ENDIAN);
+        for (int at = bytes.capacity() - Float.BYTES * VOCABULARY * HIDDEN; at < bytes.capacity(); at += Float.BYTES) {
+            bytes.putFloat(at, value);
+        }
+        Files.write(last, bytes.array());
+    }
+
     private static void ids(String name, long length, int... ids) {
         SafetensorsWriter.Entry entry =
                 new SafetensorsWriter.Entry("ids", DType.I32, List.of(ids.length / length, length));
@@ -151,6 +175,12 @@ class EvaluateAndGenerateTest {
                 arguments(5, "evaluate @mute --text @text", "no tokenizer.json"),
                 arguments(5, "evaluate @endless --text @text", "bos_token_id"),
                 arguments(5, "evaluate @model --text @text --memory 1MiB", "--memory allows"),
+                arguments(
+                        5, "evaluate @huge --text @text", "huge predicts for token 0 of window 0 is no finite number"),
+                arguments(
+                        5,
+                        "evaluate @model --text @text --reference @huge",
+                        "huge predicts for token 0 of window 0 is no finite number"),
                 arguments(6, "evaluate @model --text @absent", "absent"),
                 arguments(6, "evaluate @absent --text @text", "absent"),
                 arguments(7, "evaluate @model --text @text --device absent", "--device absent: no driver"),
@@ -162,6 +192,7 @@ class EvaluateAndGenerateTest {
                 arguments(3, "generate @wide --prompt w32", "gives token id 32"),
                 arguments(4, "generate @bare --prompt w1", "no config.json"),
                 arguments(5, "generate @mute --prompt w1", "no tokenizer.json"),
+                arguments(5, "generate @huge --prompt w1", "behind 2 tokens the logit of token id 0 is"),
                 arguments(7, "generate @model --prompt w1 --device absent", "--device absent: no driver"));
     }
 
@@ -175,6 +206,18 @@ class EvaluateAndGenerateTest {
         assertThat(lines).hasSize(1);
         assertThat(lines.getFirst()).contains(says).doesNotContain("Exception");
         assertThat(run.out()).isEmpty();
+    }
+
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void aCapThatWasNotKeptIsTold() {
+        long cap = BrokenCap.bytes();
+        Lowbit evaluate = run("evaluate @model --text @text --memory " + cap);
+        assertThat(evaluate.code()).as(evaluate.err()).isZero();
+        assertThat(evaluate.err()).contains("is above the cap of");
+        Lowbit generate = run("generate @model --prompt w3 --memory " + cap);
+        assertThat(generate.code()).as(generate.err()).isZero();
+        assertThat(generate.err()).contains("is above the cap of");
     }
 
     @Test

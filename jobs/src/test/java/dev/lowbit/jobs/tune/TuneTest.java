@@ -8,6 +8,7 @@ import dev.lowbit.checkpoint.Digest;
 import dev.lowbit.cuda.FakeCuda;
 import dev.lowbit.cuda.FakeProvider;
 import dev.lowbit.device.Finding;
+import dev.lowbit.jobs.BrokenCap;
 import dev.lowbit.jobs.ExitCodes;
 import dev.lowbit.jobs.Lowbit;
 import dev.lowbit.jobs.ProgressListener;
@@ -31,9 +32,12 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.concurrent.CancellationException;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -349,6 +353,33 @@ class TuneTest {
                 .isEqualTo(Manifest.read(compressed).matrices());
     }
 
+    /** The terms of --rank too: each is written as it began, with a left factor of zeros, and so the model is the same function. */
+    @Test
+    void whenNothingIsBetterFreshTermsAddNothing() {
+        Path plain = compress("zeros", 0);
+        JsonNode result = succeeded(tune(plain, "out", "--rank", 1, "--learning-rate", 1e-20));
+        assertThat(result.get("improved").booleanValue()).isFalse();
+        assertThat(result.get("tunedMatrices").intValue()).isZero();
+        assertThat(result.get("lossAfter")).isEqualTo(result.get("lossBefore"));
+        assertThat(Verifier.verify(folder.resolve("out"))).isEmpty();
+        List<MatrixEntry> before = Manifest.read(plain).matrices();
+        List<MatrixEntry> after = Manifest.read(folder.resolve("out")).matrices();
+        for (int i = 0; i < before.size(); i++) {
+            MatrixEntry old = before.get(i);
+            MatrixEntry now = after.get(i);
+            assertThat(now.rank()).isPositive();
+            assertThat(now.error()).isEqualTo(old.error());
+            assertThat(now.parts()).startsWith(old.parts().toArray(PartEntry[]::new));
+            if (old.rank() == 0) {
+                byte[] zeros = new byte[2 * old.rows()];
+                assertThat(now.parts().get(old.parts().size()).sha256()).isEqualTo(Digest.sha256(zeros));
+            }
+        }
+        // what the output's bytes give on the held-out part is what was promised, to the last bit
+        JsonNode again = succeeded(tune(folder.resolve("out"), "again"));
+        assertThat(again.get("lossBefore")).isEqualTo(result.get("lossAfter"));
+    }
+
     /** The reference on a device gives its predictions up to rounding; the manifest says that it was there. */
     @Test
     void aDeviceMultipliesTheReference() {
@@ -465,6 +496,88 @@ class TuneTest {
         assertThat(run.err().lines()).hasSize(1);
         assertThat(folder.resolve("out")).doesNotExist();
         assertThat(folder.resolve("out.partial")).doesNotExist();
+    }
+
+    /** Small windows, so that an epoch has many steps. */
+    @Test
+    void moreStepsThanAreCountedAreRefused() {
+        Lowbit run = Lowbit.run(
+                "tune",
+                compressed,
+                "--text",
+                text,
+                "--out",
+                folder.resolve("out"),
+                "--epochs",
+                Integer.MAX_VALUE,
+                "--batch",
+                1);
+        assertThat(run.code()).as(run.err()).isEqualTo(ExitCodes.USAGE);
+        assertThat(run.err()).contains("give fewer --epochs or a larger --batch");
+        assertThat(folder.resolve("out")).doesNotExist();
+        assertThat(folder.resolve("out.partial")).doesNotExist();
+    }
+
+    private Path copyOfModel(String name, String old, String now) throws IOException {
+        Path copy = Files.createDirectory(folder.resolve(name));
+        try (Stream<Path> files = Files.list(model)) {
+            for (Path file : files.toList()) {
+                Files.copy(file, copy.resolve(file.getFileName()));
+            }
+        }
+        Path config = copy.resolve("config.json");
+        String before = Files.readString(config);
+        assertThat(before).contains(old);
+        Files.writeString(config, before.replace(old, now));
+        return copy;
+    }
+
+    @Test
+    void aBeginningThatTheModelDoesNotHaveIsTheFilesFault() throws IOException {
+        Path strange = copyOfModel("strange", "\"bos_token_id\" : 1", "\"bos_token_id\" : 379999");
+        Path packed = folder.resolve("packed");
+        assertThat(Lowbit.run("compress", strange, "--out", packed, "--bits", 5.5, "--min-rank", 1, "--quiet")
+                        .code())
+                .isZero();
+        for (Lowbit run : List.of(
+                tune(packed, "out"),
+                Lowbit.run("calibrate", strange, "--text", text, "--out", folder.resolve("c.safetensors")))) {
+            assertThat(run.code()).as(run.err()).isEqualTo(ExitCodes.MALFORMED);
+            assertThat(run.err()).contains("tokenizer.json").contains("379999");
+        }
+        assertThat(folder.resolve("out")).doesNotExist();
+    }
+
+    /** Whatever is wrong with the reference: it is not loaded to find out that it does not fit. */
+    @Test
+    void theCapIsAskedBeforeAnythingIsLoaded() throws IOException {
+        Path mamba = copyOfModel("mamba", "\"llama\"", "\"mamba\"");
+        assertThat(tune(compressed, "out", "--reference", mamba).code()).isEqualTo(ExitCodes.UNSUPPORTED);
+        Lowbit run = tune(compressed, "out", "--reference", mamba, "--memory", "10MiB");
+        assertThat(run.code()).as(run.err()).isEqualTo(ExitCodes.IMPOSSIBLE);
+        assertThat(run.err()).contains("running " + compressed + " beside " + mamba);
+    }
+
+    @Test
+    void aReferenceThatOverflowsIsRefusedBeforeTheFirstStep() throws IOException {
+        Path huge = copyOfModel("huge", "\"llama\"", "\"llama\"");
+        Path weights = huge.resolve("model.safetensors");
+        byte[] bytes = Files.readAllBytes(weights);
+        // the largest exponent of a finite number, whatever the type
+        Arrays.fill(bytes, bytes.length - 64, bytes.length, (byte) 0x7f);
+        Files.write(weights, bytes);
+        Lowbit run = tune(compressed, "out", "--reference", huge);
+        assertThat(run.code()).as(run.err()).isEqualTo(ExitCodes.IMPOSSIBLE);
+        assertThat(run.err()).contains("before the first step");
+        assertThat(folder.resolve("out")).doesNotExist();
+        assertThat(folder.resolve("out.partial")).doesNotExist();
+    }
+
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void aCapThatWasNotKeptIsAWarning() {
+        JsonNode result = succeeded(tune(compressed, "out", "--max-tokens", 300, "--memory", BrokenCap.bytes()));
+        assertThat(result.get("warnings").toString()).contains("is above the cap of");
     }
 
     @Test

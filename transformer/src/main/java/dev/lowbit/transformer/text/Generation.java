@@ -38,7 +38,8 @@ public final class Generation {
      * @param maxTokens most new tokens, at least 1
      * @param ends tokens behind which the text is complete
      * @param sink told each new token at once, the end not among them
-     * @throws InvalidRequestException for a prompt beyond the context or an id out of range
+     * @throws InvalidRequestException for a prompt beyond the context or an id out of range; impossible when the model predicts what is no
+     *     finite number
      */
     public static Result run(
             Transformer model,
@@ -61,6 +62,7 @@ public final class Generation {
             int[] next = prompt;
             while (count < tokens.length) {
                 model.decode(next, cache, logits, space, workers);
+                requireFinite(logits, prompt.length + count);
                 int token = choice.choose(logits);
                 if (ends.contains(token)) {
                     return new Result(Arrays.copyOf(tokens, count), Stop.END);
@@ -71,5 +73,15 @@ public final class Generation {
             }
         }
         return new Result(tokens, count == maxTokens ? Stop.MAX_TOKENS : Stop.CONTEXT);
+    }
+
+    private static void requireFinite(FloatMatrix logits, int read) {
+        for (int id = 0; id < logits.columns(); id++) {
+            if (!Float.isFinite(logits.get(0, id))) {
+                throw InvalidRequestException.impossible(
+                        "behind " + read + " tokens the logit of token id " + id + " is " + logits.get(0, id)
+                                + "; the model's activations overflow, check it with lowbit verify or give another");
+            }
+        }
     }
 }

@@ -137,6 +137,19 @@ public final class Tokenizer implements AutoCloseable {
                         + " names no beginning-of-sequence token; give bos_token_id in its config.json"));
     }
 
+    /**
+     * The token before every text, as one that a model has.
+     *
+     * @param vocabulary number of token ids that the model has
+     * @throws InvalidRequestException impossible when there is none
+     * @throws MalformedFileException BAD_TOKENIZER when the model does not have it
+     */
+    public int requireBeginning(int vocabulary) {
+        int beginning = requireBeginning();
+        requireKnown(new int[] {beginning}, vocabulary);
+        return beginning;
+    }
+
     /** The tokens behind which a text is complete. */
     public Set<Integer> ends() {
         return special.ends();

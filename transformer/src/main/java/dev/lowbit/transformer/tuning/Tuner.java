@@ -90,7 +90,8 @@ public final class Tuner implements AutoCloseable {
      * @param beginning id of the beginning-of-sequence token
      * @param tokens the text
      * @param state where the state of the run is kept; a file that is there is continued
-     * @throws InvalidRequestException impossible when nothing can be trained, the text is too short or the context too long
+     * @throws InvalidRequestException impossible when nothing can be trained, the text is too short or the context too long; usage for more
+     *     than 2^31 - 1 steps
      */
     public Tuner(
             Transformer model,
@@ -108,6 +109,7 @@ public final class Tuner implements AutoCloseable {
         this.state = state;
         this.workers = workers;
         this.text = new TuningText(beginning, tokens, settings.context());
+        requireCountable();
         Map<String, Tunable> sharing = new HashMap<>();
         for (Linear layer : model.linears()) {
             if (compressed.containsKey(layer.name())) {
@@ -127,9 +129,23 @@ public final class Tuner implements AutoCloseable {
         try {
             keep();
             this.before = heldOutLoss();
+            if (!Double.isFinite(before)) {
+                throw InvalidRequestException.impossible("the loss on the held-out text is " + before
+                        + " before the first step; the activations of the model or of the reference overflow,"
+                        + " check them with lowbit evaluate");
+            }
         } catch (RuntimeException | Error e) {
             close();
             throw e;
+        }
+    }
+
+    private void requireCountable() {
+        long steps = (long) settings.epochs() * stepsPerEpoch();
+        if (steps > Integer.MAX_VALUE) {
+            throw InvalidRequestException.usage(settings.epochs() + " epochs of " + stepsPerEpoch() + " steps are "
+                    + steps + " steps, at most " + Integer.MAX_VALUE
+                    + " are counted; give fewer --epochs or a larger --batch");
         }
     }
 
