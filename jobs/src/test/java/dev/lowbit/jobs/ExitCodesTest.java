@@ -110,6 +110,7 @@ class ExitCodesTest {
                 arguments(5, "compare @model --calibration @file --text @file --out @model/new", "lies in the input"),
                 arguments(6, "compare @absent --calibration @file --text @file --out @new", "absent"),
                 arguments(6, "compare @model --calibration @file --text @absent --out @new", "absent"),
+                arguments(6, "plan @model --bits 4 --costs @empty", "empty: Is a directory"),
                 arguments(6, "inspect @absent", "absent"),
                 arguments(6, "verify @absent", "absent"),
                 arguments(6, "compress @absent --out @new --bits 3", "absent"),
