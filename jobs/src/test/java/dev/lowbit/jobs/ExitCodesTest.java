@@ -67,6 +67,10 @@ class ExitCodesTest {
                 arguments(2, "compress @model --out @new --format nf9-g1-f16", "unknown matrix format"),
                 arguments(2, "compress @model --out @new --format bf16", "does not write the format bf16"),
                 arguments(2, "compress @model --out @new --format nf3-g64-f16 --costs @c", "leave out --costs"),
+                arguments(
+                        2,
+                        "plan @model --format nf4-g64-s8x99999-bf16",
+                        "a super-block has 1 to 65536 blocks, got 99999"),
                 arguments(2, "compress @model --out @new --bits -1", "--bits -1.0: a positive number"),
                 arguments(2, "compress @model --out @new --bits 3 --threads 0", "--threads 0: at least 1"),
                 arguments(2, "compress @model --out @new --bits 3 --memory much", "--memory"),
