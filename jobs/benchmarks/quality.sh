@@ -40,10 +40,19 @@ tuned() { # compressed folder, model, output, further options
   [ -e "$out/lowbit.json" ] || "$home/lowbit" tune "$input" --reference "$model" --text "$calibration" --out "$out" --json --quiet "$@" > "$out.json"
 }
 
+of_no_budget() { # options of compress: sets "others" to those that a format leaves open
+  others=()
+  while [ $# -gt 0 ]; do
+    case $1 in --rank | --min-rank | --group) shift 2 ;; *) others+=("$1") && shift ;; esac
+  done
+}
+
 of_format() { # model, statistics, way:format, further options: the rows of FORMATS
   local model=$1 statistics=$2 way=${3%%:*} format=${3#*:} name place
   name=$(basename "$model") place=$work/$(basename "$model")
   shift 3
+  of_no_budget "$@"
+  set -- "${others[@]}"
   if [ "$way" = none ]; then
     compressed "$model" "none-$format" --format "$format" "$@"
     row "$name" "$format, no calibration" "$place/none-$format" --reference "$model"

@@ -138,15 +138,15 @@ public final class PlanJob implements AutoCloseable {
         } else {
             requireModel(CalibrationText.DEFAULT_TOKENS, CalibrationTokens.BATCH_TOKENS);
         }
-        MatrixMemory.require(cap, targets, request.method(), request.limits(), file.isPresent());
-        MatrixMemory.requireHeap(targets, request.method(), request.limits());
+        MatrixMemory.require(cap, targets, request.method(), request.reachable(), file.isPresent());
+        MatrixMemory.requireHeap(targets, request.method(), request.reachable());
         if (known) {
             reader.checkImportance(targets, progress);
         }
     }
 
     private void requireModel(int tokens, int rows) {
-        long matrix = MatrixMemory.bytes(targets, request.method(), request.limits(), true);
+        long matrix = MatrixMemory.bytes(targets, request.method(), request.reachable(), true);
         ModelMemory.of(checkpoint).require(cap, isSequential(), matrix, tokens, rows);
     }
 

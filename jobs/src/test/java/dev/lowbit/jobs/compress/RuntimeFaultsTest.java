@@ -8,6 +8,9 @@ import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.jobs.MethodOptions.Budget;
 import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.MatrixFormat;
+import dev.lowbit.matrix.MatrixFormats;
+import dev.lowbit.method.Compressor;
 import dev.lowbit.store.Verifier;
 import dev.lowbit.store.WorkDirectory;
 import java.io.IOException;
@@ -173,6 +176,20 @@ class RuntimeFaultsTest {
                 given.costs(),
                 given.memoryBytes());
         impossible(() -> Jobs.compress(other, output, true, 1), "--rank 8");
+    }
+
+    /** Memory is asked for what the format has, not for what a budget could choose. */
+    @Test
+    void aFormatSaysTheRankThatMemoryIsNeededFor() {
+        for (String id : List.of("nf3-g64-f16", "nf3-g64-f16+r99-nf8")) {
+            MatrixFormat format = MatrixFormats.parse(id);
+            JobRequest request =
+                    Jobs.request(folder, new Budget.OneFormat(format), Optional.empty(), OptionalLong.empty());
+            assertThat(request.reachable().minRank()).isEqualTo(format.rank());
+            assertThat(request.reachable().maxRank()).isEqualTo(format.rank());
+        }
+        JobRequest chosen = Jobs.request(folder, BITS);
+        assertThat(chosen.reachable()).isEqualTo(chosen.limits());
     }
 
     @Test
