@@ -3,6 +3,7 @@ package dev.lowbit.jobs;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
+import dev.lowbit.error.NonFiniteWeightException;
 import dev.lowbit.tensor.FloatMatrix;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -193,6 +194,12 @@ class ExitCodesTest {
                         .code())
                 .isZero();
         assertThat(out).exists();
+    }
+
+    /** Readers name the tensor first; where one does not, it is the file's fault all the same. */
+    @Test
+    void aWeightThatIsNoNumberIsMalformedWhoeverFindsIt() {
+        assertThat(ExitCodes.of(new NonFiniteWeightException(2, 7, Float.NaN))).isEqualTo(ExitCodes.MALFORMED);
     }
 
     @Test
