@@ -3,6 +3,7 @@ package dev.lowbit.jobs;
 import dev.lowbit.checkpoint.MalformedFileException;
 import dev.lowbit.error.DeviceException;
 import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.error.NonFiniteWeightException;
 import dev.lowbit.error.UnsupportedModelException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -41,6 +42,7 @@ public final class ExitCodes {
         return switch (root(failure)) {
             case InvalidRequestException e -> e.kind() == InvalidRequestException.Kind.USAGE ? USAGE : IMPOSSIBLE;
             case MalformedFileException e -> MALFORMED;
+            case NonFiniteWeightException e -> MALFORMED;
             case UnsupportedModelException e -> UNSUPPORTED;
             case DeviceException e -> DEVICE;
             case InterruptedException e -> INTERRUPTED;

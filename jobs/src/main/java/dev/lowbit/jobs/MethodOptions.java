@@ -19,6 +19,8 @@ import picocli.CommandLine.Spec;
 
 /** Which method, how many bits, and for which matrices: the options that {@code compress} and {@code plan} share. */
 public final class MethodOptions {
+    private static final int DEFAULT_RANK = 64;
+
     @Mixin
     private DeviceOptions device;
 
@@ -53,9 +55,9 @@ public final class MethodOptions {
             description = "Instead of a budget: every matrix in this format, for example nf3-g64-s8x256-bf16+r8-nf8.")
     private String format;
 
-    private int rank = 64;
-    private int minRank;
-    private int group;
+    private Integer rank;
+    private Integer minRank;
+    private Integer group;
 
     @Option(
             names = "--skip",
@@ -171,22 +173,31 @@ public final class MethodOptions {
                     + " of --bits, --size and --format; give exactly one, for example --bits 2.75");
         }
         if (format != null) {
-            if (costs != null) {
-                throw InvalidRequestException.usage(
-                        "--format leaves nothing to choose, so there is no cost table; leave out --costs");
-            }
+            requireNothingToChoose("there is no cost table", "--costs", costs);
+            requireNothingToChoose("it says the rank", "--rank", rank);
+            requireNothingToChoose("it says the rank", "--min-rank", minRank);
+            requireNothingToChoose("it says the group", "--group", group);
             return new Budget.OneFormat(MatrixFormats.parse(format));
         }
         return bits != null ? new Budget.BitsPerWeight(bits) : new Budget.OutputBytes(sizeBytes);
     }
 
+    private static void requireNothingToChoose(String why, String option, Object given) {
+        if (given != null) {
+            throw InvalidRequestException.usage(
+                    "--format leaves nothing to choose, so " + why + "; leave out " + option + " " + given);
+        }
+    }
+
     /** What the method may choose among, with the run's seed. */
     public Compressor.Limits limits(long seed) {
-        if (minRank > rank) {
+        int least = minRank == null ? 0 : minRank;
+        int most = rank == null ? DEFAULT_RANK : rank;
+        if (least > most) {
             throw InvalidRequestException.usage(
-                    "--min-rank " + minRank + " is above --rank " + rank + "; lower one or raise the other");
+                    "--min-rank " + least + " is above --rank " + most + "; lower one or raise the other");
         }
-        return new Compressor.Limits(minRank, rank, group, seed);
+        return new Compressor.Limits(least, most, group == null ? 0 : group, seed);
     }
 
     /** A matrix in whose name one of these finds a match stays as it is. */

@@ -1,7 +1,9 @@
 package dev.lowbit.jobs;
 
+import dev.lowbit.checkpoint.OneLine;
 import java.io.PrintStream;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /** A table in plain text: texts to the left, numbers to the right, columns as wide as their widest cell. */
@@ -14,12 +16,12 @@ public final class TextTable {
         this.headings = List.of(headings);
     }
 
-    /** Adds a row with one cell for every column. */
+    /** Adds a row with one cell for every column; a cell may be text from a file, whose control characters are shown escaped. */
     public void row(String... cells) {
         if (cells.length != headings.size()) {
             throw new IllegalArgumentException(cells.length + " cells for " + headings.size() + " columns");
         }
-        rows.add(List.of(cells));
+        rows.add(Arrays.stream(cells).map(OneLine::of).toList());
     }
 
     /** Prints headings and rows. */

@@ -2,12 +2,16 @@ package dev.lowbit.jobs;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.lowbit.checkpoint.SafetensorsWriter;
+import dev.lowbit.tensor.DType;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -137,6 +141,50 @@ class CommandLineTest {
         assertThat(bytes).isEqualTo(inspected.get("bytes").asLong());
         assertThat(DirectorySize.bytes(out))
                 .isEqualTo(inspected.get("outputBytes").asLong());
+    }
+
+    /** Of an index: the weights that it names and itself, not what else lies in the folder. */
+    @Test
+    void inspectCountsTheFilesThatItReads() throws IOException {
+        Path model = SampleModels.llama(folder.resolve("model"));
+        Path index = model.resolve("model.safetensors.index.json");
+        List<Path> shards;
+        try (Stream<Path> files = Files.list(model)) {
+            shards = files.filter(file -> file.toString().endsWith(".safetensors"))
+                    .toList();
+        }
+        assertThat(shards).hasSizeGreaterThan(1);
+        long weights = shards.stream().mapToLong(DirectorySize::bytes).sum();
+        assertThat(outputBytes(index)).isEqualTo(weights + Files.size(index));
+        assertThat(outputBytes(model)).isEqualTo(DirectorySize.bytes(model));
+        assertThat(outputBytes(shards.getFirst())).isEqualTo(Files.size(shards.getFirst()));
+    }
+
+    private static long outputBytes(Path path) {
+        Lowbit run = Lowbit.run("inspect", path, "--json");
+        assertThat(run.code()).as(run.err()).isZero();
+        return STRICT.readTree(run.out()).get("outputBytes").asLong();
+    }
+
+    /** A terminal obeys escape sequences, whoever wrote them. */
+    @Test
+    void inspectShowsControlCharactersOfNamesEscaped() {
+        Path file = folder.resolve("odd.safetensors");
+        String name = "a\u001b[2J\nb.weight";
+        try (SafetensorsWriter writer = SafetensorsWriter.create(
+                file, Map.of(), List.of(new SafetensorsWriter.Entry(name, DType.F32, List.of(1L, 1L))))) {
+            writer.write(MemorySegment.ofArray(new float[1]));
+            writer.finish();
+        }
+        Lowbit run = Lowbit.run("inspect", file);
+        assertThat(run.code()).as(run.err()).isZero();
+        assertThat(run.out()).contains("a\\u001b[2J\\u000ab.weight").doesNotContain("\u001b");
+        assertThat(STRICT.readTree(Lowbit.run("inspect", file, "--json").out())
+                        .get("tensors")
+                        .get(0)
+                        .get("name")
+                        .asString())
+                .isEqualTo(name);
     }
 
     /** A format in place of a budget: nothing is chosen, bytes are what plan says, the error what its file has. */

@@ -3,6 +3,7 @@ package dev.lowbit.jobs;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
+import dev.lowbit.error.NonFiniteWeightException;
 import dev.lowbit.tensor.FloatMatrix;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -67,6 +68,13 @@ class ExitCodesTest {
                 arguments(2, "compress @model --out @new --format nf9-g1-f16", "unknown matrix format"),
                 arguments(2, "compress @model --out @new --format bf16", "does not write the format bf16"),
                 arguments(2, "compress @model --out @new --format nf3-g64-f16 --costs @c", "leave out --costs"),
+                arguments(
+                        2,
+                        "plan @model --format nf4-g64-s8x99999-bf16",
+                        "a super-block has 1 to 65536 blocks, got 99999"),
+                arguments(2, "plan @model --format nf3-g64-f16+r2-f16 --rank 8", "leave out --rank 8"),
+                arguments(2, "plan @model --format nf3-g64-f16+r2-f16 --min-rank 0", "leave out --min-rank 0"),
+                arguments(2, "compress @model --out @new --format nf3-g64-f16 --group 64", "leave out --group 64"),
                 arguments(2, "compress @model --out @new --bits -1", "--bits -1.0: a positive number"),
                 arguments(2, "compress @model --out @new --bits 3 --threads 0", "--threads 0: at least 1"),
                 arguments(2, "compress @model --out @new --bits 3 --memory much", "--memory"),
@@ -110,6 +118,7 @@ class ExitCodesTest {
                 arguments(5, "compare @model --calibration @file --text @file --out @model/new", "lies in the input"),
                 arguments(6, "compare @absent --calibration @file --text @file --out @new", "absent"),
                 arguments(6, "compare @model --calibration @file --text @absent --out @new", "absent"),
+                arguments(6, "plan @model --bits 4 --costs @empty", "empty: Is a directory"),
                 arguments(6, "inspect @absent", "absent"),
                 arguments(6, "verify @absent", "absent"),
                 arguments(6, "compress @absent --out @new --bits 3", "absent"),
@@ -185,6 +194,12 @@ class ExitCodesTest {
                         .code())
                 .isZero();
         assertThat(out).exists();
+    }
+
+    /** Readers name the tensor first; where one does not, it is the file's fault all the same. */
+    @Test
+    void aWeightThatIsNoNumberIsMalformedWhoeverFindsIt() {
+        assertThat(ExitCodes.of(new NonFiniteWeightException(2, 7, Float.NaN))).isEqualTo(ExitCodes.MALFORMED);
     }
 
     @Test

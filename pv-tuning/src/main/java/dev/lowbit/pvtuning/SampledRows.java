@@ -42,7 +42,9 @@ final class SampledRows {
             float[] cost = new float[weights.columns()];
             for (int j = 0; j < values.length; j++) {
                 values[j] = (float) (weights.get(row, j) / scale);
-                cost[j] = (float) (scale * scale * (diagonal == null ? 1 : diagonal.get(row, j)));
+                // squares of large weights are beyond a float; among such rows all cost the same
+                cost[j] = (float)
+                        Math.min(Float.MAX_VALUE, scale * scale * (diagonal == null ? 1 : diagonal.get(row, j)));
             }
             rows.add(values);
             costs.add(cost);

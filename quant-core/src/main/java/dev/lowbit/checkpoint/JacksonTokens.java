@@ -3,6 +3,7 @@ package dev.lowbit.checkpoint;
 import dev.lowbit.checkpoint.MalformedFileException.Reason;
 import java.io.InputStream;
 import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
@@ -72,9 +73,10 @@ final class JacksonTokens extends JsonTokens {
             text = token == null || token.isStructStart() || token.isStructEnd() ? null : parser.getString();
             return token;
         } catch (JacksonIOException e) {
-            throw e.getCause() instanceof CharacterCodingException
-                    ? new MalformedFileException(file(), offset(), Reason.BAD_UTF8, "the text is not valid UTF-8", e)
-                    : e;
+            if (e.getCause() instanceof CharacterCodingException) {
+                throw new MalformedFileException(file(), offset(), Reason.BAD_UTF8, "the text is not valid UTF-8", e);
+            }
+            throw new UncheckedIOException("cannot read " + file() + ": " + e.getOriginalMessage(), e.getCause());
         } catch (StreamConstraintsException e) {
             throw new MalformedFileException(
                     file(), offset(), Reason.BAD_JSON, "a string or number is longer than the limit", e);

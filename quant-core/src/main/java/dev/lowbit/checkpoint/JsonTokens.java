@@ -17,6 +17,9 @@ import tools.jackson.core.JsonToken;
  * text well-formed, nothing after the value. Subclasses supply the tokens.
  */
 abstract class JsonTokens implements AutoCloseable {
+    /** Numbers that Python writes without digits. The parser lets others pass, such as -INF, which are in no format. */
+    private static final Set<String> NON_FINITE = Set.of("NaN", "Infinity", "-Infinity");
+
     /** Most keys remembered while skipping values that the format does not know, so that they cannot fill the heap. */
     private static final int MAX_SKIPPED_KEYS = 100_000;
 
@@ -60,6 +63,8 @@ abstract class JsonTokens implements AutoCloseable {
             depth--;
         } else if (token == JsonToken.PROPERTY_NAME || token == JsonToken.VALUE_STRING) {
             requireWellFormed(text());
+        } else if (token == JsonToken.VALUE_NUMBER_FLOAT) {
+            requireNumber(text());
         }
         return token;
     }
@@ -141,6 +146,13 @@ abstract class JsonTokens implements AutoCloseable {
         }
         BigInteger exact = new BigInteger(digits);
         return exact.bitLength() < Long.SIZE ? (Object) exact.longValue() : exact;
+    }
+
+    private void requireNumber(String text) {
+        char last = text.charAt(text.length() - 1);
+        if ((last < '0' || last > '9') && !NON_FINITE.contains(text)) {
+            throw fail(Reason.BAD_JSON, "not valid JSON: " + OneLine.quote(text) + " is no number");
+        }
     }
 
     private void requireWellFormed(String text) {

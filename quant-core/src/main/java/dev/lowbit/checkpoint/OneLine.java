@@ -3,14 +3,14 @@ package dev.lowbit.checkpoint;
 import java.util.List;
 
 /** Text from a file made safe to print: control characters escaped, long text cut, so that a message stays one line. */
-final class OneLine {
+public final class OneLine {
     private static final int MAX_QUOTED = 80;
     private static final int MAX_LISTED = 20;
 
     private OneLine() {}
 
     /** {@code text} with control characters and lone surrogates as \\uXXXX. */
-    static String of(String text) {
+    public static String of(String text) {
         StringBuilder line = new StringBuilder(text.length());
         text.codePoints().forEach(c -> {
             boolean unprintable = Character.isISOControl(c)

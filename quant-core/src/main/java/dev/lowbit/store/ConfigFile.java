@@ -1,7 +1,10 @@
 package dev.lowbit.store;
 
+import dev.lowbit.checkpoint.Limits;
+import dev.lowbit.checkpoint.StrictJson;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -78,8 +81,7 @@ public final class ConfigFile {
             byte c = json[i];
             boolean ends = depth == 1 && (c == ',' || c == '}');
             if (ends && keyFrom >= 0) {
-                String name = new String(json, keyFrom + 1, keyTo - keyFrom - 2, StandardCharsets.UTF_8);
-                members.add(new Member(name, keyFrom, lastContent + 1));
+                members.add(new Member(name(json, keyFrom, keyTo), keyFrom, lastContent + 1));
                 keyFrom = -1;
             }
             if (c == '"') {
@@ -97,6 +99,15 @@ public final class ConfigFile {
             lastContent = c > ' ' || c < 0 ? i : lastContent;
         }
         return members;
+    }
+
+    /** The name between two quotes; any of its characters may be written as an escape. */
+    private static String name(byte[] json, int from, int to) {
+        String quoted = new String(json, from, to - from, StandardCharsets.UTF_8);
+        return StrictJson.parseObject(Path.of("config.json"), "{" + quoted + ":0}", Limits.defaults())
+                .keySet()
+                .iterator()
+                .next();
     }
 
     private static int stringEnd(byte[] json, int quote) {

@@ -4,7 +4,9 @@ import dev.lowbit.checkpoint.Limits;
 import dev.lowbit.checkpoint.MalformedFileException;
 import dev.lowbit.checkpoint.MalformedFileException.Reason;
 import dev.lowbit.checkpoint.StrictJson;
+import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.error.UnsupportedModelException;
+import dev.lowbit.matrix.MatrixFormats;
 import dev.lowbit.tensor.DType;
 import dev.lowbit.tensor.Shape;
 import java.nio.file.Path;
@@ -150,11 +152,24 @@ final class ManifestParser {
                         : Optional.empty(),
                 parts);
         tensorName(fields, name);
+        requireFormat(fields, matrix);
         totals.add(fields.number("bytes", 0, Long.MAX_VALUE));
         if (error.isPresent() && error.get().relativeError() != fields.magnitude("relativeError")) {
             throw fields.fail("the errors of " + name + " contradict one another");
         }
         return matrix;
+    }
+
+    /** Refuses a format that is none, or that a matrix of this shape cannot have. */
+    private static void requireFormat(JsonFields fields, MatrixEntry matrix) {
+        try {
+            MatrixFormats.bytes(matrix.format(), matrix.rows(), matrix.columns());
+        } catch (InvalidRequestException e) {
+            throw fields.fail("the format of " + matrix.name() + ": " + e.getMessage());
+        } catch (ArithmeticException e) {
+            throw fields.fail(matrix.name() + " of " + matrix.rows() + " x " + matrix.columns() + " in the format "
+                    + matrix.format() + " has more than 2^63 bytes");
+        }
     }
 
     private PartEntry part(String matrix, JsonFields fields) {

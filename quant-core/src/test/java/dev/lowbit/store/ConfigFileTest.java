@@ -49,6 +49,8 @@ class ConfigFileTest {
                 "{\"a\": 1, \"quantization_config\": null}",
                 "{\"a\": 1, \"quantization_config\": {\"y\": \"}\"}, \"b\": 2}",
                 "{ \"quantization_config\": 4 }",
+                "{\"architectures\": [\"X\"], \"quantization\\u005fconfig\": {\"bits\": 4}}",
+                "{\"\\u0071uantization_confi\\u0067\" : 4, \"b\\\"\": 1}",
             })
     void replacesTheBlockOfAnotherMethod(String config) {
         String added = text(ConfigFile.withQuantization(utf8(config), 1));
@@ -56,6 +58,14 @@ class ConfigFileTest {
         String removed = text(ConfigFile.withoutQuantization(utf8(added)));
         assertThat(StrictJson.parseObject(Path.of("config.json"), removed, Limits.defaults()))
                 .doesNotContainKey("quantization_config");
+    }
+
+    @Test
+    void keepsOtherNamesAsTheyAreWritten() {
+        String config = "{\"quantization\\u002dconfig\": 1, \"\\\\u005f\": 2}";
+        assertThat(text(ConfigFile.withoutQuantization(utf8(config)))).isEqualTo(config);
+        assertThat(text(ConfigFile.withQuantization(utf8(config), 1)))
+                .startsWith("{\"quantization\\u002dconfig\": 1, \"\\\\u005f\": 2,");
     }
 
     @Test

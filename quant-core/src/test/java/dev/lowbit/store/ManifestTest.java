@@ -144,6 +144,10 @@ class ManifestTest {
                 "4.0000000000000000e+00 | 04.000000000000000e+00 | BAD_JSON",
                 "1.2500000000000000e-03 | 1.2600000000000000e-03 | BAD_MANIFEST",
                 "1.2500000000000000e-03 | 1.2500000000000000e999 | BAD_MANIFEST",
+                "nf3-g64-f16 | nf3-g64-s8x99999-bf16 | BAD_MANIFEST",
+                "nf3-g64-f16 | nf3-g64-what | BAD_MANIFEST",
+                "nf3-g64-f16 | '' | BAD_MANIFEST",
+                "nf3-g64-f16 | sketch2-r2-f16 | BAD_MANIFEST",
                 "a/b.json | ../b.json | UNSAFE_PATH",
                 "a/b.json | /b.json | UNSAFE_PATH",
                 "a/b.json | a/./b.json | UNSAFE_PATH",
@@ -172,6 +176,18 @@ class ManifestTest {
                     assertThat(e.reason()).isEqualTo(reason);
                     assertThat(e.getMessage()).doesNotContain("\n").contains(Manifest.FILE);
                 });
+    }
+
+    /** 2^62 weights of 4 bytes. */
+    @Test
+    void refusesAFormatThatOverflows() {
+        String bad = new String(example().toJson(), StandardCharsets.UTF_8)
+                .replace("nf3-g64-f16", "f32")
+                .replace("\"rows\": 3", "\"rows\": 2147483647")
+                .replace("\"columns\": 5", "\"columns\": 2147483647");
+        assertThatThrownBy(() -> reread(bad.getBytes(StandardCharsets.UTF_8)))
+                .isInstanceOf(MalformedFileException.class)
+                .hasMessageContaining("more than 2^63 bytes");
     }
 
     @Test

@@ -8,7 +8,6 @@ import dev.lowbit.jobs.WorkerPool;
 import dev.lowbit.jobs.compress.Cancellation;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.Accuracy;
-import dev.lowbit.matrix.MatrixFormats;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.tensor.FloatMatrix;
 import java.util.ArrayList;
@@ -18,6 +17,9 @@ import java.util.Set;
 
 /** Measures the products of packed matrices on this machine, with one thread and with all. */
 public final class BenchJob {
+    /** Rows and columns whose weights have fewer than 2^63 bytes, twice over. */
+    private static final int MOST = 1 << 29;
+
     private BenchJob() {}
 
     /**
@@ -29,7 +31,8 @@ public final class BenchJob {
      * @param seconds of each round of a measurement
      * @param threads the most that are used
      * @param memoryBytes cap of the process; empty for none
-     * @throws InvalidRequestException (usage) for a format that cannot be measured; (impossible) when the cap is too small
+     * @throws InvalidRequestException (usage) for a format that cannot be measured; (impossible) when the size is too large
+     *     for one, or the cap too small
      */
     public static BenchResult run(
             List<String> formats,
@@ -39,7 +42,11 @@ public final class BenchJob {
             int threads,
             OptionalLong memoryBytes,
             ProgressListener progress) {
-        formats.forEach(MatrixFormats::parse);
+        if (size > MOST) {
+            throw InvalidRequestException.impossible("--size " + size
+                    + " makes matrices of more than 2^58 weights, which " + "no memory holds; take a smaller --size");
+        }
+        formats.forEach(format -> SampleMatrices.require(format, size, size));
         // two matrices of floats: the weights, and the packed and prepared forms at most
         new MemoryCap(memoryBytes)
                 .require(

@@ -78,7 +78,7 @@ public record DecodeSpeed(
     }
 
     /** The fewest tokens of context that measuring so many takes. */
-    static int context(int tokens) {
-        return WARM_UP + tokens;
+    static long context(int tokens) {
+        return (long) WARM_UP + tokens;
     }
 }

@@ -21,6 +21,7 @@ import dev.lowbit.matrix.scale.EncodedScales;
 import dev.lowbit.matrix.sketch.SketchFormat;
 import dev.lowbit.matrix.sketch.SketchMatrix;
 import dev.lowbit.matrix.sketch.StoredTables;
+import dev.lowbit.matrix.sum.SumFormat;
 import dev.lowbit.tensor.FloatMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -34,6 +35,8 @@ import java.util.function.Supplier;
  * what they are changes what is read from tables, and nothing else.
  */
 public final class SampleMatrices {
+    private static final int MAX_ARRAY = Integer.MAX_VALUE - 8;
+
     private SampleMatrices() {}
 
     /** Weights of a normal distribution, the same for every format of a shape. */
@@ -51,16 +54,12 @@ public final class SampleMatrices {
      * A matrix whose parts lie outside of the heap, as those of a mapped file do.
      *
      * @param weights rows x columns; not modified
-     * @throws InvalidRequestException (usage) when the format is not known, does not suit the shape, or is a sum
+     * @throws InvalidRequestException as of {@link #require}
      */
     public static QuantizedMatrix of(String id, FloatMatrix weights, Workers workers) {
-        MatrixFormat format = MatrixFormats.parse(id);
         int rows = weights.rows();
         int columns = weights.columns();
-        if (!format.suits(rows, columns)) {
-            throw InvalidRequestException.usage(id + " does not suit a matrix of " + rows + " x " + columns
-                    + "; take a size that its groups divide");
-        }
+        MatrixFormat format = require(id, rows, columns);
         QuantizedMatrix made = make(format, weights, workers);
         Map<String, Part> parts = new LinkedHashMap<>();
         for (Part part : made.parts()) {
@@ -69,6 +68,36 @@ public final class SampleMatrices {
             parts.put(part.name(), new Part(part.name(), part.type(), part.shape(), bytes));
         }
         return MatrixFormats.read(made.format(), rows, columns, parts);
+    }
+
+    /**
+     * The format of an identifier of which there are samples in this shape.
+     *
+     * @throws InvalidRequestException (usage) when the format is not known, does not suit the shape, or is a sum; (impossible)
+     *     when the shape has more codes, blocks or scales than an array holds
+     */
+    static MatrixFormat require(String id, int rows, int columns) {
+        MatrixFormat format = MatrixFormats.parse(id);
+        if (!format.suits(rows, columns)) {
+            throw InvalidRequestException.usage(id + " does not suit a matrix of " + rows + " x " + columns
+                    + "; take a size that its groups divide");
+        }
+        if (format instanceof SumFormat) {
+            throw InvalidRequestException.usage(id
+                    + " is not measured by itself; take a format of codes or floats, for example nf4-g64-s8x256-bf16");
+        }
+        format.layout(rows, columns);
+        long codes = switch (format) {
+            case SketchFormat sketch -> (long) rows * columns;
+            case AdditiveFormat additive ->
+                (long) additive.tileRows(rows) * additive.tileColumns(columns) * additive.codebooks();
+            default -> 0;
+        };
+        if (codes > MAX_ARRAY) {
+            throw InvalidRequestException.impossible("a sample of " + rows + " x " + columns + " weights in " + id
+                    + " has " + codes + " random codes, at most " + MAX_ARRAY + " are made; take a smaller --size");
+        }
+        return format;
     }
 
     private static QuantizedMatrix make(MatrixFormat format, FloatMatrix weights, Workers workers) {
@@ -82,15 +111,12 @@ public final class SampleMatrices {
             case DenseFormat dense -> DenseMatrix.of(weights, dense.type());
             case SketchFormat sketch -> sketch(rows, columns, sketch);
             case AdditiveFormat additive -> additive(rows, columns, additive);
-            default ->
-                throw InvalidRequestException.usage(
-                        format.id()
-                                + " is not measured by itself; take a format of codes or floats, for example nf4-g64-s8x256-bf16");
+            default -> throw new IllegalArgumentException(format.id() + " has no samples");
         };
     }
 
     private static SketchMatrix sketch(int rows, int columns, SketchFormat format) {
-        byte[] codes = new byte[Math.multiplyExact(rows, columns)];
+        byte[] codes = new byte[rows * columns];
         RandomStream stream = random("codes");
         for (int i = 0; i < codes.length; i++) {
             codes[i] = (byte) (stream.nextLong() & (format.entries() - 1));
@@ -102,8 +128,7 @@ public final class SampleMatrices {
     }
 
     private static AdditiveMatrix additive(int rows, int columns, AdditiveFormat format) {
-        int[] codes =
-                new int[Math.multiplyExact(format.tileRows(rows), format.tileColumns(columns) * format.codebooks())];
+        int[] codes = new int[format.tileRows(rows) * format.tileColumns(columns) * format.codebooks()];
         RandomStream stream = random("codes");
         for (int i = 0; i < codes.length; i++) {
             codes[i] = (int) (stream.nextLong() & (format.entries() - 1));

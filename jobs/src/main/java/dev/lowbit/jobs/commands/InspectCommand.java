@@ -1,5 +1,6 @@
 package dev.lowbit.jobs.commands;
 
+import dev.lowbit.checkpoint.OneLine;
 import dev.lowbit.jobs.Console;
 import dev.lowbit.jobs.ExitCodes;
 import dev.lowbit.jobs.JsonOutput;
@@ -112,7 +113,7 @@ public final class InspectCommand implements Callable<Integer> {
     }
 
     private void line(String name, String value) {
-        console.out().println(String.format(Locale.ROOT, "%-9s%s", name, value));
+        console.out().println(String.format(Locale.ROOT, "%-9s%s", name, OneLine.of(value)));
     }
 
     private static String fixed(double value, int digits) {

@@ -54,6 +54,13 @@ public record JobRequest(
                 run.memoryBytes());
     }
 
+    /** The ranks that matrices can come to have, which their memory depends on: where a format is given, its own. */
+    Compressor.Limits reachable() {
+        return budget instanceof MethodOptions.Budget.OneFormat one
+                ? new Compressor.Limits(one.format().rank(), one.format().rank(), limits.groupSize(), limits.seed())
+                : limits;
+    }
+
     /** The options that decide bytes, as the manifest records them when {@code asked} is the budget. */
     SortedMap<String, String> options(
             MethodOptions.Budget asked, String importanceDigest, String usedObjective, boolean sequential) {

@@ -138,17 +138,17 @@ public final class PlanJob implements AutoCloseable {
         } else {
             requireModel(CalibrationText.DEFAULT_TOKENS, CalibrationTokens.BATCH_TOKENS);
         }
-        MatrixMemory.require(cap, targets, request.method(), request.limits(), file.isPresent());
+        MatrixMemory.require(cap, targets, request.method(), request.reachable(), file.isPresent());
         boolean pairs = file.isPresent() && seesPairs();
         MatrixMemory.requireArrays(targets, request.method(), pairs);
-        MatrixMemory.requireHeap(targets, request.method(), request.limits(), pairs);
+        MatrixMemory.requireHeap(targets, request.method(), request.reachable(), pairs);
         if (known) {
             reader.checkImportance(targets, progress);
         }
     }
 
     private void requireModel(int tokens, int rows) {
-        long matrix = MatrixMemory.bytes(targets, request.method(), request.limits(), true);
+        long matrix = MatrixMemory.bytes(targets, request.method(), request.reachable(), true);
         ModelMemory.of(checkpoint).require(cap, isSequential(), matrix, tokens, rows);
     }
 

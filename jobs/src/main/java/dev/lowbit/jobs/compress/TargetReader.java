@@ -2,10 +2,12 @@ package dev.lowbit.jobs.compress;
 
 import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.checkpoint.MalformedFileException;
+import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.importance.Importance;
 import dev.lowbit.jobs.MemoryCap;
 import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.kernel.Workers;
+import dev.lowbit.linalg.Norms;
 import dev.lowbit.tensor.FloatMatrix;
 import dev.lowbit.transformer.calibration.CalibrationFile;
 import dev.lowbit.transformer.calibration.CalibrationTokens;
@@ -14,6 +16,9 @@ import java.util.Optional;
 
 /** Reads targets with their importance, one in memory at a time. */
 final class TargetReader implements AutoCloseable {
+    /** Every method sums products of weights in floats; up to this magnitude a sum may grow to 2^28 of them. */
+    private static final float LARGEST = 0x1p100f;
+
     private final Checkpoint checkpoint;
     private final Optional<CalibratedImportance> calibration;
     private final MemoryCap cap;
@@ -56,9 +61,22 @@ final class TargetReader implements AutoCloseable {
                 .map(file -> file.secondMoment(target.name()));
     }
 
-    /** The weights of a target alone; the caller closes them. */
+    /**
+     * The weights of a target alone; the caller closes them.
+     *
+     * @throws MalformedFileException NON_FINITE naming tensor, row and column
+     * @throws InvalidRequestException (impossible) naming tensor and magnitude where products of weights could overflow
+     */
     FloatMatrix weights(Target target) {
-        return checkpoint.matrix(target.name(), target.transposed());
+        FloatMatrix weights = checkpoint.matrix(target.name(), target.transposed());
+        float largest = Norms.absMax(weights);
+        if (largest > LARGEST) {
+            weights.close();
+            throw InvalidRequestException.impossible(
+                    target.name() + " has a weight of magnitude " + largest
+                            + "; beyond 2^100 (1.27e30) sums of products overflow 32-bit floats: scale it, or leave it out with --skip");
+        }
+        return weights;
     }
 
     /** Name of the objective, empty without calibration. */
@@ -79,7 +97,7 @@ final class TargetReader implements AutoCloseable {
     /**
      * A target in memory.
      *
-     * @param weights outputs x inputs, finite
+     * @param weights outputs x inputs, finite, of magnitudes whose products can be summed
      */
     record Loaded(FloatMatrix weights, CalibratedImportance.Loaded weighting) implements AutoCloseable {
         Importance importance() {
@@ -97,10 +115,11 @@ final class TargetReader implements AutoCloseable {
      * Reads a target; the caller closes it.
      *
      * @throws MalformedFileException NON_FINITE naming tensor, row and column; BAD_CALIBRATION for a negative importance
+     * @throws InvalidRequestException (impossible) for weights that are too large, as {@link #weights}
      */
     Loaded read(Target target) {
         cap.collect();
-        FloatMatrix weights = checkpoint.matrix(target.name(), target.transposed());
+        FloatMatrix weights = weights(target);
         try {
             return new Loaded(
                     weights,

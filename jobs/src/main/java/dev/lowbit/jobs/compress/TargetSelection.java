@@ -115,11 +115,16 @@ public record TargetSelection(boolean embeddings, List<Pattern> skip, List<Patte
             return false;
         }
         String layer = layer(tensor.name());
-        String[] components = layer.split("\\.");
+        String[] components = components(layer);
         if (NORM.matcher(components[components.length - 1]).matches()) {
             return false;
         }
         return embeddings || !(HEAD.matcher(layer).matches() || isEmbedding(components));
+    }
+
+    /** At least one, each perhaps empty: a name may be nothing but dots. */
+    private static String[] components(String layer) {
+        return layer.split("\\.", -1);
     }
 
     /** Only the layer itself and what directly holds it: {@code embed_dim_proj.0.linear} is no embedding by its ancestors. */
@@ -140,7 +145,7 @@ public record TargetSelection(boolean embeddings, List<Pattern> skip, List<Patte
 
     /** Whether the weight of that name is looked up in instead of multiplied with. */
     public static boolean isEmbedding(String weight) {
-        return isEmbedding(layer(weight).split("\\."));
+        return isEmbedding(components(layer(weight)));
     }
 
     /** Whether the weight of that name is an output head. */

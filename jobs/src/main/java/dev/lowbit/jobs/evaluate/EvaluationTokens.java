@@ -28,6 +28,8 @@ record EvaluationTokens(int beginning, int[] tokens, int context) {
     private static final ValueLayout.OfInt LITTLE_ENDIAN =
             ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
+    private static final int MAX_ARRAY = Integer.MAX_VALUE - 8;
+
     /**
      * A text, cut into windows by {@link dev.lowbit.transformer.Evaluation}.
      *
@@ -48,13 +50,12 @@ record EvaluationTokens(int beginning, int[] tokens, int context) {
      * @param most tokens to predict that are kept from the first on
      * @throws MalformedFileException BAD_CALIBRATION for an id out of range, or windows that begin differently
      * @throws InvalidRequestException usage when there is no such tensor, or more than one; impossible for windows that are
-     *     longer than the model's context
+     *     longer than the model's context, and for more tokens than an array holds
      */
     static EvaluationTokens ofIds(Path file, ModelInput model, int most) {
         try (Checkpoint checkpoint = Checkpoint.open(file)) {
             TensorInfo info = onlyTable(file, checkpoint);
-            int windows = Math.toIntExact(info.shape().get(0));
-            int length = Math.toIntExact(info.shape().get(1));
+            long length = info.shape().get(1);
             if (length < 2 || length > model.transformer().shape().context()) {
                 throw InvalidRequestException.impossible(
                         file + " holds windows of " + length + " ids; the model reads 2 to "
@@ -63,13 +64,23 @@ record EvaluationTokens(int beginning, int[] tokens, int context) {
             try (Arena arena = Arena.ofConfined()) {
                 MemorySegment ids = checkpoint.map(info.name(), arena);
                 requireUsable(info, ids, model.transformer().shape().vocabulary());
-                int[] tokens = new int[Math.min(most, windows * (length - 1))];
+                int[] tokens = new int[count(file, info.shape().get(0), length, most)];
                 for (int i = 0; i < tokens.length; i++) {
-                    tokens[i] = at(ids, (long) i / (length - 1) * length + 1 + i % (length - 1));
+                    tokens[i] = at(ids, i / (length - 1) * length + 1 + i % (length - 1));
                 }
-                return new EvaluationTokens(at(ids, 0), tokens, length);
+                return new EvaluationTokens(at(ids, 0), tokens, (int) length);
             }
         }
+    }
+
+    /** How many tokens of so many windows are predicted. */
+    static int count(Path file, long windows, long length, int most) {
+        long count = Math.min(most, windows * (length - 1));
+        if (count > MAX_ARRAY) {
+            throw InvalidRequestException.impossible(file + " holds " + windows * (length - 1)
+                    + " tokens to predict, more than the " + MAX_ARRAY + " of one run; give --max-tokens");
+        }
+        return (int) count;
     }
 
     private static TensorInfo onlyTable(Path file, Checkpoint checkpoint) {

@@ -10,6 +10,7 @@ import dev.lowbit.store.CompressedModel;
 import dev.lowbit.store.Manifest;
 import dev.lowbit.store.MatrixEntry;
 import dev.lowbit.store.MeasuredError;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -29,7 +30,7 @@ import java.util.OptionalLong;
  * @param bitsPerWeight 8 * bytes / weights
  * @param paperBitsPerWeight the same by the accounting of the method's paper, where the method is installed
  * @param bytes see above
- * @param outputBytes all files together
+ * @param outputBytes all files of the folder together; where PATH is an index or a weight file, the weight files, and the index
  * @param relativeError of all compressed matrices together, measured when they were written; absent when one is unknown
  * @param objective of the budget program
  * @param bound proven lower bound of the objective
@@ -131,7 +132,7 @@ public record Inspection(
                     weights == 0 ? 0 : 8.0 * bytes / weights,
                     OptionalDouble.empty(),
                     bytes,
-                    DirectorySize.bytes(path),
+                    outputBytes(path, checkpoint),
                     OptionalDouble.empty(),
                     OptionalDouble.empty(),
                     OptionalDouble.empty(),
@@ -144,6 +145,16 @@ public record Inspection(
                     List.of(),
                     tensors);
         }
+    }
+
+    /** Of a folder everything in it; of an index the weights that it names, and itself. */
+    private static long outputBytes(Path path, Checkpoint checkpoint) {
+        if (Files.isDirectory(path)) {
+            return DirectorySize.bytes(path);
+        }
+        long weights =
+                checkpoint.files().stream().mapToLong(DirectorySize::bytes).sum();
+        return weights + checkpoint.index().map(DirectorySize::bytes).orElse(0L);
     }
 
     private static List<String> architectures(Checkpoint checkpoint) {

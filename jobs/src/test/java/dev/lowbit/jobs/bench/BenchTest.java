@@ -84,6 +84,9 @@ class BenchTest {
         Lowbit tooMany = Lowbit.run("bench", "--model", folder.resolve("packed"), "--tokens", 10000, "--quiet");
         assertThat(tooMany.code()).isEqualTo(5);
         assertThat(tooMany.err()).contains("--tokens 10000", "context");
+        Lowbit most = Lowbit.run("bench", "--model", folder.resolve("packed"), "--tokens", 2147483647, "--quiet");
+        assertThat(most.code()).isEqualTo(5);
+        assertThat(most.err()).contains("need a context of 2147483663");
     }
 
     @Test
@@ -115,6 +118,22 @@ class BenchTest {
     void refusals(String options, String words) {
         Lowbit run = Lowbit.run((Object[]) ("bench --quiet " + options).split(" "));
         assertThat(run.code()).isEqualTo(2);
+        assertThat(run.err()).contains(words);
+    }
+
+    /** Before anything is allocated: nothing that was measured gets lost. */
+    @ParameterizedTest
+    @CsvSource({
+        "--size 46341, sketch4-r1-f16 has 2147488281 random codes",
+        "--size 92682 --formats aq2x8-g8-row-bf16, aq2x8-g8-row-bf16 has 2147627304 random codes",
+        "--size 2147483647, --size 2147483647",
+        "--size 2147483647 --formats f32, take a smaller --size",
+        "--size 536870912 --formats nf4-g64-f16, use a larger group"
+    })
+    void sizesThatCannotBe(String options, String words) {
+        Lowbit run = Lowbit.run((Object[]) ("bench --quiet " + options).split(" "));
+        assertThat(run.code()).as(run.err()).isEqualTo(5);
+        assertThat(run.err().lines()).hasSize(1);
         assertThat(run.err()).contains(words);
     }
 

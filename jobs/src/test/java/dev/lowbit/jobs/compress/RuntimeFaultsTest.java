@@ -6,8 +6,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.lowbit.checkpoint.MalformedFileException;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.jobs.MethodOptions.Budget;
+import dev.lowbit.jobs.Methods;
 import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.MatrixFormat;
+import dev.lowbit.matrix.MatrixFormats;
+import dev.lowbit.method.Compressor;
 import dev.lowbit.store.Verifier;
 import dev.lowbit.store.WorkDirectory;
 import java.io.IOException;
@@ -23,6 +27,9 @@ import java.util.concurrent.CancellationException;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What goes wrong while a job runs: the answer is typed, one line, and leaves nothing half done. */
 class RuntimeFaultsTest {
@@ -175,6 +182,20 @@ class RuntimeFaultsTest {
         impossible(() -> Jobs.compress(other, output, true, 1), "--rank 8");
     }
 
+    /** Memory is asked for what the format has, not for what a budget could choose. */
+    @Test
+    void aFormatSaysTheRankThatMemoryIsNeededFor() {
+        for (String id : List.of("nf3-g64-f16", "nf3-g64-f16+r99-nf8")) {
+            MatrixFormat format = MatrixFormats.parse(id);
+            JobRequest request =
+                    Jobs.request(folder, new Budget.OneFormat(format), Optional.empty(), OptionalLong.empty());
+            assertThat(request.reachable().minRank()).isEqualTo(format.rank());
+            assertThat(request.reachable().maxRank()).isEqualTo(format.rank());
+        }
+        JobRequest chosen = Jobs.request(folder, BITS);
+        assertThat(chosen.reachable()).isEqualTo(chosen.limits());
+    }
+
     @Test
     void nonFiniteWeightsAreNamed() {
         for (float bad : new float[] {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY}) {
@@ -190,6 +211,54 @@ class RuntimeFaultsTest {
             assertThat(Files.exists(folder.resolve("out"))).isFalse();
             deletePartial();
         }
+    }
+
+    /** Finite, but beyond what sums of products of floats hold. */
+    @ParameterizedTest
+    @MethodSource("methods")
+    void weightsNearTheFloatMaximumAreNamed(String method) {
+        SmallModel model = small();
+        float[] values = model.values("layers.1.up_proj.weight");
+        for (int i = 0; i < values.length; i++) {
+            values[i] = values[i] < 0 ? -3.3e38f : 3.3e38f;
+        }
+        JobRequest request = request(method, model.write(folder.resolve("large")));
+        for (int threads = 1; threads < 3; threads++) {
+            int some = threads;
+            impossible(() -> Jobs.plan(request, some), "layers.1.up_proj.weight has a weight of magnitude 3.3E38");
+            impossible(() -> Jobs.compress(request, folder.resolve("out"), true, some), "leave it out with --skip");
+        }
+        assertThat(Files.exists(folder.resolve("out"))).isFalse();
+    }
+
+    /** With the others the weights are beyond the f16 that they store, which they say. */
+    @ParameterizedTest
+    @ValueSource(strings = {"float", "int2-lrec", "lq-lora", "pv-tuning"})
+    void weightsOfTheLargestMagnitudeAreCompressed(String method) {
+        SmallModel model = small();
+        float[] values = model.values("layers.1.up_proj.weight");
+        for (int i = 0; i < values.length; i++) {
+            values[i] = i % 3 == 0 ? 0x1p100f * values[i] : Math.copySign(0x1p100f, values[i]);
+        }
+        Path output = folder.resolve("out");
+        JobResult result = Jobs.compress(request(method, model.write(folder.resolve("large"))), output, false, 1);
+        assertThat(result.relativeError().getAsDouble()).isBetween(0.0, 1.0);
+        assertThat(Verifier.verify(output)).isEmpty();
+    }
+
+    static List<String> methods() {
+        return Methods.names();
+    }
+
+    private static JobRequest request(String method, Path model) {
+        double bits = method.equals("float") ? 32 : 6;
+        return Jobs.request(
+                method,
+                new Compressor.Limits(0, Jobs.RANK, 0, 0),
+                model,
+                new Budget.BitsPerWeight(bits),
+                Optional.empty(),
+                OptionalLong.empty());
     }
 
     private void deletePartial() {

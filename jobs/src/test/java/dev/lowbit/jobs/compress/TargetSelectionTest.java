@@ -60,6 +60,19 @@ class TargetSelectionTest {
                         "model.layers.0.self_attn.q_proj.weight");
     }
 
+    /** Odd, but names of two-dimensional weights. */
+    @Test
+    void namesOfDotsAreNames() {
+        SmallModel model = new SmallModel()
+                .random(".weight", 4, 4, 1)
+                .random("..weight", 4, 4, 1)
+                .random("...weight", 4, 4, 1)
+                .random("norm..weight", 4, 4, 1);
+        assertThat(names(model, TargetSelection.standard()))
+                .containsExactlyInAnyOrder(".weight", "..weight", "...weight", "norm..weight");
+        assertThat(TargetSelection.isEmbedding("..weight")).isFalse();
+    }
+
     @Test
     void embeddingsAndHeadsAreTakenWhenAskedFor() {
         SmallModel model = SmallModel.llama().random("lm_head.weight", 50, 48, 9);

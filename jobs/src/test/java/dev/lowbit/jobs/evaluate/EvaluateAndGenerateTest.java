@@ -1,6 +1,7 @@
 package dev.lowbit.jobs.evaluate;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
@@ -8,11 +9,13 @@ import dev.lowbit.checkpoint.SafetensorsWriter;
 import dev.lowbit.cuda.FakeCuda;
 import dev.lowbit.cuda.FakeProvider;
 import dev.lowbit.device.Finding;
+import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.jobs.BrokenCap;
 import dev.lowbit.jobs.Lowbit;
 import dev.lowbit.jobs.SampleModels;
 import dev.lowbit.tensor.DType;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -334,6 +337,29 @@ class EvaluateAndGenerateTest {
         assertThat(beside.get("klDivergenceP99").asDouble())
                 .isGreaterThan(beside.get("klDivergence").asDouble());
         assertThat(beside.get("top1Agreement").asDouble()).isBetween(0.5, 1.0);
+    }
+
+    /** Sizes from a file: 2^31 windows of nothing to predict, and more tokens than an int counts. */
+    @Test
+    void manyIdsAreRefusedInOneLineOrCounted() throws IOException {
+        Path file = fixture.resolve("many.safetensors");
+        long bytes = 4L << 31;
+        String header = "{\"ids\":{\"dtype\":\"I32\",\"shape\":[2147483648,1],\"data_offsets\":[0," + bytes + "]}}";
+        try (RandomAccessFile sparse = new RandomAccessFile(file.toFile(), "rw")) {
+            sparse.writeLong(Long.reverseBytes(header.length()));
+            sparse.writeBytes(header);
+            sparse.setLength(8 + header.length() + bytes);
+        }
+        Lowbit run = run("evaluate @model --ids @many.safetensors");
+        Files.delete(file);
+        assertThat(run.code()).as(run.err()).isEqualTo(5);
+        assertThat(run.err()).contains("windows of 1 ids");
+        assertThat(EvaluationTokens.count(file, 1 << 30, 3, 1000)).isEqualTo(1000);
+        assertThat(EvaluationTokens.count(file, 3, 5, Integer.MAX_VALUE)).isEqualTo(12);
+        assertThatThrownBy(() -> EvaluationTokens.count(file, 1 << 30, 3, Integer.MAX_VALUE))
+                .isInstanceOf(InvalidRequestException.class)
+                .hasMessageContaining("2147483648 tokens")
+                .hasMessageContaining("--max-tokens");
     }
 
     /** Two rows of ids are two windows of a text. */

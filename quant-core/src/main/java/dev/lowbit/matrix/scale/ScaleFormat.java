@@ -1,5 +1,6 @@
 package dev.lowbit.matrix.scale;
 
+import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.kernel.Lanes;
 import dev.lowbit.matrix.PartSpec;
 import dev.lowbit.matrix.packed.PackedCodes;
@@ -67,10 +68,10 @@ public sealed interface ScaleFormat {
         public TwoLevel {
             ScaleType.check(superType);
             if (codeBits < 1 || codeBits > 8) {
-                throw new IllegalArgumentException("scale codes have 1 to 8 bits, got " + codeBits);
+                throw InvalidRequestException.usage("scale codes have 1 to 8 bits, got " + codeBits);
             }
             if (superGroup < 1 || superGroup > MAX_SUPER_GROUP) {
-                throw new IllegalArgumentException(
+                throw InvalidRequestException.usage(
                         "a super-block has 1 to " + MAX_SUPER_GROUP + " blocks, got " + superGroup);
             }
         }

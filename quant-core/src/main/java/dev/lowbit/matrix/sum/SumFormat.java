@@ -29,15 +29,19 @@ public record SumFormat(MatrixFormat base, int rank, MatrixFormat factor) implem
 
     private static final String NF8 = "nf8";
     private static final String NF8_ID = "nf8-g64-s8x256-fp32-flat";
-    private static final Pattern ID = Pattern.compile("(.+)\\+r([1-9][0-9]{0,8})-([^+]+)");
+    private static final Pattern ID = Pattern.compile("([^+]+)\\+r([1-9][0-9]{0,8})-([^+]+)");
 
     public SumFormat {
         if (rank < 1) {
             throw InvalidRequestException.usage("a low-rank term has a rank of at least 1, got " + rank);
         }
         if (base instanceof SumFormat || factor instanceof SumFormat) {
-            throw InvalidRequestException.usage("a sum has one base and one pair of factors; sums do not nest");
+            throw nested();
         }
+    }
+
+    private static InvalidRequestException nested() {
+        return InvalidRequestException.usage("a sum has one base and one pair of factors; sums do not nest");
     }
 
     @Override
@@ -48,6 +52,10 @@ public record SumFormat(MatrixFormat base, int rank, MatrixFormat factor) implem
 
     /** The inverse of {@link #id()}; empty when the text is something else. */
     public static Optional<SumFormat> parseIfSum(String id) {
+        if (id.indexOf('+') != id.lastIndexOf('+')) {
+            // an identifier out of a file may have thousands: they are counted, not followed
+            throw nested();
+        }
         Matcher matcher = ID.matcher(id);
         if (!matcher.matches()) {
             return Optional.empty();

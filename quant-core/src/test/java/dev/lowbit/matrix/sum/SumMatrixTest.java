@@ -57,6 +57,9 @@ class SumMatrixTest extends QuantizedMatrixContract {
                 .isEqualTo(MatrixFormats.parse("nf3-g64-f16+r8-nf8-g64-s8x256-fp32-flat"));
         assertThatThrownBy(() -> MatrixFormats.parse("nf3-g64-f16+r8-f16+r8-f16"))
                 .hasMessageContaining("do not nest");
+        assertThatThrownBy(() -> MatrixFormats.parse("nf3-g64-f16" + "+r8-f16".repeat(100_000)))
+                .as("out of a file, where it must not fill the stack")
+                .hasMessageContaining("do not nest");
         assertThatThrownBy(() -> MatrixFormats.parse("nf3-g64-f16+r8-what")).hasMessageContaining("unknown");
     }
 }
