@@ -10,6 +10,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.security.DigestOutputStream;
+import java.security.MessageDigest;
 import java.nio.file.StandardOpenOption;
 import java.util.UUID;
 
@@ -51,6 +53,17 @@ public final class AtomicOutput {
     public static void writeString(Path target, String text) {
         write(target, stream -> stream.write(text.getBytes(StandardCharsets.UTF_8)));
     }
+    /**
+     * Makes the content of {@code source} that of {@code target}; fails like {@link #write}.
+     *
+     * @return lower-case hex SHA-256 of what was copied
+     */
+    public static String copy(Path source, Path target) {
+        MessageDigest digest = Digest.sha256();
+        write(target, stream -> Files.copy(source, new DigestOutputStream(stream, digest)));
+        return Digest.hex(digest);
+    }
+
 
     /** Whether {@code file} is named like a temporary of this class: what a killed process may leave behind. */
     public static boolean isTemporary(Path file) {
