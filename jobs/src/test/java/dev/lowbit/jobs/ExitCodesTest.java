@@ -119,6 +119,8 @@ class ExitCodesTest {
                 arguments(7, "plan @model --bits 3 --device absent", "--device absent: no driver"),
                 arguments(
                         7,
+                arguments(6, "calibrate @model --text @file --out @file/x.safetensors", "file is no directory"),
+                arguments(6, "calibrate @model --text @file --out @absent/x.safetensors", "absent is no directory"),
                         "compare @model --calibration @file --text @file --out @new --device absent",
                         "--device absent: no driver"),
                 arguments(8, "verify @damaged", ""),
