@@ -12,6 +12,7 @@ public final class Console {
     private final PrintStream err;
     private final boolean terminal;
     private volatile String interruptHint = "";
+    private volatile boolean interrupted;
 
     /** @param terminal whether {@code err} is a terminal, so that a moving progress bar makes sense */
     public Console(PrintStream out, PrintStream err, boolean terminal) {
@@ -41,6 +42,15 @@ public final class Console {
     /** Sets what an interrupted user is told, for example that {@code --resume} continues the job; empty for nothing. */
     public void interruptHint(String hint) {
         interruptHint = hint;
+    }
+
+    /** From now on the interrupt is what the user is told; what fails because of it is not worth a line. */
+    void interrupted() {
+        interrupted = true;
+    }
+
+    boolean isInterrupted() {
+        return interrupted;
     }
 
     String interruptHint() {

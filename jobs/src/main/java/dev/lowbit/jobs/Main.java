@@ -1,5 +1,6 @@
 package dev.lowbit.jobs;
 
+import dev.lowbit.checkpoint.Temporaries;
 import dev.lowbit.jobs.commands.BenchCommand;
 import dev.lowbit.jobs.commands.CalibrateCommand;
 import dev.lowbit.jobs.commands.CompareCommand;
@@ -167,6 +168,9 @@ public final class Main implements Callable<Integer> {
     }
 
     private int failure(Throwable failure, Console console) {
+        if (console.isInterrupted()) {
+            return ExitCodes.INTERRUPTED;
+        }
         console.err().println("lowbit: " + FailureMessage.of(failure));
         printStack(failure, console);
         return ExitCodes.of(failure);
@@ -179,12 +183,15 @@ public final class Main implements Callable<Integer> {
     }
 
     private static void reportInterrupt(Console console) {
+        console.interrupted();
         console.err().println();
         console.err()
                 .println("lowbit: interrupted"
                         + (console.interruptHint().isEmpty() ? "" : "; " + console.interruptHint()));
         console.err().flush();
-        // the same code for every signal; whatever a job has finished is on the disk
+        // whatever a job can go on with is in its work directory; the rest would lie there hidden
+        Temporaries.abandon();
+        // the same code for every signal
         Runtime.getRuntime().halt(ExitCodes.INTERRUPTED);
     }
 

@@ -1,17 +1,18 @@
 package dev.lowbit.jobs;
 
+import dev.lowbit.checkpoint.Temporaries;
 import dev.lowbit.error.InvalidRequestException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.util.Comparator;
-import java.util.List;
 import java.util.UUID;
 import java.util.stream.Stream;
 
-/** A directory that appears whole or not at all: filled under a hidden name beside its target, then renamed. */
+/**
+ * A directory that appears whole or not at all: filled under a hidden name beside its target, then renamed. An interrupt leaves nothing of it
+ * ({@link Temporaries}).
+ */
 public final class OutputDirectory implements AutoCloseable {
     private final Path target;
     private final Path temporary;
@@ -60,9 +61,11 @@ public final class OutputDirectory implements AutoCloseable {
         requireFree(target);
         Path temporary =
                 absolute.resolveSibling("." + absolute.getFileName() + "." + UUID.randomUUID() + ".lowbit-tmp");
+        Temporaries.open(temporary);
         try {
             Files.createDirectories(temporary);
         } catch (IOException e) {
+            discard(temporary);
             throw new UncheckedIOException("cannot create " + temporary.getParent() + ": " + e.getMessage(), e);
         }
         return new OutputDirectory(absolute, temporary);
@@ -95,7 +98,7 @@ public final class OutputDirectory implements AutoCloseable {
     /** Gives the directory its name. */
     public void publish() {
         try {
-            Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+            Temporaries.publish(temporary, target);
         } catch (IOException e) {
             throw new UncheckedIOException("cannot rename to " + target + ": " + e.getMessage(), e);
         }
@@ -106,18 +109,15 @@ public final class OutputDirectory implements AutoCloseable {
     @Override
     public void close() {
         if (!published) {
-            deleteTree(temporary);
+            discard(temporary);
         }
     }
 
-    private static void deleteTree(Path root) {
-        try (Stream<Path> paths = Files.walk(root)) {
-            List<Path> deepestFirst = paths.sorted(Comparator.reverseOrder()).toList();
-            for (Path path : deepestFirst) {
-                Files.deleteIfExists(path);
-            }
+    private static void discard(Path temporary) {
+        try {
+            Temporaries.discard(temporary);
         } catch (IOException e) {
-            throw new UncheckedIOException("cannot remove " + root + ": " + e.getMessage(), e);
+            throw new UncheckedIOException("cannot remove " + temporary + ": " + e.getMessage(), e);
         }
     }
 }

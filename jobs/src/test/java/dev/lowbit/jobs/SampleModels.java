@@ -2,7 +2,9 @@ package dev.lowbit.jobs;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.checkpoint.SafetensorsWriter;
+import dev.lowbit.checkpoint.TensorInfo;
 import dev.lowbit.jobs.demo.SyntheticCheckpoint;
 import dev.lowbit.jobs.demo.SyntheticModel;
 import dev.lowbit.kernel.Workers;
@@ -80,6 +82,18 @@ public final class SampleModels {
             writer.finish();
         }
         return file;
+    }
+
+    /** Flips the lowest bit of a tensor's first byte: what a bad disk does; twice is as before. */
+    public static void flip(Path model, String tensor) {
+        try (Checkpoint checkpoint = Checkpoint.open(model)) {
+            TensorInfo info = checkpoint.info(tensor);
+            byte[] bytes = Files.readAllBytes(info.file());
+            bytes[Math.toIntExact(info.offsetBytes())] ^= 1;
+            Files.write(info.file(), bytes);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     /** Compresses every matrix in an affine format; fails the test when that fails. */

@@ -9,8 +9,9 @@ import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.security.DigestOutputStream;
+import java.security.MessageDigest;
 import java.util.UUID;
 
 /**
@@ -52,6 +53,17 @@ public final class AtomicOutput {
         write(target, stream -> stream.write(text.getBytes(StandardCharsets.UTF_8)));
     }
 
+    /**
+     * Makes the content of {@code source} that of {@code target}; fails like {@link #write}.
+     *
+     * @return lower-case hex SHA-256 of what was copied
+     */
+    public static String copy(Path source, Path target) {
+        MessageDigest digest = Digest.sha256();
+        write(target, stream -> Files.copy(source, new DigestOutputStream(stream, digest)));
+        return Digest.hex(digest);
+    }
+
     /** Whether {@code file} is named like a temporary of this class: what a killed process may leave behind. */
     public static boolean isTemporary(Path file) {
         String name = file.getFileName().toString();
@@ -64,12 +76,18 @@ public final class AtomicOutput {
     }
 
     static FileChannel create(Path temporary) throws IOException {
-        return FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+        Temporaries.open(temporary);
+        try {
+            return FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+        } catch (IOException e) {
+            discard(temporary, e);
+            throw e;
+        }
     }
 
     /** Renames a complete, forced temporary to its target and makes the rename itself durable. */
     public static void publish(Path temporary, Path target) throws IOException {
-        Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+        Temporaries.publish(temporary, target);
         Path folder = target.toAbsolutePath().getParent();
         try (FileChannel directory = FileChannel.open(folder, StandardOpenOption.READ)) {
             directory.force(true);
@@ -82,7 +100,7 @@ public final class AtomicOutput {
 
     static void discard(Path temporary, Throwable because) {
         try {
-            Files.deleteIfExists(temporary);
+            Temporaries.discard(temporary);
         } catch (IOException e) {
             because.addSuppressed(e);
         }

@@ -9,7 +9,6 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.HashSet;
@@ -206,7 +205,7 @@ public final class SafetensorsWriter implements AutoCloseable {
             return;
         }
         try (channel) {
-            Files.deleteIfExists(temporary);
+            Temporaries.discard(temporary);
         } catch (IOException e) {
             throw new UncheckedIOException("cannot remove " + temporary + ": " + e, e);
         }

@@ -33,6 +33,8 @@ public final class CompressedModel implements AutoCloseable {
     private final Manifest manifest;
     private final Checkpoint checkpoint;
     private final Map<String, MatrixEntry> entries = new LinkedHashMap<>();
+    private final Map<String, String> tensorDigests = new HashMap<>();
+    private final Map<String, String> fileDigests = new HashMap<>();
     private final Map<String, QuantizedMatrix> mapped = new ConcurrentHashMap<>();
     private final Arena arena = Arena.ofShared();
 
@@ -41,6 +43,9 @@ public final class CompressedModel implements AutoCloseable {
         this.manifest = manifest;
         this.checkpoint = checkpoint;
         manifest.matrices().forEach(matrix -> entries.put(matrix.name(), matrix));
+        manifest.partsByTensor().forEach((tensor, part) -> tensorDigests.put(tensor, part.sha256()));
+        manifest.tensors().forEach(tensor -> tensorDigests.put(tensor.name(), tensor.sha256()));
+        manifest.files().forEach(file -> fileDigests.put(file.name(), file.sha256()));
     }
 
     /**
@@ -175,6 +180,24 @@ public final class CompressedModel implements AutoCloseable {
     /** A compressed matrix whose mapped bytes live as long as {@code arena}: for one matrix at a time. */
     public QuantizedMatrix matrix(String name, Arena arena) {
         MatrixEntry entry = entry(name);
+        return read(entry, parts(entry, arena));
+    }
+
+    /**
+     * The same, every part compared with its digest: for what is written anew from it, where damage would live on under new digests.
+     *
+     * @throws MalformedFileException DAMAGED when a part does not have its digest
+     */
+    public QuantizedMatrix intactMatrix(String name, Arena arena) {
+        MatrixEntry entry = entry(name);
+        Map<String, Part> parts = parts(entry, arena);
+        manifest.tensorsOf(entry)
+                .forEach((part, tensor) ->
+                        requireIntact(tensor, Digest.sha256(parts.get(part).bytes())));
+        return read(entry, parts);
+    }
+
+    private Map<String, Part> parts(MatrixEntry entry, Arena arena) {
         Map<String, Part> parts = new LinkedHashMap<>();
         for (PartOwner owner : manifest.ownersOf(entry)) {
             for (PartEntry part : owner.parts()) {
@@ -185,10 +208,15 @@ public final class CompressedModel implements AutoCloseable {
                             directory.resolve(Manifest.FILE),
                             -1,
                             Reason.BAD_MANIFEST,
-                            name + " has part " + part.name() + " of its own and shared");
+                            entry.name() + " has part " + part.name() + " of its own and shared");
                 }
             }
         }
+        return parts;
+    }
+
+    private QuantizedMatrix read(MatrixEntry entry, Map<String, Part> parts) {
+        String name = entry.name();
         try {
             return MatrixFormats.read(entry.format(), entry.rows(), entry.columns(), parts);
         } catch (MalformedPartException e) {
@@ -202,12 +230,52 @@ public final class CompressedModel implements AutoCloseable {
         }
     }
 
-    /** Digests of all parts of a matrix by the part's name, those that it shares included. */
-    public Map<String, String> digests(String name) {
-        Map<String, String> digests = new LinkedHashMap<>();
-        manifest.ownersOf(entry(name))
-                .forEach(owner -> owner.parts().forEach(part -> digests.put(part.name(), part.sha256())));
-        return digests;
+    /**
+     * Compares what was read of a tensor with the manifest.
+     *
+     * @param tensor a part of a compressed matrix, or carried over
+     * @param sha256 of the bytes that were read
+     * @throws MalformedFileException DAMAGED when the manifest has another digest
+     */
+    public void requireIntact(String tensor, String sha256) {
+        if (!sha256.equals(tensorDigests.get(tensor))) {
+            throw damaged(checkpoint.info(tensor).file(), "tensor " + tensor + " does not have");
+        }
+    }
+
+    /**
+     * Compares what was read of a file with the manifest; one that is not listed has nothing to be compared with.
+     *
+     * @param name relative to the directory
+     * @param sha256 of its bytes
+     * @throws MalformedFileException DAMAGED when the manifest has another digest
+     */
+    public void requireIntactFile(String name, String sha256) {
+        String expected = fileDigests.getOrDefault(name, sha256);
+        if (!sha256.equals(expected)) {
+            throw damaged(directory.resolve(name), "does not have");
+        }
+    }
+
+    /**
+     * Reads every file and compares it with the manifest: before long work that would end at damage.
+     *
+     * @throws MalformedFileException DAMAGED naming the first that does not have its digest
+     * @throws UncheckedIOException when one cannot be read
+     */
+    public void requireIntact() {
+        for (FileEntry file : manifest.files()) {
+            requireIntactFile(file.name(), Digest.sha256(directory.resolve(file.name())));
+        }
+    }
+
+    private static MalformedFileException damaged(Path file, String what) {
+        return new MalformedFileException(
+                file,
+                -1,
+                Reason.DAMAGED,
+                what
+                        + " the digest of the manifest; run lowbit verify, which lists all damage, and fetch the model again");
     }
 
     /** Stored bytes of all parts of a matrix, shared ones in full. */

@@ -328,6 +328,11 @@ public final class ModelLayout {
         return source;
     }
 
+    /** The compressed model that is laid out once more, where there is one. */
+    Optional<CompressedModel> tuned() {
+        return tuned;
+    }
+
     /** Digest of the weights that everything started from. */
     String sourceDigest() {
         return tuned.map(model -> model.manifest().sourceDigest()).orElseGet(source::digest);

@@ -153,6 +153,27 @@ public final class ModelWriter implements AutoCloseable {
     }
 
     /**
+     * Bytes in the work directory that the disk need not find room for again: finished matrices and shared sets, and what a run that was killed
+     * while it put the output together left of that. Files that the job keeps for itself are not among them.
+     */
+    public long storedBytes() {
+        return bytes(work.path().resolve(MATRICES)) + bytes(work.path().resolve(OUTPUT));
+    }
+
+    private static long bytes(Path folder) {
+        if (Files.notExists(folder)) {
+            return 0;
+        }
+        try (Stream<Path> paths = Files.walk(folder)) {
+            return paths.filter(Files::isRegularFile)
+                    .mapToLong(file -> file.toFile().length())
+                    .sum();
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read what is in " + folder + ": " + e, e);
+        }
+    }
+
+    /**
      * Whether a matrix is finished, in this run or an earlier one. What an earlier run left is believed only when all its
      * digests hold; otherwise it is removed and the answer is no.
      */

@@ -2,6 +2,7 @@ package dev.lowbit.store;
 
 import dev.lowbit.checkpoint.AtomicOutput;
 import dev.lowbit.checkpoint.Digest;
+import dev.lowbit.checkpoint.DigestingChannel;
 import dev.lowbit.checkpoint.Limits;
 import dev.lowbit.checkpoint.MalformedFileException;
 import dev.lowbit.checkpoint.MalformedFileException.Reason;
@@ -9,17 +10,17 @@ import dev.lowbit.checkpoint.SafetensorsFile;
 import dev.lowbit.checkpoint.SafetensorsWriter;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.WritableByteChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.function.Function;
 import java.util.function.LongConsumer;
 
-/** Streams finished matrices and the source's other tensors and files into an output directory, and digests them on the way. */
+/**
+ * Streams finished matrices and the source's other tensors and files into an output directory, and digests them on the way. What was compressed
+ * already is copied only with the digests of its manifest: damage would live on under new ones.
+ */
 final class OutputAssembler {
     private final ModelLayout layout;
     private final String fingerprint;
@@ -66,7 +67,7 @@ final class OutputAssembler {
         Path target = resolve(file.name());
         try (SafetensorsWriter writer = SafetensorsWriter.create(target, file.metadata(), file.entries())) {
             for (StoredTensor tensor : file.tensors()) {
-                DigestingChannel channel = new DigestingChannel(writer);
+                DigestingChannel channel = new DigestingChannel(writer, this::advance);
                 if (tensor.isPart()) {
                     PartOwner owner = layout.owners().get(tensor.owner());
                     Path parts = partsFile.apply(owner);
@@ -77,7 +78,9 @@ final class OutputAssembler {
                     requireDigest(parts, owner, tensor, finished.get(owner.owner()));
                 } else {
                     layout.source().copyTo(tensor.name(), channel);
-                    tensorDigests.put(tensor.name(), channel.hex());
+                    String digest = channel.hex();
+                    layout.tuned().ifPresent(model -> model.requireIntact(tensor.name(), digest));
+                    tensorDigests.put(tensor.name(), digest);
                 }
             }
             writer.finish();
@@ -108,13 +111,14 @@ final class OutputAssembler {
 
     private void copyFile(String name, Path source) {
         Path target = resolve(name);
-        AtomicOutput.write(target, stream -> Files.copy(source, stream));
+        String digest = AtomicOutput.copy(source, target);
+        layout.tuned().ifPresent(model -> model.requireIntactFile(name, digest));
         try {
             if (Files.size(target) != layout.fileSizes().get(name)) {
                 throw new MalformedFileException(
                         source, -1, Reason.FILE_CHANGED, "changed while the job ran; run the job again from the start");
             }
-            fileDigests.put(name, Digest.sha256(target));
+            fileDigests.put(name, digest);
             advance(Files.size(target));
         } catch (IOException e) {
             throw new UncheckedIOException("cannot read " + target + ": " + e, e);
@@ -134,36 +138,5 @@ final class OutputAssembler {
     private void advance(long bytes) {
         done += bytes;
         progress.accept(done);
-    }
-
-    /** Passes tensor data on to the file under way and digests it. */
-    private final class DigestingChannel implements WritableByteChannel {
-        private final SafetensorsWriter writer;
-        private final MessageDigest digest = Digest.sha256();
-
-        DigestingChannel(SafetensorsWriter writer) {
-            this.writer = writer;
-        }
-
-        @Override
-        public int write(ByteBuffer data) {
-            int length = data.remaining();
-            digest.update(data.duplicate());
-            writer.write(data);
-            advance(length);
-            return length;
-        }
-
-        String hex() {
-            return Digest.hex(digest);
-        }
-
-        @Override
-        public boolean isOpen() {
-            return true;
-        }
-
-        @Override
-        public void close() {}
     }
 }

@@ -2,7 +2,6 @@ package dev.lowbit.store;
 
 import dev.lowbit.checkpoint.Digest;
 import dev.lowbit.checkpoint.MalformedFileException;
-import dev.lowbit.checkpoint.MalformedFileException.Reason;
 import dev.lowbit.error.InvalidRequestException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -134,23 +133,17 @@ public final class TunedParts {
      * @throws MalformedFileException DAMAGED when they do not have their digest: damage must not live on in a file that nothing can check
      */
     public MemorySegment after(String tensor, Arena arena) {
-        return intact(tuned, tensor, changed.get(tensor), arena);
+        return intact(tuned, tensor, arena);
     }
 
     /** The bytes of a changed part before, as {@link #after}. */
     public MemorySegment before(String tensor, Arena arena) {
-        return intact(base, tensor, before.get(tensor), arena);
+        return intact(base, tensor, arena);
     }
 
-    private static MemorySegment intact(CompressedModel model, String tensor, PartEntry part, Arena arena) {
+    private static MemorySegment intact(CompressedModel model, String tensor, Arena arena) {
         MemorySegment bytes = model.checkpointOfOthers().map(tensor, arena);
-        if (!Digest.sha256(bytes).equals(part.sha256())) {
-            throw new MalformedFileException(
-                    model.checkpointOfOthers().info(tensor).file(),
-                    -1,
-                    Reason.DAMAGED,
-                    "tensor " + tensor + " does not have the digest of the manifest; lowbit verify lists all damage");
-        }
+        model.requireIntact(tensor, Digest.sha256(bytes));
         return bytes;
     }
 }

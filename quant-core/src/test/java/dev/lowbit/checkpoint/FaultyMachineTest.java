@@ -39,6 +39,15 @@ class FaultyMachineTest {
     }
 
     @Test
+    void abandonedTemporariesAreGoneAndNeverGetAName() throws Exception {
+        ChildJvm.Result result = ChildJvm.run(List.of(), AbandonMain.class, path.toString());
+        assertThat(result.lines()).as(result.text()).containsExactly("waits: true");
+        try (var files = Files.list(path)) {
+            assertThat(files).containsExactly(path.resolve("finished"));
+        }
+    }
+
+    @Test
     void r8LocalesAndCharsetsChangeNothing() throws Exception {
         List<List<String>> machines = List.of(
                 List.of("-Duser.language=en", "-Duser.country=US"),

@@ -231,6 +231,25 @@ class ModelWriterTest {
         }
     }
 
+    /** What a job keeps for itself, a calibration for example, makes no room for the output. */
+    @Test
+    void storedAreMatricesAndTheOutputUnderWay() throws IOException {
+        assertThat(runAndDieAt(8, true)).isTrue();
+        try (Checkpoint source = Checkpoint.open(model);
+                WorkDirectory work = WorkDirectory.open(output, true);
+                ModelWriter writer = ModelWriter.open(ModelLayout.of(source, TinyModels.JOB, choices), work)) {
+            long matrices = TinyModels.contents(work.path().resolve("matrices")).values().stream()
+                    .mapToLong(bytes -> bytes.length)
+                    .sum();
+            assertThat(matrices).isPositive();
+            Files.write(work.path().resolve("calibration.safetensors"), new byte[1000]);
+            assertThat(writer.storedBytes()).isEqualTo(matrices);
+            Path half = Files.createDirectory(work.path().resolve("output"));
+            Files.write(half.resolve("model.safetensors"), new byte[77]);
+            assertThat(writer.storedBytes()).isEqualTo(matrices + 77);
+        }
+    }
+
     @Test
     void whatIsFinishedIsNotDoneAgain() {
         assertThat(runAndDieAt(8, true)).isTrue();

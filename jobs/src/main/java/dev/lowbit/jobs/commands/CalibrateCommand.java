@@ -1,19 +1,19 @@
 package dev.lowbit.jobs.commands;
 
 import dev.lowbit.checkpoint.Checkpoint;
-import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.jobs.Console;
 import dev.lowbit.jobs.DeviceOptions;
 import dev.lowbit.jobs.ExitCodes;
 import dev.lowbit.jobs.JsonOutput;
 import dev.lowbit.jobs.OptionValues;
+import dev.lowbit.jobs.OutputDirectory;
+import dev.lowbit.jobs.OutputFile;
 import dev.lowbit.jobs.ResourceOptions;
 import dev.lowbit.jobs.Version;
 import dev.lowbit.jobs.WorkerPool;
 import dev.lowbit.jobs.calibrate.CalibrationJob;
 import dev.lowbit.jobs.calibrate.CalibrationText;
 import dev.lowbit.jobs.compress.TargetSelection;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.OptionalInt;
@@ -77,13 +77,8 @@ public final class CalibrateCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         device.requireCpu();
-        if (!output.toString().endsWith(".safetensors")) {
-            throw InvalidRequestException.usage(
-                    "--out " + output + ": a calibration is a .safetensors file; name it so");
-        }
-        if (Files.exists(output)) {
-            throw InvalidRequestException.impossible("output " + output + " exists; choose another name, or remove it");
-        }
+        OutputFile.requireNew(output, "a calibration");
+        OutputDirectory.requireOutside(model, output);
         CalibrationJob.Result result;
         try (WorkerPool pool = resources.openWorkers();
                 Checkpoint checkpoint = Checkpoint.open(model)) {

@@ -13,6 +13,7 @@ import dev.lowbit.jobs.update.MergeRule;
 import dev.lowbit.jobs.update.UpdateFolder;
 import dev.lowbit.jobs.update.UpdateImport;
 import dev.lowbit.jobs.update.UpdateImportResult;
+import dev.lowbit.store.Manifest;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -79,7 +80,6 @@ public final class ImportCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        console.interruptHint("run the same command to continue");
         long updates = inputs.stream().filter(UpdateFolder::isIn).count();
         if (updates == inputs.size()) {
             importUpdates();
@@ -92,7 +92,15 @@ public final class ImportCommand implements Callable<Integer> {
         return ExitCodes.OK;
     }
 
+    private void hintAtResuming() {
+        console.interruptHint("run the same command to continue");
+    }
+
     private void importUpdates() {
+        // adapters and checkpoints are written anew; only a compressed model has a work directory
+        if (base.filter(Manifest::isIn).isPresent()) {
+            hintAtResuming();
+        }
         UpdateImportResult result;
         try (WorkerPool pool = options.openWorkers()) {
             result = UpdateImport.run(
@@ -122,6 +130,7 @@ public final class ImportCommand implements Callable<Integer> {
             throw InvalidRequestException.usage("--base and --merge belong to updates and " + inputs.getFirst()
                     + " holds none; leave them out, or give what export --to compeft wrote");
         }
+        hintAtResuming();
         ImportResult result;
         try (WorkerPool pool = options.openWorkers()) {
             result = ImportJob.run(inputs.getFirst(), out, pool.workers(), console.progress(options));

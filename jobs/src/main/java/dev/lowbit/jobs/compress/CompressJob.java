@@ -28,7 +28,6 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.function.BiFunction;
 import java.util.function.Function;
-import java.util.stream.Stream;
 
 /**
  * Compresses a checkpoint to a budget. Whatever is finished (prices, confirmed errors, matrices) is kept in the work directory
@@ -58,7 +57,7 @@ public final class CompressJob {
             ModelLayout layout = job.layout(plan);
             try (ModelWriter writer = ModelWriter.open(layout, work)) {
                 if (!writer.isPublished()) {
-                    requireRoom(layout, work);
+                    requireRoom(layout, writer, work);
                     share(job, layout, writer);
                     compress(job, plan, writer);
                 }
@@ -72,12 +71,9 @@ public final class CompressJob {
     }
 
     /** Finished matrices lie beside the output until it is complete. */
-    private static void requireRoom(ModelLayout layout, WorkDirectory work) {
-        try (Stream<Path> present = Files.walk(work.path())) {
-            long there = present.filter(Files::isRegularFile)
-                    .mapToLong(file -> file.toFile().length())
-                    .sum();
-            long need = layout.bytes() + layout.outputBytes() - there;
+    private static void requireRoom(ModelLayout layout, ModelWriter writer, WorkDirectory work) {
+        try {
+            long need = layout.bytes() + layout.outputBytes() - writer.storedBytes();
             long free = Files.getFileStore(work.path()).getUsableSpace();
             if (free < need) {
                 throw new IOException("no space left for " + work.output() + ": " + Quantity.bytes(need)

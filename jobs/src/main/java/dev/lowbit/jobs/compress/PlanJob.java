@@ -4,6 +4,7 @@ import dev.lowbit.budget.Candidate;
 import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.checkpoint.Digest;
 import dev.lowbit.checkpoint.MalformedFileException;
+import dev.lowbit.checkpoint.Temporaries;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.jobs.MemoryCap;
 import dev.lowbit.jobs.MethodOptions;
@@ -233,13 +234,12 @@ public final class PlanJob implements AutoCloseable {
             return result(plan(request.costs()));
         }
         try {
-            Path folder = Files.createTempDirectory("lowbit-calibration");
+            Path folder = Temporaries.openDirectory("lowbit-calibration");
             try {
                 calibrate(folder.resolve(CALIBRATION));
                 return result(plan(request.costs()));
             } finally {
-                Files.deleteIfExists(folder.resolve(CALIBRATION));
-                Files.delete(folder);
+                Temporaries.discard(folder);
             }
         } catch (IOException e) {
             throw new UncheckedIOException("cannot calibrate in the temporary directory: " + e, e);

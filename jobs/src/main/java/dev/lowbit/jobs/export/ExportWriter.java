@@ -3,15 +3,12 @@ package dev.lowbit.jobs.export;
 import dev.lowbit.checkpoint.AtomicOutput;
 import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.checkpoint.Digest;
-import dev.lowbit.checkpoint.MalformedFileException;
-import dev.lowbit.checkpoint.MalformedFileException.Reason;
+import dev.lowbit.checkpoint.DigestingChannel;
 import dev.lowbit.checkpoint.SafetensorsWriter;
 import dev.lowbit.checkpoint.TensorInfo;
 import dev.lowbit.jobs.JsonOutput;
 import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.kernel.Workers;
-import dev.lowbit.matrix.Part;
-import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.store.CompressedModel;
 import dev.lowbit.store.FileEntry;
 import dev.lowbit.store.MatrixEntry;
@@ -19,8 +16,6 @@ import dev.lowbit.store.SharedParts;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
-import java.nio.ByteBuffer;
-import java.nio.channels.WritableByteChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -32,7 +27,8 @@ import java.util.Set;
 
 /**
  * Writes a compressed model for others: the source's files in their order, every compressed matrix as {@link ExportedMatrices} has it,
- * every other tensor and file as it is. One matrix is in memory at a time.
+ * every other tensor and file as it is. One matrix is in memory at a time. All is compared with its digest on the way: a damaged model must not
+ * live on as an export that nothing can check.
  */
 final class ExportWriter {
     private static final String CONFIG = "config.json";
@@ -118,11 +114,11 @@ final class ExportWriter {
         try (SafetensorsWriter writer = SafetensorsWriter.create(file, metadata, entries)) {
             for (Planned planned : plan) {
                 if (planned.matrix() == null) {
-                    checkpoint.copyTo(planned.entries().getFirst().name(), new Appending(writer));
+                    copyTensor(planned.entries().getFirst().name(), writer, stage);
                 } else {
                     writeMatrix(planned.matrix(), writer, workers);
+                    stage.advance(planned.bytes());
                 }
-                stage.advance(planned.bytes());
             }
             writer.finish();
         }
@@ -130,25 +126,14 @@ final class ExportWriter {
 
     private void writeMatrix(MatrixEntry entry, SafetensorsWriter writer, Workers workers) {
         try (Arena arena = Arena.ofShared()) {
-            QuantizedMatrix matrix = model.matrix(entry.name(), arena);
-            requireUndamaged(entry, matrix);
-            matrices.write(entry, matrix, writer, workers);
+            matrices.write(entry, model.intactMatrix(entry.name(), arena), writer, workers);
         }
     }
 
-    /** A damaged model must not live on as an export that nothing can check. */
-    private void requireUndamaged(MatrixEntry entry, QuantizedMatrix matrix) {
-        Map<String, String> digests = model.digests(entry.name());
-        for (Part part : matrix.parts()) {
-            if (!Digest.sha256(part.bytes()).equals(digests.get(part.name()))) {
-                throw new MalformedFileException(
-                        model.directory().resolve(entry.file()),
-                        -1,
-                        Reason.DAMAGED,
-                        entry.name() + ": part " + part.name()
-                                + " does not have the digest of the manifest; lowbit verify lists all damage");
-            }
-        }
+    private void copyTensor(String name, SafetensorsWriter writer, ProgressListener.Stage stage) {
+        DigestingChannel channel = new DigestingChannel(writer, stage::advance);
+        checkpoint.copyTo(name, channel);
+        model.requireIntact(name, channel.hex());
     }
 
     private void copyFile(String name, Path directory) {
@@ -157,33 +142,15 @@ final class ExportWriter {
         try {
             Files.createDirectories(to.getParent());
             if (name.equals(CONFIG)) {
-                byte[] config = matrices.config(Files.readAllBytes(from));
+                byte[] stored = Files.readAllBytes(from);
+                model.requireIntactFile(name, Digest.sha256(stored));
+                byte[] config = matrices.config(stored);
                 AtomicOutput.write(to, stream -> stream.write(config));
             } else {
-                AtomicOutput.write(to, stream -> Files.copy(from, stream));
+                model.requireIntactFile(name, AtomicOutput.copy(from, to));
             }
         } catch (IOException e) {
             throw new UncheckedIOException("cannot copy " + from + ": " + e.getMessage(), e);
-        }
-    }
-
-    /** The writer as a channel. */
-    private record Appending(SafetensorsWriter writer) implements WritableByteChannel {
-        @Override
-        public int write(ByteBuffer source) {
-            int size = source.remaining();
-            writer.write(source);
-            return size;
-        }
-
-        @Override
-        public boolean isOpen() {
-            return true;
-        }
-
-        @Override
-        public void close() {
-            // the writer belongs to who opened it
         }
     }
 }

@@ -19,7 +19,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.UnaryOperator;
 
-/** Turns a compressed model into formats that others read. The output directory appears whole or not at all. */
+/** Turns a compressed model into formats that others read. The output directory appears whole or not at all, and never in the model's own. */
 public final class Exporter {
     private static final Map<String, String> METADATA = Map.of("format", "pt");
     /** Metadata key that base and adapter share; equal values belong together. */
@@ -40,7 +40,7 @@ public final class Exporter {
 
     /** A Hugging Face directory with every matrix dequantized, in the source's names and orientation. */
     public void toSafetensors(Path out) {
-        try (OutputDirectory directory = OutputDirectory.create(out)) {
+        try (OutputDirectory directory = begin(out)) {
             new ExportWriter(model, new DenseMatrices(type, UnaryOperator.identity()), METADATA)
                     .write(directory.path(), progress, workers);
             directory.publish();
@@ -56,7 +56,7 @@ public final class Exporter {
         PeftAdapter adapter = new PeftAdapter(model);
         Map<String, String> metadata = new TreeMap<>(METADATA);
         metadata.put(PAIR, pair(type.safetensorsName()));
-        try (OutputDirectory directory = OutputDirectory.create(out)) {
+        try (OutputDirectory directory = begin(out)) {
             Path base = created(directory.path().resolve("base"));
             Path adapterDirectory = created(directory.path().resolve("adapter"));
             new ExportWriter(model, new DenseMatrices(type, PeftAdapter::base), metadata)
@@ -97,7 +97,7 @@ public final class Exporter {
         if (adapted) {
             metadata.put(PAIR, pair(form));
         }
-        try (OutputDirectory directory = OutputDirectory.create(out)) {
+        try (OutputDirectory directory = begin(out)) {
             new ExportWriter(model, matrices, metadata).write(directory.path(), progress, workers);
             files.forEach(
                     (name, text) -> AtomicOutput.writeString(directory.path().resolve(name), text));
@@ -110,6 +110,12 @@ public final class Exporter {
             directory.publish();
             return size;
         }
+    }
+
+    /** A directory that a reader of the model would take for a part of it is no place for an export. */
+    private OutputDirectory begin(Path out) {
+        OutputDirectory.requireOutside(model.directory(), out);
+        return OutputDirectory.create(out);
     }
 
     private static Path created(Path directory) {

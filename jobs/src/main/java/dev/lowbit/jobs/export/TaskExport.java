@@ -3,11 +3,12 @@ package dev.lowbit.jobs.export;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.jobs.DirectorySize;
 import dev.lowbit.jobs.OutputDirectory;
+import dev.lowbit.jobs.OutputFile;
 import dev.lowbit.jobs.PeakMemory;
 import dev.lowbit.store.CompressedModel;
 import dev.lowbit.store.TaskFile;
 import dev.lowbit.store.TaskWriter;
-import java.nio.file.Files;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.OptionalLong;
 
@@ -32,8 +33,6 @@ public record TaskExport(
         long outputBytes,
         double seconds,
         OptionalLong peakMemoryBytes) {
-    private static final String EXTENSION = ".safetensors";
-
     /**
      * Writes the file, opens it again and says what it holds.
      *
@@ -42,15 +41,11 @@ public record TaskExport(
      * @param out the file to write
      * @throws InvalidRequestException when the output exists, is not called a .safetensors file or lies in a model, or when the models differ in more than
      *     numbers
+     * @throws UncheckedIOException when a model cannot be read or the file not be written
      */
     public static TaskExport write(Path base, Path tuned, Path out) {
         long start = System.nanoTime();
-        if (!out.toString().endsWith(EXTENSION)) {
-            throw InvalidRequestException.usage("--out " + out + ": a task is a " + EXTENSION + " file; name it so");
-        }
-        if (Files.exists(out)) {
-            throw InvalidRequestException.impossible("output " + out + " exists; choose another name, or remove it");
-        }
+        OutputFile.requireNew(out, "a task");
         OutputDirectory.requireOutside(base, out);
         OutputDirectory.requireOutside(tuned, out);
         try (CompressedModel before = CompressedModel.open(base)) {

@@ -2,6 +2,7 @@ package dev.lowbit.jobs.tune;
 
 import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.checkpoint.Digest;
+import dev.lowbit.checkpoint.MalformedFileException;
 import dev.lowbit.device.Device;
 import dev.lowbit.error.DeviceException;
 import dev.lowbit.error.InvalidRequestException;
@@ -82,16 +83,20 @@ public final class TuneJob implements AutoCloseable {
      * @param resume whether to go on with a stopped job
      * @throws InvalidRequestException (impossible) when nothing is trainable, the output exists or lies in the input, the memory cap
      *     is too small, the text too short, or what was stopped is another job
+     * @throws MalformedFileException DAMAGED when a file of the input does not have its digest
      * @throws DeviceException when the device is absent, too small or lost
      */
     public static TuneResult run(
             TuneRequest request, Path output, boolean resume, Workers workers, ProgressListener progress) {
         OutputDirectory.requireOutside(request.input(), output);
+        request.reference().ifPresent(reference -> OutputDirectory.requireOutside(reference, output));
         if (request.device().isPresent() && request.reference().isEmpty()) {
             throw InvalidRequestException.usage(
                     "--device runs the reference; what is trained is computed on the CPU: give --reference too, or leave --device out");
         }
         try (TuneJob job = new TuneJob(request, workers, progress)) {
+            // hours of training would otherwise end at a tensor that cannot be carried over
+            job.input.requireIntact();
             return job.run(output, resume);
         }
     }

@@ -25,7 +25,7 @@ import java.util.Optional;
 
 /**
  * Writes a compressed model once more with some float parts changed: same formats, same codes. What was lost in compression is then unknown for the
- * matrices that have one of these parts. One matrix is in memory at a time.
+ * matrices that have one of these parts. One matrix is in memory at a time. A base that is damaged is refused.
  */
 final class ChangedModel {
     private final CompressedModel base;
@@ -94,7 +94,7 @@ final class ChangedModel {
             if (changes) {
                 writer.keep(entry.name(), changed(entry, parts(entry, arena)), Optional.empty());
             } else {
-                writer.keep(entry.name(), base.matrix(entry.name(), arena), entry.error());
+                writer.keep(entry.name(), base.intactMatrix(entry.name(), arena), entry.error());
             }
         }
     }
@@ -112,7 +112,7 @@ final class ChangedModel {
     private Map<String, Part> parts(MatrixEntry entry, Arena arena) {
         Map<String, String> tensors = base.manifest().tensorsOf(entry);
         Map<String, Part> parts = new LinkedHashMap<>();
-        for (Part part : base.matrix(entry.name(), arena).parts()) {
+        for (Part part : base.intactMatrix(entry.name(), arena).parts()) {
             String tensor = tensors.get(part.name());
             parts.put(part.name(), update.names().contains(tensor) ? changed(part, tensor, entry, arena) : part);
         }

@@ -30,7 +30,7 @@ public final class UpdateExport {
      * @param input an adapter in the layout of PEFT, a checkpoint, or a compressed model
      * @param base what a checkpoint or a compressed model was tuned from; none for an adapter
      * @param out directory to create
-     * @throws InvalidRequestException when the base is missing, does not belong to the input, or the output exists
+     * @throws InvalidRequestException when the base is missing, does not belong to the input, or the output exists or lies in one of them
      * @throws MalformedFileException when a file is not what it should be, or a value is not finite
      * @throws UnsupportedModelException for adapters other than LoRA and for element types that are not taken
      * @throws UncheckedIOException when something cannot be read or written
@@ -39,6 +39,7 @@ public final class UpdateExport {
             Path input, Optional<Path> base, ComPeftSettings settings, Path out, MemoryCap cap, Workers workers) {
         long start = System.nanoTime();
         OutputDirectory.requireOutside(input, out);
+        base.ifPresent(path -> OutputDirectory.requireOutside(path, out));
         boolean adapter = AdapterFolder.isIn(input);
         try (Arena arena = Arena.ofShared();
                 OutputDirectory directory = OutputDirectory.create(out)) {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.lowbit.checkpoint.Checkpoint;
+import dev.lowbit.jobs.ExitCodes;
 import dev.lowbit.jobs.Lowbit;
 import dev.lowbit.jobs.MethodOptions.Budget;
 import dev.lowbit.jobs.Methods;
@@ -80,6 +81,17 @@ class CalibrateTest {
         assertThat(summary.get("inputs").intValue()).isEqualTo(2 * (24 + 24 + 24 + 40));
         assertThat(summary.get("deadInputs").intValue()).isZero();
         assertThat(summary.get("passes").intValue()).isEqualTo(1);
+    }
+
+    /** Probing takes longer than anything else; what can be known before it is said before it. */
+    @Test
+    void aPlaceThatCannotTakeTheFileIsRefusedBeforeAnyWork() {
+        for (Path place : List.of(folder.resolve("absent"), text)) {
+            Path out = place.resolve("c.safetensors");
+            Lowbit run = Lowbit.run("calibrate", model, "--text", text, "--out", out);
+            assertThat(run.code()).isEqualTo(ExitCodes.IO);
+            assertThat(run.err().lines()).singleElement().asString().contains("cannot write " + out, "is no directory");
+        }
     }
 
     @Test

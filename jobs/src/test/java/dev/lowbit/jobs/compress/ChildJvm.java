@@ -8,11 +8,11 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** Starts the command in a process of its own, on the class path of the tests. */
-final class ChildJvm {
+public final class ChildJvm {
     private ChildJvm() {}
 
     /** Starts {@code lowbit args}; stdout and stderr go to {@code log}. */
-    static Process start(Path log, List<String> jvmFlags, List<String> args) {
+    public static Process start(Path log, List<String> jvmFlags, List<String> args) {
         return start(List.of(), log, jvmFlags, args);
     }
 

@@ -11,6 +11,7 @@ import dev.lowbit.kernel.Conversions;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.store.CompressedModel;
+import dev.lowbit.store.Manifest;
 import dev.lowbit.store.MatrixEntry;
 import dev.lowbit.tensor.DType;
 import dev.lowbit.tensor.FloatMatrix;
@@ -176,31 +177,40 @@ class ExporterTest {
     }
 
     /** Every failure on the way leaves neither the directory nor its temporary. */
-    @Test
-    void damageIsNotExported() throws IOException {
-        Path source = compressed("llama", 0);
-        Path weights;
-        try (Stream<Path> files = Files.list(source)) {
-            weights = files.filter(file -> file.toString().endsWith(".safetensors"))
-                    .min((x, y) -> Long.compare(y.toFile().length(), x.toFile().length()))
-                    .orElseThrow();
-        }
+    @ParameterizedTest
+    @ValueSource(strings = {"a part", "a tensor carried over", "config.json"})
+    void damageIsNotExported(String where) throws IOException {
+        Path source = compressed("llama", 1);
         List<String> before = listing();
-        byte[] good = Files.readAllBytes(weights);
-        try (CompressedModel model = CompressedModel.open(source)) {
-            MatrixEntry entry = model.manifest().matrices().stream()
-                    .filter(matrix -> weights.endsWith(matrix.file()))
-                    .findFirst()
-                    .orElseThrow();
-            TensorInfo codes = model.checkpointOfOthers()
-                    .info(entry.tensorName(entry.parts().getFirst()));
-            good[(int) codes.offsetBytes()] ^= 1;
+        String tensor = "model.embed_tokens.weight";
+        if (where.equals("config.json")) {
+            tensor = where;
+            Path config = source.resolve(where);
+            Files.writeString(config, Files.readString(config).replaceFirst("\\{", "{ "));
+        } else {
+            if (where.equals("a part")) {
+                MatrixEntry entry = Manifest.read(source).matrices().getFirst();
+                tensor = entry.tensorName(entry.parts().getFirst());
+            }
+            SampleModels.flip(source, tensor);
         }
-        Files.write(weights, good);
-        Lowbit run = Lowbit.run("export", source, "--to", "safetensors", "--out", folder.resolve("export"), "--quiet");
-        assertThat(run.code()).isEqualTo(3);
-        assertThat(run.err()).contains("DAMAGED");
-        assertThat(listing()).isEqualTo(before);
+        for (String format : List.of("safetensors", "peft")) {
+            Lowbit run = Lowbit.run("export", source, "--to", format, "--out", folder.resolve("export"), "--quiet");
+            assertThat(run.code()).isEqualTo(3);
+            assertThat(run.err()).contains("DAMAGED", tensor, "run lowbit verify");
+            assertThat(listing()).isEqualTo(before);
+        }
+    }
+
+    /** There, verify would find it, and the next export take it for a weight file. */
+    @ParameterizedTest
+    @ValueSource(strings = {"safetensors", "peft"})
+    void anExportIsNotWrittenIntoItsModel(String format) {
+        Path source = compressed("llama", 1);
+        Lowbit run = Lowbit.run("export", source, "--to", format, "--out", source.resolve("export"), "--quiet");
+        assertThat(run.code()).isEqualTo(5);
+        assertThat(run.err()).contains("lies in the input");
+        assertThat(Lowbit.run("verify", source).code()).isZero();
     }
 
     private List<String> listing() throws IOException {

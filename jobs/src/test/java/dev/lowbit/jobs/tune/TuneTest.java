@@ -12,6 +12,7 @@ import dev.lowbit.jobs.BrokenCap;
 import dev.lowbit.jobs.ExitCodes;
 import dev.lowbit.jobs.Lowbit;
 import dev.lowbit.jobs.ProgressListener;
+import dev.lowbit.jobs.SampleModels;
 import dev.lowbit.jobs.demo.DemoModel;
 import dev.lowbit.jobs.demo.TinyModel;
 import dev.lowbit.kernel.Workers;
@@ -41,6 +42,7 @@ import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -119,6 +121,18 @@ class TuneTest {
         // what the output's bytes give on the held-out part is what was promised, to the last bit
         JsonNode again = succeeded(tune(folder.resolve("out"), "again", "--reference", model));
         assertThat(again.get("lossBefore").doubleValue()).isEqualTo(after);
+    }
+
+    /** New digests over old damage would make it good for ever. */
+    @ParameterizedTest
+    @ValueSource(strings = {"model.embed_tokens.weight", "model.layers.0.mlp.down_proj.weight.codes"})
+    void aDamagedModelIsNotTuned(String tensor) throws IOException {
+        Path damaged = compress("damaged " + tensor, 1);
+        SampleModels.flip(damaged, tensor);
+        Lowbit run = tune(damaged, "out", "--parts", "all");
+        assertThat(run.code()).isEqualTo(ExitCodes.MALFORMED);
+        assertThat(run.err()).contains("DAMAGED", "run lowbit verify");
+        assertThat(folder).isEmptyDirectory();
     }
 
     private static void requireOnlyFactorsChanged(MatrixEntry before, MatrixEntry tuned) {

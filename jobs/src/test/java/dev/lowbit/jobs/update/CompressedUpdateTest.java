@@ -6,6 +6,7 @@ import dev.lowbit.compeft.CompressedUpdate;
 import dev.lowbit.compeft.TernaryTensor;
 import dev.lowbit.jobs.AdditiveModels;
 import dev.lowbit.jobs.Lowbit;
+import dev.lowbit.jobs.SampleModels;
 import dev.lowbit.jobs.compress.TargetSelection;
 import dev.lowbit.jobs.demo.DemoModel;
 import dev.lowbit.jobs.demo.TinyModel;
@@ -106,6 +107,24 @@ class CompressedUpdateTest extends UpdateRuns {
         // the same command again finds its own output
         Lowbit again = lowbit("import", update, "--base", base, "--out", merged);
         assertThat(again.code()).isEqualTo(5);
+    }
+
+    /** Parts that change, parts that do not, and tensors carried over: each with its digest, or not at all. */
+    @Test
+    void aDamagedBaseTakesNoUpdate() {
+        Path base = sketched("base", "sketch4-r1-f16");
+        Path update = done("update", "export", tuned("tuned", base), "--base", base, "--to", "compeft");
+        String matrix = "model.layers.0.mlp.down_proj.weight";
+        for (String tensor : List.of(matrix + ".tables", matrix + ".codes", "model.embed_tokens.weight")) {
+            SampleModels.flip(base, tensor);
+            Lowbit run = lowbit("import", update, "--base", base, "--out", folder.resolve("merged"));
+            assertThat(run.code()).as(tensor).isEqualTo(3);
+            assertThat(run.err()).contains("DAMAGED", tensor, "run lowbit verify");
+            assertThat(folder.resolve("merged")).doesNotExist();
+            SampleModels.flip(base, tensor);
+        }
+        // what was merged before the damage was met is gone on with
+        requireSum(base, update, done("merged", "import", update, "--base", base));
     }
 
     @Test

@@ -8,6 +8,7 @@ import dev.lowbit.jobs.SampleModels;
 import dev.lowbit.jobs.Tensors;
 import dev.lowbit.tensor.DType;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -53,6 +54,16 @@ class LoraMergeTest extends UpdateRuns {
                 assertThat((double) after[at]).isCloseTo(sum, within(0x1.001p-24 * magnitude));
             }
         }
+    }
+
+    /** The same bytes under the name of another type of that width. */
+    @Test
+    void factorsOfIntegersAreNotSupported() throws IOException {
+        Path adapter = Adapters.write(folder.resolve("adapter"), factors(), PATTERNS);
+        Path file = adapter.resolve(AdapterFolder.WEIGHTS);
+        String integers = Files.readString(file, StandardCharsets.ISO_8859_1).replace("\"F32\"", "\"I32\"");
+        Files.writeString(file, integers, StandardCharsets.ISO_8859_1);
+        refused(4, "lora_A.weight is I32", "import", adapter, "--base", llama());
     }
 
     @Test

@@ -1,5 +1,6 @@
 package dev.lowbit.transformer.text;
 
+import dev.lowbit.checkpoint.Temporaries;
 import dev.lowbit.error.UnsupportedModelException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -50,14 +51,13 @@ final class NativeLibrary {
             throw new UnsupportedModelException("the tokenizer library cannot be loaded from " + folder + " ("
                     + e.getMessage() + "); point -Djava.io.tmpdir at a folder from which programs may run");
         } finally {
-            files.forEach(NativeLibrary::delete);
-            delete(folder);
+            discard(files, folder);
         }
     }
 
     private static Path temporaryFolder() {
         try {
-            return Files.createTempDirectory("lowbit-tokenizers");
+            return Temporaries.openDirectory("lowbit-tokenizers");
         } catch (IOException e) {
             throw new UncheckedIOException(
                     "cannot create a folder in " + System.getProperty("java.io.tmpdir") + ": " + e, e);
@@ -94,11 +94,12 @@ final class NativeLibrary {
     }
 
     /** Windows refuses to delete a library in use: there it stays, the best that can be done. */
-    private static void delete(Path path) {
+    private static void discard(List<Path> files, Path folder) {
         try {
-            Files.deleteIfExists(path);
+            Temporaries.discard(folder);
         } catch (IOException e) {
-            path.toFile().deleteOnExit();
+            folder.toFile().deleteOnExit();
+            files.forEach(file -> file.toFile().deleteOnExit());
         }
     }
 }

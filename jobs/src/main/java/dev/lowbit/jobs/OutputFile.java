@@ -1,0 +1,43 @@
+package dev.lowbit.jobs;
+
+import dev.lowbit.error.InvalidRequestException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/** A .safetensors file that a job writes: what can be said against it before the work. */
+public final class OutputFile {
+    private static final String EXTENSION = ".safetensors";
+
+    private OutputFile() {}
+
+    /**
+     * Checks name and place.
+     *
+     * @param what the file is, for messages
+     * @throws InvalidRequestException usage, when it has another extension; impossible, when it exists
+     * @throws UncheckedIOException when its folder cannot take it
+     */
+    public static void requireNew(Path file, String what) {
+        if (!file.toString().endsWith(EXTENSION)) {
+            throw InvalidRequestException.usage(
+                    "--out " + file + ": " + what + " is a " + EXTENSION + " file; name it so");
+        }
+        if (Files.exists(file)) {
+            throw InvalidRequestException.impossible("output " + file + " exists; choose another name, or remove it");
+        }
+        Path folder = file.toAbsolutePath().getParent();
+        if (!Files.isDirectory(folder)) {
+            throw unwritable(file, folder + " is no directory");
+        }
+        if (!Files.isWritable(folder)) {
+            throw unwritable(file, folder + " is not writable");
+        }
+    }
+
+    private static UncheckedIOException unwritable(Path file, String why) {
+        String message = "cannot write " + file + ": " + why + "; make it, or give another --out";
+        return new UncheckedIOException(message, new IOException(message));
+    }
+}
