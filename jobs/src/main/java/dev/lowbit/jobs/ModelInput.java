@@ -91,9 +91,22 @@ public final class ModelInput implements AutoCloseable {
      * @throws InvalidRequestException impossible, naming the need
      */
     public static void require(OptionalLong capBytes, int rows, List<Path> models, int copies) {
-        if (capBytes.isEmpty()) {
-            return;
+        if (capBytes.isPresent()) {
+            new MemoryCap(capBytes)
+                    .require(
+                            bytes(rows, models, copies),
+                            "running " + models.stream().map(Path::toString).collect(Collectors.joining(" beside ")),
+                            "run it on a larger machine");
         }
+    }
+
+    /**
+     * Bytes that models take that are held and run together.
+     *
+     * @param rows tokens read together
+     * @param copies how often the bytes of compressed matrices are in memory
+     */
+    public static long bytes(int rows, List<Path> models, int copies) {
         long bytes = 0;
         for (Path path : models) {
             if (Manifest.isIn(path)) {
@@ -109,11 +122,7 @@ public final class ModelInput implements AutoCloseable {
                 }
             }
         }
-        new MemoryCap(capBytes)
-                .require(
-                        bytes,
-                        "running " + models.stream().map(Path::toString).collect(Collectors.joining(" beside ")),
-                        "run it on a larger machine");
+        return bytes;
     }
 
     /** How often the bytes of compressed matrices are in memory at most, as they are stored and as they are multiplied. */

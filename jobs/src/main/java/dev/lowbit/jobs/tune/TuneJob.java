@@ -9,7 +9,6 @@ import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.importance.Importance;
 import dev.lowbit.jobs.DeviceOptions;
 import dev.lowbit.jobs.MemoryCap;
-import dev.lowbit.jobs.ModelInput;
 import dev.lowbit.jobs.OutputDirectory;
 import dev.lowbit.jobs.PeakMemory;
 import dev.lowbit.jobs.ProgressListener;
@@ -32,8 +31,8 @@ import dev.lowbit.store.SharedParts;
 import dev.lowbit.store.SharedUse;
 import dev.lowbit.store.WorkDirectory;
 import dev.lowbit.tensor.FloatMatrix;
-import dev.lowbit.transformer.Evaluation;
 import dev.lowbit.transformer.Linear;
+import dev.lowbit.transformer.ModelShape;
 import dev.lowbit.transformer.Transformer;
 import dev.lowbit.transformer.Transformers;
 import dev.lowbit.transformer.text.Corpus;
@@ -102,9 +101,7 @@ public final class TuneJob implements AutoCloseable {
     }
 
     private TuneResult run(Path output, boolean resume) {
-        List<Path> models = new ArrayList<>(List.of(request.input()));
-        request.reference().ifPresent(models::add);
-        ModelInput.require(request.memoryBytes(), Evaluation.BATCH_TOKENS, models, ModelInput.copies(Accuracy.EXACT));
+        input.checkpointOfOthers().config().ifPresent(config -> requireMemory(Transformers.shape(config)));
         try (Transformer model = Transformers.load(input)) {
             if (request.reference().isEmpty()) {
                 return run(model, null, null, output, resume);
@@ -120,6 +117,13 @@ public final class TuneJob implements AutoCloseable {
         }
     }
 
+    private void requireMemory(ModelShape shape) {
+        List<Path> models = new ArrayList<>(List.of(request.input()));
+        request.reference().ifPresent(models::add);
+        TuneMemory.require(
+                cap, models, input.manifest().matrices(), request.rank(), shape, request.settings(shape.context()));
+    }
+
     private TuneResult run(
             Transformer model, Checkpoint checkpoint, Transformer reference, Path output, boolean resume) {
         TuningSettings settings = request.settings(model.shape().context());
@@ -127,7 +131,6 @@ public final class TuneJob implements AutoCloseable {
         Map<String, String> formats = new HashMap<>();
         fresh.forEach((name, matrix) -> formats.put(name, matrix.format()));
         ModelLayout layout = ModelLayout.of(input, job(settings, checkpoint), formats);
-        TuneMemory.require(cap, layout.matrices(), model.shape(), settings, reference == null ? 1 : 2);
         try (Tokenizer tokenizer = Tokenizer.open(request.input());
                 WorkDirectory work = WorkDirectory.open(output, resume);
                 Tuner tuner = new Tuner(

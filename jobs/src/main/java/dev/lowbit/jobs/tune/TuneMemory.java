@@ -2,15 +2,18 @@ package dev.lowbit.jobs.tune;
 
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.jobs.MemoryCap;
+import dev.lowbit.jobs.ModelInput;
+import dev.lowbit.matrix.Accuracy;
 import dev.lowbit.method.Tunable;
 import dev.lowbit.store.MatrixEntry;
 import dev.lowbit.transformer.Evaluation;
 import dev.lowbit.transformer.ModelShape;
-import dev.lowbit.transformer.Transformer;
 import dev.lowbit.transformer.tuning.TuningSettings;
+import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.Collectors;
 
-/** What tuning needs beside what the process has when both models are loaded: an estimate from above. */
+/** What tuning needs, both models included: an estimate from above. */
 final class TuneMemory {
     /** Values, gradient, two moments and the best so far of a trained number, and its stored form on the way. */
     private static final int COPIES = 6;
@@ -30,14 +33,23 @@ final class TuneMemory {
     }
 
     /**
-     * Compares the cap with the need.
+     * Compares the cap with the need, before anything is loaded.
      *
+     * @param models the one that is tuned, and a reference
+     * @param matrices of the first
+     * @param rank of the terms that matrices without one are given; 0 for none
      * @throws InvalidRequestException impossible, naming the need
      */
     static void require(
-            MemoryCap cap, List<MatrixEntry> matrices, ModelShape shape, TuningSettings settings, int models) {
+            MemoryCap cap,
+            List<Path> models,
+            List<MatrixEntry> matrices,
+            int rank,
+            ModelShape shape,
+            TuningSettings settings) {
         long trained = matrices.stream()
-                .mapToLong(matrix -> (long) matrix.rank() * (matrix.rows() + matrix.columns()))
+                .mapToLong(matrix -> Math.max(matrix.rank(), Math.min(rank, Math.min(matrix.rows(), matrix.columns())))
+                        * ((long) matrix.rows() + matrix.columns()))
                 .sum();
         long unpacked = settings.extent() == Tunable.Extent.LOW_RANK ? 0 : unpacked(matrices);
         if (settings.extent() == Tunable.Extent.CODES) {
@@ -51,11 +63,11 @@ final class TuneMemory {
         long perToken = (shape.layers() + 8L) * shape.hidden()
                 + 4L * (shape.queryWidth() + shape.keyValueWidth())
                 + 6L * shape.feedForward();
-        long floats =
-                COPIES * trained + models * (tokens * perToken + 2L * Transformer.LOGIT_ROWS * shape.vocabulary());
+        long floats = COPIES * trained + models.size() * tokens * perToken;
         cap.require(
-                unpacked + Float.BYTES * floats,
-                "tuning " + tokens + " tokens at once",
+                ModelInput.bytes(0, models, ModelInput.copies(Accuracy.EXACT)) + unpacked + Float.BYTES * floats,
+                "tuning " + models.stream().map(Path::toString).collect(Collectors.joining(" beside ")) + " with "
+                        + tokens + " tokens at once",
                 "give a smaller --batch or --context");
     }
 }

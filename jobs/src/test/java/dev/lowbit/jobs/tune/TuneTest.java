@@ -569,7 +569,7 @@ class TuneTest {
         assertThat(tune(compressed, "out", "--reference", mamba).code()).isEqualTo(ExitCodes.UNSUPPORTED);
         Lowbit run = tune(compressed, "out", "--reference", mamba, "--memory", "10MiB");
         assertThat(run.code()).as(run.err()).isEqualTo(ExitCodes.IMPOSSIBLE);
-        assertThat(run.err()).contains("running " + compressed + " beside " + mamba);
+        assertThat(run.err()).contains("tuning " + compressed + " beside " + mamba);
     }
 
     @Test
