@@ -43,6 +43,7 @@ for model in "${folders[@]}"; do
       if compressed "$model" "$place/$format-$method" --method "$method" --bits "$bits" --costs "$place/$method.costs"; then
         row+=" $(cell "$model" "$place/$format-$method") |"
       else
+        [ $? -eq 5 ] || exit 1
         row+=' too few bits |'
       fi
     done

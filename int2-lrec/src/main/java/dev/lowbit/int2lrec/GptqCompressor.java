@@ -15,6 +15,7 @@ import dev.lowbit.method.FormatPrices;
 import dev.lowbit.method.FormatPrices.Priced;
 import dev.lowbit.tensor.DType;
 import dev.lowbit.tensor.FloatMatrix;
+import dev.lowbit.tensor.Shape;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -141,7 +142,7 @@ public final class GptqCompressor implements Compressor {
 
     @Override
     public boolean takes(int rows, int columns) {
-        return Compressor.fitsArray(columns, columns);
+        return Shape.fitsArray(columns, columns);
     }
 
     /** GPTQ's paper counts codes alone; INT2.1 adds the factors that tuning may have given a matrix. */

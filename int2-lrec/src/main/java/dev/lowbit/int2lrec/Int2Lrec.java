@@ -14,6 +14,7 @@ import dev.lowbit.matrix.sum.SumFormat;
 import dev.lowbit.method.Compressor;
 import dev.lowbit.method.MatrixJob;
 import dev.lowbit.tensor.FloatMatrix;
+import dev.lowbit.tensor.Shape;
 import java.util.List;
 
 /**
@@ -124,7 +125,7 @@ public final class Int2Lrec implements Compressor {
 
     @Override
     public boolean takes(int rows, int columns) {
-        return Compressor.fitsArray(columns, columns);
+        return Shape.fitsArray(columns, columns);
     }
 
     /** The paper's 2.1 bits count codes and adapters, but neither scales nor zero points. */

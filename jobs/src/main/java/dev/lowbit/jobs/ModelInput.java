@@ -93,11 +93,13 @@ public final class ModelInput implements AutoCloseable {
     public static void require(OptionalLong capBytes, int rows, List<Path> models, int copies) {
         if (capBytes.isPresent()) {
             new MemoryCap(capBytes)
-                    .require(
-                            bytes(rows, models, copies),
-                            "running " + models.stream().map(Path::toString).collect(Collectors.joining(" beside ")),
-                            "run it on a larger machine");
+                    .require(bytes(rows, models, copies), "running " + names(models), "run it on a larger machine");
         }
+    }
+
+    /** What several models are called in a message. */
+    public static String names(List<Path> models) {
+        return models.stream().map(Path::toString).collect(Collectors.joining(" beside "));
     }
 
     /**

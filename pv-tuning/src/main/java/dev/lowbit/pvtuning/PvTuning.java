@@ -15,6 +15,7 @@ import dev.lowbit.method.MatrixJob;
 import dev.lowbit.method.ModelWeights;
 import dev.lowbit.method.Tunable;
 import dev.lowbit.tensor.FloatMatrix;
+import dev.lowbit.tensor.Shape;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.BiConsumer;
@@ -172,7 +173,7 @@ public final class PvTuning implements Compressor {
 
     @Override
     public boolean takes(int rows, int columns) {
-        return Compressor.fitsArray(columns, columns) && Compressor.fitsArray(rows, columns);
+        return Shape.fitsArray(columns, columns) && Shape.fitsArray(rows, columns);
     }
 
     /** As the papers count: codes, codebooks in 16 bits where a matrix has its own, and 16 bits for every scale. */

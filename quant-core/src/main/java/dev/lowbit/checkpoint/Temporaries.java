@@ -38,7 +38,11 @@ public final class Temporaries {
         }
     }
 
-    /** Makes and notes a directory in {@code java.io.tmpdir}. */
+    /**
+     * Makes and notes a directory in {@code java.io.tmpdir}.
+     *
+     * @throws IOException when it cannot be made there
+     */
     public static Path openDirectory(String prefix) throws IOException {
         LOCK.lock();
         try {
@@ -50,7 +54,11 @@ public final class Temporaries {
         }
     }
 
-    /** Gives a complete temporary its name, in one step. */
+    /**
+     * Gives a complete temporary its name, in one step.
+     *
+     * @throws IOException when it cannot be renamed; it stays noted
+     */
     public static void publish(Path temporary, Path target) throws IOException {
         LOCK.lock();
         try {
@@ -61,7 +69,11 @@ public final class Temporaries {
         }
     }
 
-    /** Deletes a temporary, with everything in it; one that is not there is fine. */
+    /**
+     * Deletes a temporary, with everything in it; one that is not there is fine.
+     *
+     * @throws IOException when something of it cannot be deleted; it stays noted
+     */
     public static void discard(Path temporary) throws IOException {
         LOCK.lock();
         try {

@@ -122,11 +122,6 @@ public interface Compressor {
         return true;
     }
 
-    /** Whether a rows x columns array of numbers is one that Java can have. */
-    static boolean fitsArray(int rows, int columns) {
-        return (long) rows * columns <= Integer.MAX_VALUE - 8;
-    }
-
     /** The bits per weight by the method's own paper (its rules about what counts), for a report beside the true figure. */
     double paperBitsPerWeight(String format, int rows, int columns);
 

@@ -153,24 +153,14 @@ public final class ModelWriter implements AutoCloseable {
     }
 
     /**
-     * Bytes in the work directory that the disk need not find room for again: finished matrices and shared sets, and what a run that was killed
-     * while it put the output together left of that. Files that the job keeps for itself are not among them.
+     * Folders whose bytes the disk need not find room for again: finished matrices and shared sets, and what a run that was killed while it put the
+     * output together left of that. Only those that are there; files that the job keeps for itself are in none.
      */
-    public long storedBytes() {
-        return bytes(work.path().resolve(MATRICES)) + bytes(work.path().resolve(OUTPUT));
-    }
-
-    private static long bytes(Path folder) {
-        if (Files.notExists(folder)) {
-            return 0;
-        }
-        try (Stream<Path> paths = Files.walk(folder)) {
-            return paths.filter(Files::isRegularFile)
-                    .mapToLong(file -> file.toFile().length())
-                    .sum();
-        } catch (IOException e) {
-            throw new UncheckedIOException("cannot read what is in " + folder + ": " + e, e);
-        }
+    public List<Path> stored() {
+        return Stream.of(MATRICES, OUTPUT)
+                .map(work.path()::resolve)
+                .filter(Files::exists)
+                .toList();
     }
 
     /**

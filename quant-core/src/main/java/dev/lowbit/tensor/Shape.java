@@ -7,7 +7,15 @@ public final class Shape {
     /** Longest dimension that is believed: no tensor has more, and products of a few stay far from wrapping unnoticed. */
     public static final long MAX_DIMENSION = 1L << 48;
 
+    /** Numbers in the longest array of Java that every virtual machine can make. */
+    public static final int LARGEST_ARRAY = Integer.MAX_VALUE - 8;
+
     private Shape() {}
+
+    /** Whether a rows x columns matrix of numbers can be one array. */
+    public static boolean fitsArray(int rows, int columns) {
+        return (long) rows * columns <= LARGEST_ARRAY;
+    }
 
     /**
      * Bits of a dense tensor, whatever the order of its dimensions: 0 when one of them is 0.

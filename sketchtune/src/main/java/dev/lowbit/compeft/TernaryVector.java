@@ -1,13 +1,14 @@
 package dev.lowbit.compeft;
 
 import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.tensor.Shape;
 import java.util.Arrays;
 
 /**
  * A vector γ of -1, 0 and 1 as two masks: bit i of P where γ[i] = 1, of N where γ[i] = -1; no bit is in both. Immutable. Indices are 64-bit.
  */
 public final class TernaryVector {
-    private static final long MAX_LENGTH = (long) Long.SIZE * (Integer.MAX_VALUE - 8);
+    private static final long MAX_LENGTH = (long) Long.SIZE * Shape.LARGEST_ARRAY;
 
     private final long length;
     private final long[] plus;

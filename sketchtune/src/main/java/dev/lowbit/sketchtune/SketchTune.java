@@ -18,6 +18,7 @@ import dev.lowbit.method.FormatPrices.Priced;
 import dev.lowbit.method.MatrixJob;
 import dev.lowbit.store.MeasuredError;
 import dev.lowbit.tensor.FloatMatrix;
+import dev.lowbit.tensor.Shape;
 import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
 import java.util.List;
@@ -169,7 +170,7 @@ public final class SketchTune implements Compressor {
 
     @Override
     public boolean takes(int rows, int columns) {
-        return Compressor.fitsArray(columns, columns) && Compressor.fitsArray(rows, columns);
+        return Shape.fitsArray(columns, columns) && Shape.fitsArray(rows, columns);
     }
 
     /** As the paper counts: four bits for every code, whatever its size, and tables in 16 bits. */

@@ -44,7 +44,7 @@ public final class BenchJob {
             ProgressListener progress) {
         if (size > MOST) {
             throw InvalidRequestException.impossible("--size " + size
-                    + " makes matrices of more than 2^58 weights, which " + "no memory holds; take a smaller --size");
+                    + " makes matrices of more than 2^58 weights, which no memory holds; take a smaller --size");
         }
         formats.forEach(format -> SampleMatrices.require(format, size, size));
         // two matrices of floats: the weights, and the packed and prepared forms at most

@@ -23,6 +23,7 @@ import dev.lowbit.matrix.sketch.SketchMatrix;
 import dev.lowbit.matrix.sketch.StoredTables;
 import dev.lowbit.matrix.sum.SumFormat;
 import dev.lowbit.tensor.FloatMatrix;
+import dev.lowbit.tensor.Shape;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -35,7 +36,6 @@ import java.util.function.Supplier;
  * what they are changes what is read from tables, and nothing else.
  */
 public final class SampleMatrices {
-    private static final int MAX_ARRAY = Integer.MAX_VALUE - 8;
 
     private SampleMatrices() {}
 
@@ -93,9 +93,10 @@ public final class SampleMatrices {
                 (long) additive.tileRows(rows) * additive.tileColumns(columns) * additive.codebooks();
             default -> 0;
         };
-        if (codes > MAX_ARRAY) {
-            throw InvalidRequestException.impossible("a sample of " + rows + " x " + columns + " weights in " + id
-                    + " has " + codes + " random codes, at most " + MAX_ARRAY + " are made; take a smaller --size");
+        if (codes > Shape.LARGEST_ARRAY) {
+            throw InvalidRequestException.impossible(
+                    "a sample of " + rows + " x " + columns + " weights in " + id + " has " + codes
+                            + " random codes, at most " + Shape.LARGEST_ARRAY + " are made; take a smaller --size");
         }
         return format;
     }

@@ -1,6 +1,7 @@
 package dev.lowbit.jobs.compress;
 
 import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.jobs.DirectorySize;
 import dev.lowbit.jobs.OutputDirectory;
 import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.jobs.Quantity;
@@ -73,7 +74,9 @@ public final class CompressJob {
     /** Finished matrices lie beside the output until it is complete. */
     private static void requireRoom(ModelLayout layout, ModelWriter writer, WorkDirectory work) {
         try {
-            long need = layout.bytes() + layout.outputBytes() - writer.storedBytes();
+            long there =
+                    writer.stored().stream().mapToLong(DirectorySize::bytes).sum();
+            long need = layout.bytes() + layout.outputBytes() - there;
             long free = Files.getFileStore(work.path()).getUsableSpace();
             if (free < need) {
                 throw new IOException("no space left for " + work.output() + ": " + Quantity.bytes(need)

@@ -4,6 +4,7 @@ import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.jobs.MemoryCap;
 import dev.lowbit.jobs.Quantity;
 import dev.lowbit.method.Compressor;
+import dev.lowbit.tensor.Shape;
 import java.util.Comparator;
 import java.util.List;
 
@@ -33,12 +34,12 @@ final class MatrixMemory {
      */
     static void requireArrays(List<Target> targets, Compressor method, boolean weighted) {
         for (Target target : targets) {
-            boolean factored = !weighted || Compressor.fitsArray(target.columns(), target.columns());
+            boolean factored = !weighted || Shape.fitsArray(target.columns(), target.columns());
             if (!factored || !method.takes(target.rows(), target.columns())) {
                 throw InvalidRequestException.impossible((factored ? method.name() : "an importance of the inputs")
                         + " needs a longer array for "
                         + target.name() + " (" + target.rows() + " x " + target.columns()
-                        + ") than Java has (" + (Integer.MAX_VALUE - 8) + " numbers); leave it out with --skip, or "
+                        + ") than Java has (" + Shape.LARGEST_ARRAY + " numbers); leave it out with --skip, or "
                         + (factored ? "take another --method" : "compress without --calibration"));
             }
         }

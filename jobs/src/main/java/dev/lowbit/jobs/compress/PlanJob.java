@@ -140,7 +140,7 @@ public final class PlanJob implements AutoCloseable {
             requireModel(CalibrationText.DEFAULT_TOKENS, CalibrationTokens.BATCH_TOKENS);
         }
         MatrixMemory.require(cap, targets, request.method(), request.reachable(), file.isPresent());
-        boolean pairs = file.isPresent() && seesPairs();
+        boolean pairs = file.isPresent() && objective().weighting().pairs();
         MatrixMemory.requireArrays(targets, request.method(), pairs);
         MatrixMemory.requireHeap(targets, request.method(), request.reachable(), pairs);
         if (known) {
@@ -154,23 +154,14 @@ public final class PlanJob implements AutoCloseable {
     }
 
     private boolean isSequential() {
-        if (reader != null) {
-            return reader.sequential();
-        }
-        WithCalibration asked = request.calibration().orElseThrow();
-        return asked.isSequential(asked.objective().orElse(CalibratedImportance.OWN));
+        return request.calibration().orElseThrow().isSequential(objective());
     }
 
-    /** Whether errors are weighed by a Hessian. */
-    private boolean seesPairs() {
-        return reader != null
-                ? reader.seesPairs()
-                : request.calibration()
-                        .orElseThrow()
-                        .objective()
-                        .orElse(CalibratedImportance.OWN)
-                        .weighting()
-                        .pairs();
+    /** With a calibration, also one that is still to be made. */
+    private Objective objective() {
+        return reader == null
+                ? request.calibration().orElseThrow().objective().orElse(CalibratedImportance.OWN)
+                : reader.objective().orElseThrow();
     }
 
     private static boolean isCalibration(Path file) {
@@ -336,7 +327,11 @@ public final class PlanJob implements AutoCloseable {
                 budgetBytes,
                 objective,
                 bound,
-                request.options(asked, reader.importanceDigest(), reader.objective(), reader.sequential()));
+                request.options(
+                        asked,
+                        reader.importanceDigest(),
+                        reader.objective().map(Objective::toString).orElse(""),
+                        reader.sequential()));
         List<MatrixChoice> choices = new ArrayList<>();
         for (int i = 0; i < targets.size(); i++) {
             choices.add(new MatrixChoice(
@@ -401,7 +396,7 @@ public final class PlanJob implements AutoCloseable {
                 relativeError,
                 outputError,
                 divergence,
-                Optional.of(reader.objective()).filter(name -> !name.isEmpty()),
+                reader.objective().map(Objective::toString),
                 plan.objective(),
                 plan.bound(),
                 plan.gap(),

@@ -42,7 +42,7 @@ final class TargetReader implements AutoCloseable {
 
     /** What errors depend on beside the weights: calibration and objective. */
     String importanceKey() {
-        return (importanceDigest() + " " + objective()).strip();
+        return (importanceDigest() + " " + objective().map(Objective::toString).orElse("")).strip();
     }
 
     /** The text that was calibrated with; empty for none and for Fisher diagonals of other origin. */
@@ -79,19 +79,14 @@ final class TargetReader implements AutoCloseable {
         return weights;
     }
 
-    /** Name of the objective, empty without calibration. */
-    String objective() {
-        return calibration.map(c -> c.objective().toString()).orElse("");
+    /** What an error costs; empty without calibration. */
+    Optional<Objective> objective() {
+        return calibration.map(CalibratedImportance::objective);
     }
 
     /** Whether layers are compressed in the order of the forward pass, each for the inputs that those before it give. */
     boolean sequential() {
         return calibration.map(CalibratedImportance::sequential).orElse(false);
-    }
-
-    /** Whether the objective weighs pairs of inputs, by a Hessian. */
-    boolean seesPairs() {
-        return calibration.map(c -> c.objective().weighting().pairs()).orElse(false);
     }
 
     /**

@@ -7,6 +7,7 @@ import dev.lowbit.checkpoint.TensorInfo;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.jobs.ModelInput;
 import dev.lowbit.tensor.DType;
+import dev.lowbit.tensor.Shape;
 import dev.lowbit.transformer.text.Corpus;
 import dev.lowbit.transformer.text.Tokenizer;
 import java.lang.foreign.Arena;
@@ -27,8 +28,6 @@ import java.util.List;
 record EvaluationTokens(int beginning, int[] tokens, int context) {
     private static final ValueLayout.OfInt LITTLE_ENDIAN =
             ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
-    private static final int MAX_ARRAY = Integer.MAX_VALUE - 8;
 
     /**
      * A text, cut into windows by {@link dev.lowbit.transformer.Evaluation}.
@@ -76,9 +75,9 @@ record EvaluationTokens(int beginning, int[] tokens, int context) {
     /** How many tokens of so many windows are predicted. */
     static int count(Path file, long windows, long length, int most) {
         long count = Math.min(most, windows * (length - 1));
-        if (count > MAX_ARRAY) {
+        if (count > Shape.LARGEST_ARRAY) {
             throw InvalidRequestException.impossible(file + " holds " + windows * (length - 1)
-                    + " tokens to predict, more than the " + MAX_ARRAY + " of one run; give --max-tokens");
+                    + " tokens to predict, more than the " + Shape.LARGEST_ARRAY + " of one run; give --max-tokens");
         }
         return (int) count;
     }

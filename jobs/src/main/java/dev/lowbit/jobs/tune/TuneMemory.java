@@ -11,7 +11,6 @@ import dev.lowbit.transformer.ModelShape;
 import dev.lowbit.transformer.tuning.TuningSettings;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.stream.Collectors;
 
 /** What tuning needs, both models included: an estimate from above. */
 final class TuneMemory {
@@ -66,8 +65,7 @@ final class TuneMemory {
         long floats = COPIES * trained + models.size() * tokens * perToken;
         cap.require(
                 ModelInput.bytes(0, models, ModelInput.copies(Accuracy.EXACT)) + unpacked + Float.BYTES * floats,
-                "tuning " + models.stream().map(Path::toString).collect(Collectors.joining(" beside ")) + " with "
-                        + tokens + " tokens at once",
+                "tuning " + ModelInput.names(models) + " with " + tokens + " tokens at once",
                 "give a smaller --batch or --context");
     }
 }

@@ -40,6 +40,16 @@ public final class ChildJvm {
         }
     }
 
+    /**
+     * The flags that the launcher gives under {@code --memory}.
+     *
+     * @param arrays whether Hessians or the method's numbers are arrays of the heap
+     */
+    static List<String> heapUnder(long capMib, boolean arrays) {
+        long heap = arrays ? Math.max(48, 2 * capMib / 3) : Math.clamp(capMib / 4, 48, 1024);
+        return List.of("-Xmx" + heap + "m", "-Xms16m", "-Xss512k");
+    }
+
     /** Runs {@code lowbit args} to its end and returns the exit code. */
     static int run(Path log, List<String> jvmFlags, List<String> args) {
         try {

@@ -63,7 +63,7 @@ class MemoryCapTest {
                 "2",
                 "--quiet",
                 "--json");
-        int code = ChildJvm.run(log, List.of("-Xmx96m"), args);
+        int code = ChildJvm.run(log, ChildJvm.heapUnder(CAP >> 20, !method.equals("lq-lora")), args);
         String text = Files.readString(log);
         assertThat(code).as(text).isZero();
         // the JVM warns on stderr about its incubator module

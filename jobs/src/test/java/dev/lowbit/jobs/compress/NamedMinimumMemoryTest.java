@@ -103,7 +103,6 @@ class NamedMinimumMemoryTest {
             all.add(arg.toString());
         }
         all.addAll(List.of("--memory", capMib + "MiB", "--threads", "2", "--json", "--quiet"));
-        long heap = Math.clamp(capMib / 4, 48, 1024);
-        return ChildJvm.run(log, List.of("-Xmx" + heap + "m", "-Xms16m", "-Xss512k"), all);
+        return ChildJvm.run(log, ChildJvm.heapUnder(capMib, all.contains("--calibration")), all);
     }
 }

@@ -8,6 +8,7 @@ import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.matrix.packed.PackedCodes;
 import dev.lowbit.matrix.scale.ScaleFormat;
 import dev.lowbit.tensor.DType;
+import dev.lowbit.tensor.Shape;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -39,7 +40,6 @@ public record AdditiveFormat(
     private static final int MAX_OUT_GROUP = 8;
     private static final int MAX_TILE = 256;
     private static final int MAX_SCALE_COLUMNS = 1 << 16;
-    private static final int MAX_ARRAY = Integer.MAX_VALUE - 8;
 
     /** Codes of a row of tiles, so that they fit an array in every form. */
     private static final int MAX_ROW_CODES = 1 << 29;
@@ -157,7 +157,7 @@ public record AdditiveFormat(
                     + inGroup + " make more than 2^63 bits of codes; use larger tiles or fewer codebooks");
         }
         long scaleCount = (long) tileRows(rows) * scalesOfRow(columns);
-        if (scaleCount > MAX_ARRAY) {
+        if (scaleCount > Shape.LARGEST_ARRAY) {
             throw InvalidRequestException.impossible(rows + " x " + columns + " weights with a scale for "
                     + scaleColumns + " columns make " + scaleCount + " scales, more than 2^31; let a scale cover more");
         }

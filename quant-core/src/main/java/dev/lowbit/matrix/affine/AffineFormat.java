@@ -8,6 +8,7 @@ import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.matrix.packed.PackedCodes;
 import dev.lowbit.matrix.scale.ScaleFormat;
 import dev.lowbit.tensor.DType;
+import dev.lowbit.tensor.Shape;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -108,7 +109,7 @@ public record AffineFormat(int codeBits, int groupSize, ScaleFormat scales, bool
                     "a quantized matrix needs at least one row and column, got " + rows + " x " + columns);
         }
         long groups = (long) rows * groupsOfRow(columns);
-        if (groups > Integer.MAX_VALUE - 8) {
+        if (groups > Shape.LARGEST_ARRAY) {
             throw InvalidRequestException.impossible(rows + " x " + columns + " weights in groups of " + groupSize
                     + " make " + groups + " groups, more than 2^31; use a larger group");
         }

@@ -1,6 +1,7 @@
 package dev.lowbit.matrix.block;
 
 import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.tensor.Shape;
 
 /**
  * Where the blocks of a matrix lie. A matrix is some lines of equal length; each line is cut into blocks from its start. Flat
@@ -21,7 +22,7 @@ public record BlockGeometry(int lines, long lineLength, int groupSize, long bloc
         int lines = oneLine ? 1 : rows;
         long length = oneLine ? (long) rows * columns : columns;
         BlockGeometry geometry = new BlockGeometry(lines, length, groupSize, ceilDiv(length, groupSize));
-        if (geometry.blocks() > Integer.MAX_VALUE - 8) {
+        if (geometry.blocks() > Shape.LARGEST_ARRAY) {
             throw InvalidRequestException.impossible(rows + " x " + columns + " weights in groups of " + groupSize
                     + " make " + geometry.blocks() + " blocks, more than 2^31; use a larger group");
         }

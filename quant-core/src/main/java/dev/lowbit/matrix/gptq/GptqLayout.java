@@ -6,6 +6,7 @@ import dev.lowbit.matrix.affine.AffineFormat;
 import dev.lowbit.matrix.packed.WordFields;
 import dev.lowbit.matrix.scale.ScaleFormat;
 import dev.lowbit.tensor.DType;
+import dev.lowbit.tensor.Shape;
 import java.util.List;
 
 /**
@@ -29,8 +30,6 @@ public record GptqLayout(int rows, int columns, int bits, int groupSize) {
     /** The group of every input: I32, n. */
     public static final String GROUP_INDEX = "g_idx";
 
-    private static final int LARGEST_ARRAY = Integer.MAX_VALUE - 8;
-
     /** @throws InvalidRequestException impossible, when the layout has no such layer */
     public GptqLayout {
         if (bits != 2 && bits != 3 && bits != 4 && bits != 8) {
@@ -42,7 +41,7 @@ public record GptqLayout(int rows, int columns, int bits, int groupSize) {
         }
         long words = (long) rows * (columns / WordFields.UNIT * bits);
         long groups = (long) rows * Math.ceilDiv(columns, groupSize == 0 ? columns : groupSize);
-        if (Math.max(words, groups) > LARGEST_ARRAY) {
+        if (Math.max(words, groups) > Shape.LARGEST_ARRAY) {
             throw InvalidRequestException.impossible(
                     rows + " x " + columns + " codes of " + bits + " bits are more than are exchanged at once");
         }

@@ -2,13 +2,13 @@ package dev.lowbit.matrix.packed;
 
 import dev.lowbit.matrix.MalformedPartException;
 import dev.lowbit.matrix.Part;
+import dev.lowbit.tensor.Shape;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /** The canonical bytes of codes: one bit stream over all of them, each code least significant bit first, no padding but in the last byte. */
 public final class PackedCodes {
-    private static final int LARGEST_ARRAY = Integer.MAX_VALUE - 8;
     private static final int PACK_STEP = 1 << 16;
 
     private PackedCodes() {}
@@ -66,7 +66,7 @@ public final class PackedCodes {
     /** Zeroed memory for {@code count} codes, freed by the garbage collector: an array where one is large enough. */
     public static MemorySegment allocate(long count, int bits) {
         long size = bytes(count, bits);
-        return size <= LARGEST_ARRAY
+        return size <= Shape.LARGEST_ARRAY
                 ? MemorySegment.ofArray(new byte[(int) size])
                 : Arena.ofAuto().allocate(size);
     }

@@ -7,6 +7,7 @@ import dev.lowbit.matrix.PartSpec;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.matrix.packed.PackedCodes;
 import dev.lowbit.tensor.DType;
+import dev.lowbit.tensor.Shape;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -29,7 +30,6 @@ public record SketchFormat(int codeBits, int groups, TableFormat tables) impleme
     private static final int LEAST_BITS = 2;
     private static final int MOST_BITS = 4;
     private static final int MOST_GROUPS = 64;
-    private static final int MAX_ARRAY = Integer.MAX_VALUE - 8;
     private static final Pattern ID = Pattern.compile("sketch([2-4])-r([1-9][0-9]?)-(.+)");
 
     public SketchFormat {
@@ -98,7 +98,7 @@ public record SketchFormat(int codeBits, int groups, TableFormat tables) impleme
         }
         groupColumns(columns);
         long values = (long) rows * groups * entries();
-        if (values > MAX_ARRAY) {
+        if (values > Shape.LARGEST_ARRAY) {
             throw InvalidRequestException.impossible(rows + " rows with " + groups + " tables of " + entries()
                     + " values make " + values + " values, more than 2^31; use fewer groups");
         }
