@@ -31,8 +31,15 @@ class GptqGoldenTest {
             for (int i = 0; i < hessian.length; i++) {
                 assertThat(2 * moment.values()[i]).isCloseTo(hessian[i], within(1e-5 * largest));
             }
-            assertThat(SweepFactor.of(moment, true, 0.01, Workers.serial()).order())
-                    .isEqualTo(file.ints("perm"));
+            // columns of equal curvature may change places
+            int[] order = SweepFactor.of(moment, true, 0.01, Workers.serial()).order();
+            int[] expected = file.ints("perm");
+            assertThat(order).containsExactlyInAnyOrder(expected);
+            for (int i = 0; i < expected.length; i++) {
+                assertThat(hessian[order[i] * (expected.length + 1)])
+                        .as("column %d", i)
+                        .isCloseTo(hessian[expected[i] * (expected.length + 1)], within(1e-5f * largest));
+            }
         }
     }
 
@@ -53,7 +60,11 @@ class GptqGoldenTest {
                 double agreement = Golden.agreement(ours.codes().codes(), theirs.codes());
                 System.out.printf("%s %s: %.3f %% of codes equal%n", path.getFileName(), name, 100 * agreement);
                 assertThat(agreement).as(name).isGreaterThanOrEqualTo(0.99);
-                assertThat(ours.codes().groupIndex()).as(name).isEqualTo(theirs.groupIndex());
+                for (int j = 0; j < weights.columns(); j++) {
+                    assertThat(ours.codes().group(j))
+                            .as("%s column %d", name, j)
+                            .isEqualTo(theirs.group(j));
+                }
                 compareGrids(name, setting, ours.codes(), theirs);
                 for (String run : List.of("layer_err", "layer_err_f64run")) {
                     double expected = Golden.number(file, name + "/" + run);

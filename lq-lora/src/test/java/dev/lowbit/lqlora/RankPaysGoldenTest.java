@@ -84,12 +84,12 @@ class RankPaysGoldenTest {
 
     @ParameterizedTest
     @MethodSource("models")
-    void whereRankPromisesATenthItIsChosenAndWinsAtEqualBytes(Path model) {
+    void whereRankPromisesASeventhItIsChosenAndWinsAtEqualBytes(Path model) {
         try (Checkpoint checkpoint = Checkpoint.open(model)) {
             Structured most = mostStructured(checkpoint);
             Assumptions.assumeThat(most.promise())
                     .as("no matrix of %s has the structure", model.getFileName())
-                    .isLessThan(0.9);
+                    .isLessThan(6 / 7.0);
             try (FloatMatrix w = checkpoint.matrix(most.name())) {
                 for (double bits : BUDGETS) {
                     QuantizedMatrix with = compress(most.name(), w, bits, RANK);

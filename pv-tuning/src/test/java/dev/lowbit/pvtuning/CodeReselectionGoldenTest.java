@@ -19,7 +19,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  */
 class CodeReselectionGoldenTest {
     private static final Pattern CASE =
-            Pattern.compile("(\\w+)\\.s\\d+\\.beam(\\d+)\\.frac([0-9.]+)\\.trust([0-9.]+)\\.force([01])");
+            Pattern.compile("(\\w+)\\.s[0-9.]+?\\.beam(\\d+)\\.frac([0-9.]+)\\.trust([0-9.]+)\\.force([01])");
 
     static List<Path> files() {
         return Golden.files("vstep_l2");

@@ -2,15 +2,18 @@ package dev.lowbit.pvtuning;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.lowbit.GoldenFile;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.linalg.Gram;
+import dev.lowbit.linalg.SymmetricEigen;
 import dev.lowbit.tensor.FloatMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -29,14 +32,26 @@ class LayerMomentGoldenTest {
         }
     }
 
+    @ParameterizedTest
+    @MethodSource("layers")
+    void leastAndLargestEigenvalue(Path path) {
+        try (GoldenFile file = new GoldenFile(path)) {
+            double[] expected = file.numbers("eig_minmax");
+            double[] values = SymmetricEigen.of(
+                            file.numbers("H"), file.shape("H").get(0).intValue())
+                    .values();
+            assertThat(Arrays.stream(values).min().orElseThrow())
+                    .isCloseTo(expected[0], within(1e-6 * Math.abs(expected[0])));
+            assertThat(Arrays.stream(values).max().orElseThrow()).isCloseTo(expected[1], within(1e-6 * expected[1]));
+        }
+    }
+
     /** Layers that store X, cut as the original cut it and not at all. */
     @ParameterizedTest
     @MethodSource("layers")
     void momentsOfBatches(Path path) {
         try (GoldenFile file = new GoldenFile(path)) {
-            if (!file.has("X")) {
-                return;
-            }
+            assumeTrue(file.has("X"), "skipped: " + path.getFileName() + " has no inputs");
             FloatMatrix x = file.matrix("X");
             double[] cuts = file.numbers("batch_cuts");
             double[] expected = file.numbers("H64");

@@ -15,9 +15,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Whole layers, a run for each name {@code <layer>_k<K>b<B>g<gi>_beam<beam>_lr<rate>}; the rate is of the original's Adam. */
+/** Whole layers, a run for each name {@code <layer>_k<K>b<B>g<gi>[o<go>]_beam<beam>_lr<rate>}; the rate is of the original's Adam. */
 class LayerQuantizerGoldenTest {
-    private static final Pattern RUN = Pattern.compile("\\w_k(\\d+)b(\\d+)g(\\d+)_beam(\\d+)_lr.*");
+    private static final Pattern RUN = Pattern.compile("[^_]+_k(\\d+)b(\\d+)g(\\d+)(?:o(\\d+))?_beam(\\d+)_lr.*");
 
     static Stream<Arguments> runs() {
         return Golden.files("full_layer").stream().flatMap(path -> {
@@ -37,11 +37,15 @@ class LayerQuantizerGoldenTest {
         try (GoldenFile file = new GoldenFile(path);
                 GoldenFile layer = new GoldenFile(Golden.layer(path, name))) {
             LayerProblem problem = Golden.problem(layer, Workers.serial());
-            Tiling tiling = new Tiling(problem.rows(), problem.columns(), 1, Integer.parseInt(run.group(3)));
+            Tiling tiling = new Tiling(
+                    problem.rows(),
+                    problem.columns(),
+                    run.group(4) == null ? 1 : Integer.parseInt(run.group(4)),
+                    Integer.parseInt(run.group(3)));
             LayerSettings settings = LayerSettings.of(
                     Integer.parseInt(run.group(1)),
                     1 << Integer.parseInt(run.group(2)),
-                    Integer.parseInt(run.group(4)));
+                    Integer.parseInt(run.group(5)));
             double[] stored = file.numbers(name + ".final_loss_5_seeds");
             double[] losses = new double[stored.length];
             for (int seed = 0; seed < losses.length; seed++) {

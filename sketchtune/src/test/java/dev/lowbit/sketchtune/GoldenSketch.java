@@ -1,5 +1,7 @@
 package dev.lowbit.sketchtune;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import dev.lowbit.GoldenFile;
 import dev.lowbit.SharedData;
 import dev.lowbit.kernel.Workers;
@@ -13,7 +15,7 @@ import java.util.stream.Stream;
 
 /** A case of golden/sketchtune: what its name says, and its data. */
 record GoldenSketch(Path path, String name, int bits, int groups, boolean actOrder, double exponent, boolean linear) {
-    private static final Pattern NAME = Pattern.compile("sketch_b(\\d)_gpr(\\d+)_act([01])_p(\\d+)_(lin|pp)");
+    private static final Pattern NAME = Pattern.compile("sketch_b(\\d)_gpr(\\d+)_act([01])_p([0-9.]+)_(lin|pp)");
     static final double DAMPING = 0.1;
 
     static Stream<GoldenSketch> all() {
@@ -22,7 +24,8 @@ record GoldenSketch(Path path, String name, int bits, int groups, boolean actOrd
             try (GoldenFile file = new GoldenFile(path)) {
                 for (String tensor : file.names()) {
                     Matcher matcher = NAME.matcher(tensor.replaceFirst("/codes$", ""));
-                    if (tensor.endsWith("/codes") && matcher.matches()) {
+                    if (tensor.matches("sketch_.*/codes")) {
+                        assertThat(matcher.matches()).as(tensor).isTrue();
                         cases.add(new GoldenSketch(
                                 path,
                                 matcher.group(),

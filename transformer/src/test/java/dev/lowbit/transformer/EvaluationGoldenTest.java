@@ -24,7 +24,7 @@ class EvaluationGoldenTest {
             String set = golden.has("eval.ids") ? "eval" : "long";
             float[] losses = golden.floats(set + ".nll");
             int[] ids = golden.ints(set + ".ids");
-            int context = model.shape().context();
+            int context = golden.shape(set + ".ids").getLast().intValue();
             double expected = 0;
             for (float loss : losses) {
                 expected += loss / losses.length;
@@ -36,9 +36,10 @@ class EvaluationGoldenTest {
             }
             Evaluation.Result result = Evaluation.evaluate(model, null, ids[0], tokens, context, Workers.serial());
             assertThat(result.tokens()).isEqualTo(losses.length);
-            // errors of single tokens are random in sign: the mean keeps the fifth digit of the perplexity
-            assertThat(result.negativeLogLikelihood()).isCloseTo(expected, within(5e-6));
-            assertThat(result.perplexity()).isCloseTo(Math.exp(expected), within(1e-5 * Math.exp(expected)));
+            // a twentieth of what a token may differ: errors of single tokens are random in sign, and there are
+            // hundreds
+            assertThat(result.negativeLogLikelihood()).isCloseTo(expected, within(LOSS / 20));
+            assertThat(result.perplexity()).isCloseTo(Math.exp(expected), within(LOSS / 20 * Math.exp(expected)));
 
             Evaluation.Result one =
                     Evaluation.evaluate(model, null, ids[0], Arrays.copyOf(tokens, 1), context, Workers.serial());
@@ -52,7 +53,8 @@ class EvaluationGoldenTest {
         try (GoldenFile golden = new GoldenFile(c.golden());
                 Checkpoint checkpoint = Checkpoint.open(c.model());
                 Transformer model = Transformers.load(checkpoint)) {
-            int[] ids = golden.ints("p2.ids");
+            String prompt = golden.prefixes("logits").stream().findFirst().orElseThrow();
+            int[] ids = golden.ints(prompt + ".ids");
             Evaluation.Result result =
                     Evaluation.evaluate(model, model, ids[0], ids, model.shape().context(), Workers.serial());
             assertThat(result.comparison().divergence()).isZero();

@@ -1,6 +1,7 @@
 package dev.lowbit.transformer;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.lowbit.GoldenFile;
 import dev.lowbit.SharedData;
@@ -10,6 +11,7 @@ import dev.lowbit.tensor.FloatMatrix;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -31,7 +33,7 @@ class ForwardGoldenTest {
         List<Case> cases = new ArrayList<>();
         for (Path golden : SharedData.files("golden/llama-forward", "", ".safetensors")) {
             String name = golden.getFileName().toString().replace(".safetensors", "");
-            cases.add(new Case(SharedData.folder("models/" + name), golden));
+            cases.add(new Case(SharedData.folder("models").resolve(name), golden));
         }
         for (Path model : SharedData.models()) {
             if (Files.exists(model.resolve("golden-forward.safetensors"))) {
@@ -48,6 +50,7 @@ class ForwardGoldenTest {
                 Checkpoint checkpoint = Checkpoint.open(c.model);
                 Transformer model = Transformers.load(checkpoint);
                 Workspace space = new Workspace()) {
+            assertThat(golden.prefixes("logits")).isNotEmpty();
             for (String prompt : golden.prefixes("logits")) {
                 TokenBatch batch = TokenBatch.of(golden.ints(prompt + ".ids"));
                 List<FloatMatrix> stream = model.forward(batch, space, LinearObserver.NONE, Workers.serial());
@@ -81,6 +84,7 @@ class ForwardGoldenTest {
                 Checkpoint checkpoint = Checkpoint.open(c.model);
                 Transformer model = Transformers.load(checkpoint);
                 Workspace space = new Workspace()) {
+            assertThat(golden.prefixes("logits")).isNotEmpty();
             for (String prompt : golden.prefixes("logits")) {
                 int[] ids = golden.ints(prompt + ".ids");
                 float[] expected = golden.floats(prompt + ".logits");
@@ -89,24 +93,68 @@ class ForwardGoldenTest {
                         FloatMatrix logits = FloatMatrix.allocate(1, vocabulary)) {
                     for (int t = 0; t < ids.length; t++) {
                         model.decode(new int[] {ids[t]}, cache, logits, space, Workers.serial());
-                        float[] row = java.util.Arrays.copyOfRange(expected, t * vocabulary, (t + 1) * vocabulary);
+                        float[] row = Arrays.copyOfRange(expected, t * vocabulary, (t + 1) * vocabulary);
                         assertThat(largestDifference(logits.toArray(), row)).isLessThanOrEqualTo(LOGITS);
                     }
                     cache.clear();
                     int half = Math.max(1, ids.length / 2);
-                    model.decode(java.util.Arrays.copyOf(ids, half), cache, logits, space, Workers.serial());
-                    model.decode(
-                            java.util.Arrays.copyOfRange(ids, half, ids.length),
-                            cache,
-                            logits,
-                            space,
-                            Workers.serial());
-                    float[] last =
-                            java.util.Arrays.copyOfRange(expected, expected.length - vocabulary, expected.length);
+                    model.decode(Arrays.copyOf(ids, half), cache, logits, space, Workers.serial());
+                    model.decode(Arrays.copyOfRange(ids, half, ids.length), cache, logits, space, Workers.serial());
+                    float[] last = Arrays.copyOfRange(expected, expected.length - vocabulary, expected.length);
                     assertThat(largestDifference(logits.toArray(), last)).isLessThanOrEqualTo(LOGITS);
                 }
             }
         }
+    }
+
+    /** Losses of every token of {@code long} or {@code eval} (windows of ids, each alone), and where they are stored the last logits. */
+    @ParameterizedTest
+    @MethodSource("cases")
+    void everyTokensLossAtFullContext(Case c) {
+        try (GoldenFile golden = new GoldenFile(c.golden);
+                Checkpoint checkpoint = Checkpoint.open(c.model);
+                Transformer model = Transformers.load(checkpoint);
+                Workspace space = new Workspace()) {
+            int compared = 0;
+            for (String set : golden.prefixes("nll")) {
+                int[] ids = golden.ints(set + ".ids");
+                int length = golden.shape(set + ".ids").getLast().intValue();
+                float[] losses = golden.floats(set + ".nll");
+                for (int window = 0; window < ids.length / length; window++) {
+                    int[] tokens = Arrays.copyOfRange(ids, window * length, (window + 1) * length);
+                    FloatMatrix normed = model.hidden(TokenBatch.of(tokens), space, Workers.serial());
+                    FloatMatrix logits =
+                            space.matrix("test.logits", length, model.shape().vocabulary());
+                    model.logits(normed, logits, Workers.serial());
+                    for (int t = 0; t + 1 < length; t++) {
+                        // the normalizer and the token's own logit: twice what a logit may differ
+                        assertThat(loss(logits.rows(t, 1).toArray(), tokens[t + 1]))
+                                .as("%s window %d token %d", set, window, t)
+                                .isCloseTo(losses[window * (length - 1) + t], within(2 * LOGITS));
+                        compared++;
+                    }
+                    if (golden.has(set + ".last_logits")) {
+                        float[] last = logits.rows(length - 1, 1).toArray();
+                        assertThat(largestDifference(last, golden.floats(set + ".last_logits")))
+                                .isLessThanOrEqualTo(LOGITS);
+                    }
+                }
+            }
+            assertThat(compared).isPositive();
+        }
+    }
+
+    /** -ln p of a token. */
+    private static double loss(float[] logits, int token) {
+        double most = Double.NEGATIVE_INFINITY;
+        for (float logit : logits) {
+            most = Math.max(most, logit);
+        }
+        double sum = 0;
+        for (float logit : logits) {
+            sum += Math.exp(logit - most);
+        }
+        return most + Math.log(sum) - logits[token];
     }
 
     private static double largestDifference(float[] actual, float[] expected) {

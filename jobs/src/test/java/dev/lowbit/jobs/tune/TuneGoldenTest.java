@@ -17,6 +17,13 @@ class TuneGoldenTest {
     @TempDir
     private Path folder;
 
+    private static int context(Path model) {
+        return JsonMapper.shared()
+                .readTree(model.resolve("config.json").toFile())
+                .get("max_position_embeddings")
+                .intValue();
+    }
+
     /** The smallest complete model with a tokenizer, on the beginning of the calibration text. */
     @Test
     void loweringTheDivergenceOnTrainingTextLowersItOnTheHeldOutPart() {
@@ -43,7 +50,7 @@ class TuneGoldenTest {
                 "--out",
                 folder.resolve("tuned"),
                 "--context",
-                128,
+                Math.min(128, context(model)),
                 "--max-tokens",
                 8000,
                 "--epochs",

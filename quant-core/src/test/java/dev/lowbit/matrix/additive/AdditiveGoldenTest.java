@@ -1,6 +1,7 @@
 package dev.lowbit.matrix.additive;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.lowbit.GoldenFile;
 import dev.lowbit.SharedData;
@@ -11,6 +12,7 @@ import dev.lowbit.tensor.DType;
 import dev.lowbit.tensor.FloatMatrix;
 import java.nio.file.Path;
 import java.util.List;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -95,5 +97,38 @@ class AdditiveGoldenTest {
         double ofScale = scale * HALF_ULP + SUBNORMAL;
         double exact = scale * ofWords + (magnitude + ofWords) * ofScale;
         return exact + (format.codebooks() + 1) * 0x1p-24 * (scale + ofScale) * (magnitude + ofWords) + 1e-6;
+    }
+
+    /** Rows of outputs, inputs, g, rows of a codeword, K, B, bits of a scale, bits a weight; with 0 bits of a scale rows have one of 16. */
+    @Test
+    void bitsPerWeightAreTheOriginals() {
+        int compared = 0;
+        for (Path path : SharedData.files("golden/pv-tuning", "bits", ".safetensors")) {
+            try (GoldenFile file = new GoldenFile(path)) {
+                double[] table = file.numbers("table");
+                for (int at = 0; at < table.length; at += 8) {
+                    int rows = (int) table[at];
+                    int columns = (int) table[at + 1];
+                    int inGroup = (int) table[at + 2];
+                    int scaleBits = (int) table[at + 6];
+                    if (scaleBits != 0 && scaleBits != 16) {
+                        continue; // codes of scales by a table of each row, which we do not have
+                    }
+                    AdditiveFormat format = new AdditiveFormat(
+                            (int) table[at + 4],
+                            (int) table[at + 5],
+                            inGroup,
+                            (int) table[at + 3],
+                            scaleBits == 0 ? 0 : inGroup,
+                            new ScaleFormat.OneLevel(DType.F16));
+                    double bits = 8.0 * format.bytes(rows, columns) / rows / columns;
+                    assertThat(bits)
+                            .as("%s %d x %d", format, rows, columns)
+                            .isCloseTo(table[at + 7], within(1e-12 * bits));
+                    compared++;
+                }
+            }
+        }
+        assertThat(compared).isPositive();
     }
 }

@@ -17,7 +17,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -61,27 +60,6 @@ class GenerationGoldenTest {
                 all = Arrays.copyOf(all, all.length + 1);
                 all[all.length - 1] = expected;
             }
-        }
-    }
-
-    /** The beginning of the sample that was published with this model. */
-    @Test
-    void theSampleThatWasPublishedWithStories260k() {
-        Path folder = SharedData.folder("models/stories260k");
-        try (Checkpoint checkpoint = Checkpoint.open(folder);
-                Transformer model = Transformers.load(checkpoint);
-                Tokenizer tokenizer = Tokenizer.open(folder)) {
-            int[] prompt = prompt(tokenizer, PROMPT);
-            int[] tokens = Generation.run(
-                            model, prompt, 80, tokenizer.ends(), TokenChoice.greedy(), id -> {}, Workers.serial())
-                    .tokens();
-            int[] all = Arrays.copyOf(prompt, prompt.length + tokens.length);
-            System.arraycopy(tokens, 0, all, prompt.length, tokens.length);
-            assertThat(tokenizer.decode(all))
-                    .startsWith(
-                            "Once upon a time, there was a little girl named Lily. She loved to play outside in the park."
-                                    + " One day, she saw a big, red ball. She wanted to play with it, but it was too high.\n"
-                                    + "Lily's mom said, \"Lily, let's go to the park");
         }
     }
 

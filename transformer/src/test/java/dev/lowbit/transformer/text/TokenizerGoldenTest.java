@@ -15,6 +15,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.Collectors;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -92,8 +93,8 @@ class TokenizerGoldenTest {
                 .toList();
     }
 
-    /** A list of tokens, of which always the longest that fits is taken, is an encoder of its own. */
-    @ParameterizedTest
+    /** A list of tokens ({@code _} for a space), of which always the longest that fits is taken, is an encoder of its own. */
+    @ParameterizedTest(allowZeroInvocations = true)
     @MethodSource("listed")
     void longestMatchInTheListOfTokens(Path model) throws IOException {
         List<String> lines = Files.readAllLines(model.resolve(PIECES));
@@ -103,7 +104,10 @@ class TokenizerGoldenTest {
         }
         String text = Files.readString(SharedData.folder("text").resolve("tinystories-eval.txt"))
                 .toLowerCase(Locale.ROOT)
-                .replaceAll("[^a-z !.,;?'-]+", " ")
+                .codePoints()
+                .mapToObj(Character::toString)
+                .map(character -> pieces.containsKey(character) ? character : " ")
+                .collect(Collectors.joining())
                 .replaceAll(" +", " ");
         try (Tokenizer tokenizer = Tokenizer.open(model)) {
             int[] ids = tokenizer.encode(text);
