@@ -20,6 +20,9 @@ final class GptqSweep {
     private final GptqSettings settings;
     private final SweepFactor factor;
     private final int n;
+    /** Of a block. */
+    private final int width;
+
     private final int groupSize;
     private final int groups;
     private final byte[] codes;
@@ -35,6 +38,7 @@ final class GptqSweep {
         this.settings = settings;
         this.factor = factor;
         this.n = weights.columns();
+        this.width = Math.min(settings.blockWidth(), n);
         this.groupSize = AffineCodes.resolve(settings.groupSize(), n);
         this.groups = Math.ceilDiv(n, groupSize);
         this.codes = new byte[AffineCodes.requireArray(weights)];
@@ -94,7 +98,7 @@ final class GptqSweep {
     }
 
     private int blockEnd(int start) {
-        int end = Math.min(n, start + settings.blockWidth());
+        int end = Math.min(n, start + width);
         return settings.freshGroups() ? Math.min(end, (start / groupSize + 1) * groupSize) : end;
     }
 
@@ -108,7 +112,7 @@ final class GptqSweep {
         /** W with the feedback so far, count x n. */
         private final double[] w;
         /** E of the present block, count x block width. */
-        private final double[] errors = new double[Gptq.ROWS_PER_TILE * settings.blockWidth()];
+        private final double[] errors = new double[Gptq.ROWS_PER_TILE * width];
         /** W, dead columns 0, and then W - Q; in the original order, count x n. */
         private final double[] differences;
 
@@ -181,7 +185,7 @@ final class GptqSweep {
                     distances[from + i] += difference * difference;
                     double error = (present - value) / pivot;
                     errorSquares[from + i] += error * error;
-                    errors[i * settings.blockWidth() + place - block] = error;
+                    errors[i * width + place - block] = error;
                     subtract(error, place, end, i);
                 }
             }
@@ -200,7 +204,7 @@ final class GptqSweep {
             if (end == last) {
                 return;
             }
-            DoubleGemm.Source fed = DoubleGemm.of(errors, settings.blockWidth());
+            DoubleGemm.Source fed = DoubleGemm.of(errors, width);
             DoubleGemm.Source factors = DoubleGemm.of(upper, n);
             DoubleGemm.multiply(
                     (row, column, rows, columns, out, stride) ->

@@ -286,4 +286,14 @@ class GptqTest {
         SecondMoment moment = SecondMoment.of(inputs, 1, Workers.serial());
         assertThat(LayerError.of(difference, moment, Workers.serial())).isCloseTo(expected, within(1e-12 * expected));
     }
+
+    @Test
+    void oneBlockForAllColumnsIsTheWidthOfTheMatrix() {
+        FloatMatrix weights = Layers.gaussian(9, 70, 5);
+        SecondMoment moment = SecondMoment.of(Layers.gaussian(200, 70, 6), 1, Workers.serial());
+        GptqSettings whole = new GptqSettings(GRID, 32, false, true, false, 0.01, 70);
+        GptqSettings widest = new GptqSettings(GRID, 32, false, true, false, 0.01, Integer.MAX_VALUE);
+        assertThat(quantize(weights, moment, widest).codes().codes())
+                .isEqualTo(quantize(weights, moment, whole).codes().codes());
+    }
 }

@@ -7,8 +7,8 @@ import dev.lowbit.tensor.FloatMatrix;
 import java.util.Arrays;
 
 /**
- * An importance as u Σ_i f_i² δ_i H δ_iᵀ, f² about 1. For a Hessian that is what it is, for none H = I and f = 1; a Fisher diagonal F becomes the product of its row sums and column
- * means, because H is one for all rows.
+ * An importance as u Σ_i f_i² δ_i H δ_iᵀ, f² about 1. For a Hessian that is what it is, for none H = I and f = 1; a Fisher diagonal F becomes the product of its row sums and its column
+ * sums over the sum of all, because H is one for all rows.
  *
  * <p>A factor belongs to a row's weights and its scale alike, so codes and codewords of f_i w_i are those of w_i: {@link #problem} has weights
  * and scales that are f times the true ones.
@@ -56,7 +56,10 @@ final class WeightedMoment {
             }
             sum += byRow[i];
         }
-        return new WeightedMoment(fisher.columns(), diagonal(sum > 0 ? byColumn : ones(fisher.columns())), byRow);
+        for (int j = 0; j < byColumn.length; j++) {
+            byColumn[j] = sum > 0 ? byColumn[j] / sum : 1;
+        }
+        return new WeightedMoment(fisher.columns(), diagonal(byColumn), byRow);
     }
 
     private static double[] ones(int n) {

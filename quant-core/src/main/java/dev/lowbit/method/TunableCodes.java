@@ -23,7 +23,7 @@ final class TunableCodes implements Tunable {
         LiveCodes matrix = values.matrix();
         FloatMatrix dense = FloatMatrix.allocate(matrix.rows(), matrix.columns());
         matrix.dequantize(0, dense, workers);
-        double step = Math.pow(2, -matrix.codeBitsPerWeight());
+        double step = StrictMath.pow(2, -matrix.codeBitsPerWeight());
         target = TrainablePart.sizedLike("target", dense, dense).scaled(step);
     }
 

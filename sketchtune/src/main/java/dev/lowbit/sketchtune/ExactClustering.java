@@ -15,6 +15,9 @@ final class ExactClustering implements Clustering {
     /** A value of no weight at all still has a cluster. */
     private static final double LEAST_WEIGHT = 1e-12;
 
+    /** Four units in the last place of a sum of ones, for each of them: less would be lost in sums of many values. */
+    private static final double LEAST_SHARE = 0x1p-50;
+
     /** So many neighbours are done one after another: halving them costs more than it saves. */
     private static final int FEW = 8;
 
@@ -50,7 +53,7 @@ final class ExactClustering implements Clustering {
                 largest = Math.max(largest, points.weight(i));
             }
             Arrays.sort(order);
-            double least = largest > 0 ? LEAST_WEIGHT * largest : 1;
+            double least = largest > 0 ? Math.max(LEAST_WEIGHT, count * LEAST_SHARE) * largest : 1;
             double total = 0;
             double sum = 0;
             for (int i = 0; i < count; i++) {

@@ -5,6 +5,7 @@ import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.importance.Hessian;
 import dev.lowbit.importance.Importance;
 import dev.lowbit.kernel.Workers;
+import dev.lowbit.linalg.Norms;
 import dev.lowbit.matrix.MatrixFormat;
 import dev.lowbit.matrix.MatrixFormats;
 import dev.lowbit.matrix.QuantizedMatrix;
@@ -121,6 +122,7 @@ public final class SketchTune implements Compressor {
     private record Problem(FloatMatrix weights, RowObjective objective, Optional<Curvature> curvature)
             implements AutoCloseable {
         static Problem of(FloatMatrix weights, Importance importance, Workers workers) {
+            Norms.requireFinite(weights);
             if (importance instanceof Hessian hessian) {
                 Curvature curvature = Curvature.of(hessian, workers);
                 return new Problem(

@@ -132,4 +132,20 @@ class SketchEdgeCasesTest {
         assertThat(rankOne.lowRank()).isCloseTo(1, within(1e-6));
         assertThat(rankOne.sketch()).isLessThan(1);
     }
+
+    /** So many nearly equal weights that a value without any is lost in their sum, unless it has a few of its last places. */
+    @Test
+    void aValueOfNoWeightAmongManyHasACentre() {
+        int count = 40_000;
+        float[] values = new float[count];
+        double[] weights = new double[count];
+        for (int i = 0; i < count; i++) {
+            values[i] = (float) Math.sin(i);
+            weights[i] = 1 + 1e-3 * Math.cos(i);
+        }
+        values[0] = 1.5f;
+        weights[0] = 0;
+        double[] centres = new ExactClustering().centres(new Clustering.Points(values, weights, 0, count), 16);
+        assertThat(Arrays.stream(centres)).allMatch(centre -> centre >= -1 && centre <= 1.5);
+    }
 }

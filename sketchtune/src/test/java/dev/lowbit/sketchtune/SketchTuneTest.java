@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.lowbit.budget.Candidate;
 import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.error.NonFiniteWeightException;
 import dev.lowbit.importance.Hessian;
 import dev.lowbit.importance.Importance;
 import dev.lowbit.kernel.Workers;
@@ -128,5 +129,12 @@ class SketchTuneTest {
     void paperBits() {
         assertThat(method.paperBitsPerWeight("sketch4-r4-f16", 4096, 4096)).isEqualTo(4.25);
         assertThat(method.paperBitsPerWeight("sketch2-r1-f16", 64, 128)).isEqualTo(4.5);
+    }
+
+    @Test
+    void aWeightThatIsNoNumberIsNamed() {
+        weights.set(7, 5, Float.NaN);
+        assertThatThrownBy(() -> method.price("w", weights, Importance.uniform(), ANY, SERIAL))
+                .isInstanceOf(NonFiniteWeightException.class);
     }
 }
