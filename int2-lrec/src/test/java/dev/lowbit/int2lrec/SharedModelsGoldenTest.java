@@ -1,11 +1,10 @@
 package dev.lowbit.int2lrec;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.lowbit.SharedData;
+import dev.lowbit.SharedMatrices;
 import dev.lowbit.checkpoint.Checkpoint;
-import dev.lowbit.checkpoint.TensorInfo;
 import dev.lowbit.importance.Importance;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.linalg.Norms;
@@ -13,8 +12,6 @@ import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.tensor.DType;
 import dev.lowbit.tensor.FloatMatrix;
 import java.nio.file.Path;
-import java.util.Collections;
-import java.util.Comparator;
 import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -37,18 +34,8 @@ class SharedModelsGoldenTest {
     @MethodSource("models")
     void betterThanRoundingToTheRange(Path model) {
         try (Checkpoint checkpoint = Checkpoint.open(model)) {
-            List<String> names = checkpoint.names().stream()
-                    .filter(name -> isLinear(checkpoint.info(name)))
-                    .toList();
-            assumeTrue(!names.isEmpty(), "skipped: no matrix in " + model.getFileName());
-            List<String> quick = names.stream()
-                    .filter(candidate -> checkpoint.info(candidate).elements() <= LARGEST)
-                    .toList();
-            String name = quick.isEmpty()
-                    ? Collections.min(
-                            names,
-                            Comparator.comparingLong(n -> checkpoint.info(n).elements()))
-                    : quick.get(quick.size() / 2);
+            List<String> names = SharedMatrices.upTo(LARGEST, checkpoint);
+            String name = names.get(names.size() / 2);
             try (FloatMatrix w = checkpoint.matrix(name);
                     FloatMatrix left = FloatMatrix.allocate(w.rows(), w.columns())) {
                 QuantizedMatrix q = Int2Lrec.builder()
@@ -69,9 +56,5 @@ class SharedModelsGoldenTest {
                 assertThat(ours).isLessThan(0.8 * rounded);
             }
         }
-    }
-
-    private static boolean isLinear(TensorInfo info) {
-        return info.isMatrix() && info.type().isWeight() && info.elements() >= 1024;
     }
 }

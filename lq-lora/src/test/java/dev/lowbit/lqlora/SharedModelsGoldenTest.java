@@ -1,19 +1,16 @@
 package dev.lowbit.lqlora;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.lowbit.SharedData;
+import dev.lowbit.SharedMatrices;
 import dev.lowbit.checkpoint.Checkpoint;
-import dev.lowbit.checkpoint.TensorInfo;
 import dev.lowbit.importance.Importance;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.linalg.Norms;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.tensor.FloatMatrix;
 import java.nio.file.Path;
-import java.util.Collections;
-import java.util.Comparator;
 import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -33,18 +30,7 @@ class SharedModelsGoldenTest {
     @MethodSource("models")
     void neverWorseThanTheBestUniformFormatOfItsBytes(Path model) {
         try (Checkpoint checkpoint = Checkpoint.open(model)) {
-            List<String> all = checkpoint.names().stream()
-                    .filter(name -> isLinear(checkpoint.info(name)))
-                    .toList();
-            assumeTrue(!all.isEmpty(), "skipped: no matrix in " + model.getFileName());
-            List<String> quick = all.stream()
-                    .filter(name -> checkpoint.info(name).elements() <= LARGEST)
-                    .toList();
-            List<String> names = quick.isEmpty()
-                    ? List.of(Collections.min(
-                            all,
-                            Comparator.comparingLong(n -> checkpoint.info(n).elements())))
-                    : quick;
+            List<String> names = SharedMatrices.upTo(LARGEST, checkpoint);
             // Every k-th name, and a budget that goes round with it: the same ones in every build.
             boolean small =
                     names.stream().allMatch(name -> checkpoint.info(name).elements() <= SMALL);
@@ -55,10 +41,6 @@ class SharedModelsGoldenTest {
                 }
             }
         }
-    }
-
-    private static boolean isLinear(TensorInfo info) {
-        return info.isMatrix() && info.type().isWeight() && info.elements() >= 1024;
     }
 
     private static void check(String name, FloatMatrix w, double bits) {

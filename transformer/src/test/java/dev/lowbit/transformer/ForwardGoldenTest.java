@@ -67,9 +67,7 @@ class ForwardGoldenTest {
                 FloatMatrix normed = space.matrix(
                         "test.normed", batch.tokens(), model.shape().hidden());
                 model.finalNorm(stream.getLast(), normed, Workers.serial());
-                FloatMatrix logits = space.matrix(
-                        "test.logits", batch.tokens(), model.shape().vocabulary());
-                model.logits(normed, logits, Workers.serial());
+                FloatMatrix logits = logits(model, normed, space);
                 assertThat(largestDifference(logits.toArray(), golden.floats(prompt + ".logits")))
                         .as(prompt)
                         .isLessThanOrEqualTo(LOGITS);
@@ -123,12 +121,10 @@ class ForwardGoldenTest {
                 for (int window = 0; window < ids.length / length; window++) {
                     int[] tokens = Arrays.copyOfRange(ids, window * length, (window + 1) * length);
                     FloatMatrix normed = model.hidden(TokenBatch.of(tokens), space, Workers.serial());
-                    FloatMatrix logits =
-                            space.matrix("test.logits", length, model.shape().vocabulary());
-                    model.logits(normed, logits, Workers.serial());
+                    FloatMatrix logits = logits(model, normed, space);
                     for (int t = 0; t + 1 < length; t++) {
                         // the normalizer and the token's own logit: twice what a logit may differ
-                        assertThat(loss(logits.rows(t, 1).toArray(), tokens[t + 1]))
+                        assertThat(-logProbabilities(logits.rows(t, 1).toArray())[tokens[t + 1]])
                                 .as("%s window %d token %d", set, window, t)
                                 .isCloseTo(losses[window * (length - 1) + t], within(2 * LOGITS));
                         compared++;
@@ -144,17 +140,18 @@ class ForwardGoldenTest {
         }
     }
 
-    /** -ln p of a token. */
-    private static double loss(float[] logits, int token) {
-        double most = Double.NEGATIVE_INFINITY;
-        for (float logit : logits) {
-            most = Math.max(most, logit);
-        }
-        double sum = 0;
-        for (float logit : logits) {
-            sum += Math.exp(logit - most);
-        }
-        return most + Math.log(sum) - logits[token];
+    private static double[] logProbabilities(float[] logits) {
+        double[] wide = new double[logits.length];
+        Arrays.setAll(wide, i -> logits[i]);
+        return ReferenceDecoder.logProbabilities(wide);
+    }
+
+    /** Of all positions, in the workspace. */
+    private static FloatMatrix logits(Transformer model, FloatMatrix normed, Workspace space) {
+        FloatMatrix logits =
+                space.matrix("test.logits", normed.rows(), model.shape().vocabulary());
+        model.logits(normed, logits, Workers.serial());
+        return logits;
     }
 
     private static double largestDifference(float[] actual, float[] expected) {
