@@ -15,20 +15,24 @@ import java.util.Arrays;
  *
  * <pre>
  *   e[tile] = ||T - Ŵ||²     over the tile, with codebooks and scales as they are now
- *   b[tile] = nearest(T)     for the ⌈fraction · tiles⌉ largest e, of equal ones the first tile
+ *   b[tile] = nearest(T)     for the ⌈fraction · tiles⌉ largest e, of equal ones the first tile, until ||ΔŴ|| ≥ trust ||Ŵ||
  *   T = decay Ŵ + (1 - decay) T
  * </pre>
  *
- * <p>Fraction 1 and decay 0 are plain straight-through estimation.
+ * <p>Fraction 1, no end of trust and decay 0 are plain straight-through estimation.
  *
  * @param fraction of the tiles of a matrix that may change in a step, above 0, at most 1
+ * @param trust how far a matrix may move in a step, as a share of its norm; the tile that reaches it still moves. Above 0, infinite for no limit
  * @param decay of the target, from 0, which never forgets, to 1, which starts every step from Ŵ
  */
-record SubspaceStep(double fraction, double decay) implements DiscreteStep {
+record SubspaceStep(double fraction, double trust, double decay) implements DiscreteStep {
     public SubspaceStep {
         if (!(fraction > 0 && fraction <= 1)) {
             throw InvalidRequestException.usage(
                     "a fraction of " + fraction + " of the codes is not possible; give one above 0, at most 1");
+        }
+        if (!(trust > 0)) {
+            throw InvalidRequestException.usage("a trust of " + trust + " is not possible; give one above 0");
         }
         if (!(decay >= 0 && decay <= 1)) {
             throw InvalidRequestException.usage("a decay of " + decay + " is not possible; give one from 0 to 1");
@@ -43,20 +47,59 @@ record SubspaceStep(double fraction, double decay) implements DiscreteStep {
         int changed;
         try (FloatMatrix decoded = FloatMatrix.allocate(codes.rows(), codes.columns())) {
             int[] tiles;
-            if (count == codes.tiles()) {
+            if (count == codes.tiles() && Double.isInfinite(trust)) {
                 tiles = new int[count];
                 Arrays.setAll(tiles, tile -> tile);
             } else {
                 codes.dequantize(0, decoded, workers);
                 tiles = farthest(codes, target, decoded, count, workers);
             }
-            changed = codes.choose(tiles, target, workers);
+            changed = Double.isInfinite(trust)
+                    ? codes.choose(tiles, target, workers)
+                    : chooseWithinTrust(codes, target, decoded, tiles, workers);
             if (decay > 0) {
                 codes.dequantize(0, decoded, workers);
                 forget(target, decoded, workers);
             }
         }
         return changed;
+    }
+
+    /** Moves all tiles to see how far each goes, and then again only those that trust reaches to. */
+    private int chooseWithinTrust(
+            LiveCodes codes, FloatMatrix target, FloatMatrix decoded, int[] tiles, Workers workers) {
+        try (FloatMatrix before = FloatMatrix.allocate(1, codes.codeCount());
+                FloatMatrix moved = FloatMatrix.allocate(codes.rows(), codes.columns())) {
+            codes.readCodes(before);
+            int changed = codes.choose(tiles, target, workers);
+            codes.dequantize(0, moved, workers);
+            int within = within(codes, decoded, moved, tiles);
+            if (within == tiles.length) {
+                return changed;
+            }
+            codes.writeCodes(before);
+            return codes.choose(Arrays.copyOf(tiles, within), target, workers);
+        }
+    }
+
+    /** How many of the tiles, in their order, move until the matrix has moved as far as it may. */
+    private int within(LiveCodes codes, FloatMatrix decoded, FloatMatrix moved, int[] tiles) {
+        int tileColumns = codes.tileColumns();
+        double[] steps = new double[codes.tiles()];
+        for (int p = 0; p < steps.length / tileColumns; p++) {
+            System.arraycopy(distances(codes, moved, decoded, p), 0, steps, p * tileColumns, tileColumns);
+        }
+        double norm = 0;
+        for (long i = 0; i < (long) decoded.rows() * decoded.columns(); i++) {
+            norm += (double) value(decoded, i) * value(decoded, i);
+        }
+        double allowed = trust * trust * norm;
+        double sum = 0;
+        int count = 0;
+        while (count < tiles.length && (count == 0 || sum < allowed)) {
+            sum += steps[tiles[count++]];
+        }
+        return count;
     }
 
     /** The tiles with the largest squared distance, the largest first. */

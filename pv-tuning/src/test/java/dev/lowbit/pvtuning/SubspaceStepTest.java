@@ -14,12 +14,15 @@ import dev.lowbit.method.DiscreteSteps;
 import dev.lowbit.method.Tunable;
 import dev.lowbit.method.Tunable.DiscretePart;
 import dev.lowbit.tensor.FloatMatrix;
+import java.util.stream.DoubleStream;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 class SubspaceStepTest {
     private static final int ROWS = 6;
     private static final int COLUMNS = 20;
+    private static final double ALL = Double.POSITIVE_INFINITY;
     private static final Workers SERIAL = Workers.serial();
 
     private final Tunable tunable =
@@ -47,8 +50,9 @@ class SubspaceStepTest {
     @Test
     void aTargetThatHasNotMovedChangesNothing() {
         float[] before = decoded();
-        assertThat(DiscreteSteps.find().subspace(1, 0).apply(part, SERIAL)).isZero();
-        assertThat(DiscreteSteps.find().subspace(0.01, 1).apply(part, SERIAL)).isZero();
+        assertThat(DiscreteSteps.find().subspace(1, ALL, 0).apply(part, SERIAL)).isZero();
+        assertThat(DiscreteSteps.find().subspace(0.01, ALL, 1).apply(part, SERIAL))
+                .isZero();
         assertThat(decoded()).isEqualTo(before);
     }
 
@@ -62,7 +66,7 @@ class SubspaceStepTest {
             }
         }
         int allowed = (int) Math.ceil(0.26 * ROWS * COLUMNS);
-        int changed = new SubspaceStep(0.26, 0).apply(part, SERIAL);
+        int changed = new SubspaceStep(0.26, ALL, 0).apply(part, SERIAL);
         assertThat(changed).isPositive().isLessThanOrEqualTo(allowed);
         float[] after = decoded();
         double least = Double.POSITIVE_INFINITY;
@@ -76,7 +80,55 @@ class SubspaceStepTest {
             }
         }
         assertThat(least).isGreaterThanOrEqualTo(most);
-        assertThat(new SubspaceStep(1, 0).apply(part, SERIAL)).isGreaterThan(changed);
+        assertThat(new SubspaceStep(1, ALL, 0).apply(part, SERIAL)).isGreaterThan(changed);
+    }
+
+    /** As the spec has it: the change without its last tile is below the limit, and one tile may always change. */
+    @Test
+    void aMatrixMovesAsFarAsItIsTrusted() {
+        float[] before = decoded();
+        for (int i = 0; i < ROWS; i++) {
+            for (int j = 0; j < COLUMNS; j++) {
+                target.set(i, j, before[i * COLUMNS + j] * -(1 + i));
+            }
+        }
+        double norm = norm(before);
+        FloatMatrix codes = FloatMatrix.wrap(
+                1, part.codes().codeCount(), new float[part.codes().codeCount()]);
+        part.codes().readCodes(codes);
+        assertThat(new SubspaceStep(1, 1e-9, 0).apply(part, SERIAL)).isOne();
+        double far = norm(difference(decoded(), before));
+        int all = new SubspaceStep(1, ALL, 0).apply(part, SERIAL);
+        double trust = 0.5 * norm(difference(decoded(), before)) / norm;
+        assertThat(far / norm).as("fixture: one tile does not go half the way").isLessThan(trust);
+
+        part.codes().writeCodes(codes);
+        int changed = new SubspaceStep(1, trust, 0).apply(part, SERIAL);
+        assertThat(changed).isGreaterThan(1).isLessThan(all);
+        double[] squares = squares(difference(decoded(), before));
+        double sum = DoubleStream.of(squares).sum();
+        assertThat(Math.sqrt(sum)).as("not stopped early").isGreaterThanOrEqualTo(trust * norm);
+        assertThat(Math.sqrt(sum - DoubleStream.of(squares).max().orElseThrow()))
+                .as("at most one tile beyond")
+                .isLessThan(trust * norm);
+    }
+
+    private static float[] difference(float[] a, float[] b) {
+        float[] difference = new float[a.length];
+        for (int i = 0; i < a.length; i++) {
+            difference[i] = a[i] - b[i];
+        }
+        return difference;
+    }
+
+    private static double[] squares(float[] values) {
+        return IntStream.range(0, values.length)
+                .mapToDouble(i -> (double) values[i] * values[i])
+                .toArray();
+    }
+
+    private static double norm(float[] values) {
+        return Math.sqrt(DoubleStream.of(squares(values)).sum());
     }
 
     @Test
@@ -84,24 +136,29 @@ class SubspaceStepTest {
         for (int j = 0; j < COLUMNS; j++) {
             target.set(2, j, 5);
         }
-        new SubspaceStep(1, 0.25).apply(part, SERIAL);
+        new SubspaceStep(1, ALL, 0.25).apply(part, SERIAL);
         float[] after = decoded();
         for (int j = 0; j < COLUMNS; j++) {
             assertThat(target.get(2, j)).isCloseTo(0.25f * after[2 * COLUMNS + j] + 0.75f * 5, within(1e-6f));
         }
-        new SubspaceStep(1, 1).apply(part, SERIAL);
+        new SubspaceStep(1, ALL, 1).apply(part, SERIAL);
         assertThat(target.toArray()).isEqualTo(decoded());
     }
 
     @Test
     void impossibleNumbersAreRefused() {
         for (double fraction : new double[] {0, -1, 1.01, Double.NaN}) {
-            assertThatThrownBy(() -> new SubspaceStep(fraction, 0))
+            assertThatThrownBy(() -> new SubspaceStep(fraction, ALL, 0))
                     .isInstanceOf(InvalidRequestException.class)
                     .hasMessageContaining("fraction");
         }
+        for (double trust : new double[] {0, -1, Double.NaN}) {
+            assertThatThrownBy(() -> new SubspaceStep(1, trust, 0))
+                    .isInstanceOf(InvalidRequestException.class)
+                    .hasMessageContaining("trust");
+        }
         for (double decay : new double[] {-0.1, 1.1, Double.NaN}) {
-            assertThatThrownBy(() -> new SubspaceStep(1, decay))
+            assertThatThrownBy(() -> new SubspaceStep(1, ALL, decay))
                     .isInstanceOf(InvalidRequestException.class)
                     .hasMessageContaining("decay");
         }

@@ -167,6 +167,14 @@ public final class TuneCommand implements Callable<Integer> {
     private Double codeFraction;
 
     @Option(
+            names = "--code-trust",
+            paramLabel = "T",
+            description =
+                    "With --parts codes: how far a matrix may move in a step, as a share of its norm; the codes farthest from"
+                            + " their targets move first (default: as far as they go).")
+    private Double codeTrust;
+
+    @Option(
             names = "--code-rate",
             paramLabel = "R",
             description =
@@ -205,9 +213,13 @@ public final class TuneCommand implements Callable<Integer> {
 
     private Optional<TuneRequest.Codes> codes() {
         if (extent != Tunable.Extent.CODES) {
-            if (codeSteps != null || codeFraction != null || codeRate != null || codeDecay != null) {
+            if (codeSteps != null
+                    || codeFraction != null
+                    || codeTrust != null
+                    || codeRate != null
+                    || codeDecay != null) {
                 throw InvalidRequestException.usage(
-                        "--code-steps, --code-fraction, --code-rate and --code-decay are about codes; give --parts codes too");
+                        "--code-steps, --code-fraction, --code-trust, --code-rate and --code-decay are about codes; give --parts codes too");
             }
             return Optional.empty();
         }
@@ -215,6 +227,7 @@ public final class TuneCommand implements Callable<Integer> {
         return Optional.of(new TuneRequest.Codes(
                 codeSteps == null ? usual.targets() : codeSteps,
                 codeFraction == null ? usual.fraction() : codeFraction,
+                codeTrust == null ? usual.trust() : codeTrust,
                 codeDecay == null ? usual.decay() : codeDecay,
                 codeRate == null ? usual.rate() : codeRate));
     }

@@ -205,6 +205,9 @@ public final class TuneJob implements AutoCloseable {
             options.put("tune.codeSteps", codes.targets().name().toLowerCase(Locale.ROOT));
             options.put("tune.codeRate", Double.toString(codes.rate()));
             options.put("tune.codeFraction", Double.toString(codes.fraction()));
+            if (!Double.isInfinite(codes.trust())) {
+                options.put("tune.codeTrust", Double.toString(codes.trust()));
+            }
             options.put("tune.codeDecay", Double.toString(codes.decay()));
         });
         // rounding differs from the CPU's, and with it what is trained

@@ -221,6 +221,10 @@ class TuneTest {
         assertThat(straight.get("lossAfter").doubleValue())
                 .isLessThan(straight.get("lossBefore").doubleValue());
         assertThat(digest("straight")).isNotEqualTo(digest("codes"));
+        succeeded(tune(plain, "trusted", with(codes, "--code-trust", 0.01)));
+        assertThat(Manifest.read(folder.resolve("trusted")).job().options()).containsEntry("tune.codeTrust", "0.01");
+        assertThat(tuned.job().options()).doesNotContainKey("tune.codeTrust");
+        assertThat(digest("trusted")).isNotEqualTo(digest("codes"));
         // codes alone, which is straight-through: values stay as they are
         succeeded(tune(plain, "alone", with(codes, "--learning-rate", 0, "--code-fraction", 1)));
         for (int i = 0; i < before.matrices().size(); i++) {
@@ -282,8 +286,17 @@ class TuneTest {
 
     @Test
     void optionsOfCodesNeedCodes() {
-        Map<String, Object> options =
-                Map.of("--code-rate", 0.5, "--code-fraction", 0.5, "--code-decay", 0.5, "--code-steps", "adam");
+        Map<String, Object> options = Map.of(
+                "--code-rate",
+                0.5,
+                "--code-fraction",
+                0.5,
+                "--code-trust",
+                0.5,
+                "--code-decay",
+                0.5,
+                "--code-steps",
+                "adam");
         for (Map.Entry<String, Object> option : options.entrySet()) {
             Lowbit run = tune(compressed, "out", option.getKey(), option.getValue());
             assertThat(run.code()).isEqualTo(ExitCodes.USAGE);
@@ -429,7 +442,7 @@ class TuneTest {
                 0,
                 learningRate,
                 extent == Tunable.Extent.CODES
-                        ? Optional.of(new TuneRequest.Codes(TargetSteps.NATURAL, 0.1, 0.1, learningRate))
+                        ? Optional.of(new TuneRequest.Codes(TargetSteps.NATURAL, 0.1, 0.5, 0.1, learningRate))
                         : Optional.empty(),
                 Optional.empty(),
                 0,
