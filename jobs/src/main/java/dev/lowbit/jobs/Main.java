@@ -159,7 +159,7 @@ public final class Main implements Callable<Integer> {
         }
         String command = e.getCommandLine().getCommandSpec().qualifiedName();
         List<String> suggestions = e instanceof UnmatchedArgumentException u ? u.getSuggestions() : List.of();
-        String hint = suggestions.isEmpty() ? "" : ", did you mean " + suggestions.getFirst() + "?";
+        String hint = suggestions.isEmpty() ? "" : ", did you mean " + String.join(" or ", suggestions) + "?";
         console.err()
                 .println(command + ": " + FailureMessage.oneLine(e.getMessage()) + hint + "; see " + command
                         + " --help.");

@@ -25,12 +25,15 @@ public final class ModelInput implements AutoCloseable {
     private final CompressedModel compressed;
     private final TaskFile task;
     private final Transformer transformer;
+    private final List<String> warnings;
 
-    private ModelInput(Path folder, CompressedModel compressed, TaskFile task, Transformer transformer) {
+    private ModelInput(
+            Path folder, CompressedModel compressed, TaskFile task, Transformer transformer, List<String> warnings) {
         this.folder = folder;
         this.compressed = compressed;
         this.task = task;
         this.transformer = transformer;
+        this.warnings = warnings;
     }
 
     /**
@@ -61,7 +64,7 @@ public final class ModelInput implements AutoCloseable {
                         "--task " + task.get() + " goes with the compressed model that was tuned, " + path
                                 + " is a model in floats; give that one, or leave --task out");
             }
-            return new ModelInput(checkpoint.root(), null, null, Transformers.load(checkpoint));
+            return new ModelInput(checkpoint.root(), null, null, Transformers.load(checkpoint), checkpoint.warnings());
         }
     }
 
@@ -75,7 +78,7 @@ public final class ModelInput implements AutoCloseable {
             if (changes != null) {
                 new TaskSwitch(transformer, compressed).to(changes);
             }
-            return new ModelInput(path, compressed, changes, transformer);
+            return new ModelInput(path, compressed, changes, transformer, List.of());
         } catch (RuntimeException | Error e) {
             closeAll(transformer, changes, compressed);
             throw e;
@@ -146,6 +149,11 @@ public final class ModelInput implements AutoCloseable {
                 .map(checkpoint::info)
                 .mapToLong(tensor -> tensor.type().isWeight() ? tensor.elements() * Float.BYTES : tensor.byteSize())
                 .sum();
+    }
+
+    /** One line each for what is odd about a model in floats; of a compressed one it was said when it was made. */
+    public List<String> warnings() {
+        return warnings;
     }
 
     /** The folder with config.json and tokenizer. */

@@ -5,6 +5,7 @@ import dev.lowbit.error.InvalidRequestException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.UUID;
 import java.util.stream.Stream;
@@ -73,7 +74,7 @@ public final class OutputDirectory implements AutoCloseable {
 
     /** Refuses a target that exists, unless it is an empty directory. */
     public static void requireFree(Path target) {
-        if (Files.notExists(target)) {
+        if (Files.notExists(target, LinkOption.NOFOLLOW_LINKS)) {
             return;
         }
         boolean empty = false;

@@ -4,6 +4,7 @@ import dev.lowbit.error.InvalidRequestException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 
 /** A .safetensors file that a job writes: what can be said against it before the work. */
@@ -24,7 +25,7 @@ public final class OutputFile {
             throw InvalidRequestException.usage(
                     "--out " + file + ": " + what + " is a " + EXTENSION + " file; name it so");
         }
-        if (Files.exists(file)) {
+        if (Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
             throw InvalidRequestException.impossible("output " + file + " exists; choose another name, or remove it");
         }
         Path folder = file.toAbsolutePath().getParent();

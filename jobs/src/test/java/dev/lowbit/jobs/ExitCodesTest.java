@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import dev.lowbit.error.NonFiniteWeightException;
+import dev.lowbit.store.ConfigFile;
 import dev.lowbit.tensor.FloatMatrix;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -37,9 +38,18 @@ class ExitCodesTest {
         Files.delete(lost.resolve("lowbit.json"));
         Files.writeString(fixture.resolve("text.safetensors"), "this is no model, though it is called one");
         Files.writeString(fixture.resolve("file"), "a file");
+        Files.writeString(fixture.resolve("notes.txt"), "once upon a time there was no model");
+        Files.writeString(fixture.resolve("page.html"), "<p>somebody's page</p>");
+        Files.createSymbolicLink(fixture.resolve("dangling"), fixture.resolve("nowhere"));
+        Path quantized = SampleModels.llama(fixture.resolve("fp8"));
+        Path config = quantized.resolve("config.json");
+        Files.write(config, ConfigFile.withQuantization(Files.readAllBytes(config), "{\"quant_method\": \"fp8\"}"));
+        SampleModels.scaled(fixture.resolve("scaled.safetensors"));
+        Files.createDirectory(fixture.resolve("pickles"));
         Files.createDirectory(fixture.resolve("empty"));
         byte[] zip = {'P', 'K', 3, 4, 20, 0, 0, 0, 8, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
         Files.write(fixture.resolve("pytorch_model.bin"), zip);
+        Files.write(fixture.resolve("pickles/pytorch_model.bin"), zip);
         Files.write(fixture.resolve("renamed.safetensors"), zip);
         try (FloatMatrix matrix = FloatMatrix.allocate(8, 8)) {
             matrix.set(3, 5, Float.NaN);
@@ -88,6 +98,9 @@ class ExitCodesTest {
                 arguments(2, "compress @model --out @new --bits 3 --rank 2 --min-rank 4", "--min-rank 4"),
                 arguments(2, "compress @model --out @new --bits 3 --device tpu", "--device tpu: choose cpu or "),
                 arguments(2, "compress @model --out @new --bits 3 --report @no/such/r.html", "existing directory"),
+                arguments(2, "compress @model --out @new --bits 3 --report @model/config.json", "name it .html"),
+                arguments(2, "compress @model --out @new --size 1MB --report @new/report.html", "count for --size"),
+                arguments(2, "compress @model --out @new --bits 3 --memroy 1GiB", "--memory"),
                 arguments(2, "compare @model --calibration @file --text @file", "--out"),
                 arguments(2, "compare --calibration @file --text @file --out @new", "MODEL"),
                 arguments(2, "compare @model --calibration @file --text @file --out @new --bits 2,0", "--bits 0.0"),
@@ -102,27 +115,49 @@ class ExitCodesTest {
                 arguments(2, "export @good --to gguf --out @new", "--to"),
                 arguments(2, "export @model --to safetensors --out @new", "lowbit.json"),
                 arguments(3, "inspect @text.safetensors", "text.safetensors"),
+                arguments(3, "inspect @notes.txt", "this is text, no weights"),
+                arguments(3, "compress @lost --out @new --bits 4", "whose lowbit.json is not there"),
+                arguments(3, "evaluate @lost --text @notes.txt", "whose lowbit.json is not there"),
                 arguments(3, "verify @text.safetensors", ""),
                 arguments(3, "verify --all @nan.safetensors", ""),
                 arguments(3, "compress @nan.safetensors --out @new --bits 4", "row 3"),
                 arguments(3, "inspect @empty", "is empty"),
                 arguments(3, "export @damaged --to safetensors --out @new", "damaged"),
                 arguments(4, "inspect @pytorch_model.bin", "pickle"),
+                arguments(4, "inspect @pickles", "pickle"),
+                arguments(4, "plan @fp8 --bits 4", "quantized (fp8)"),
+                arguments(4, "compress @fp8 --out @new --bits 4", "quantized (fp8)"),
+                arguments(4, "evaluate @fp8 --text @notes.txt", "quantized (fp8)"),
+                arguments(4, "generate @fp8 --prompt once", "quantized (fp8)"),
+                arguments(4, "calibrate @fp8 --text @notes.txt --out @new.safetensors", "quantized (fp8)"),
+                arguments(4, "tune @good --text @notes.txt --reference @fp8 --out @new", "quantized (fp8)"),
+                arguments(4, "compare @fp8 --calibration @file --text @file --out @new", "quantized (fp8)"),
+                arguments(4, "export @fp8 --base @model --to compeft --out @new", "quantized (fp8)"),
+                arguments(4, "compress @scaled.safetensors --out @new --bits 4", "a.weight_scale_inv"),
+                arguments(4, "evaluate @nan.safetensors --text @notes.txt", "was given alone"),
                 arguments(4, "compress @renamed.safetensors --out @new --bits 3", "pickle"),
                 arguments(5, "compress @model --out @new --bits 0.5", "smallest"),
                 arguments(5, "compress @model --out @new --format nf3-g64-f16+r999-nf8", "has rank 999"),
                 arguments(5, "compress @model --out @good --bits 3", "good"),
+                arguments(5, "compress @model --out @dangling --bits 3", "exists"),
+                arguments(5, "export @good --to safetensors --out @dangling", "exists"),
+                arguments(5, "compress @model --out @new --bits 3 --report @page.html", "page.html exists"),
+                arguments(5, "compress @model --out @new --bits 3 --report @model/r.html", "lies in the input"),
                 arguments(5, "compress @model --out @new --bits 4 --memory 1MiB", "--memory"),
                 arguments(5, "export @good --to safetensors --out @empty/../model", "exists"),
                 arguments(5, "export @good --to safetensors --out @good/new", "lies in the input"),
                 arguments(5, "export @good --base @model --to compeft --out @model/new", "lies in the input"),
                 arguments(5, "calibrate @model --text @file --out @model/new.safetensors", "lies in the input"),
                 arguments(5, "tune @good --text @file --reference @model --out @model/new", "lies in the input"),
+                arguments(5, "tune @good --text @notes.txt --reference @good --out @new", "compressed already"),
+                arguments(5, "calibrate @good --text @notes.txt --out @new.safetensors", "compressed already"),
+                arguments(5, "compare @model --calibration @file --text @file --out @file", "is no directory"),
                 arguments(5, "compare @good --calibration @file --text @file --out @new", "compressed already"),
                 arguments(5, "compare @model --calibration @file --text @file --out @model/new", "lies in the input"),
                 arguments(6, "compare @absent --calibration @file --text @file --out @new", "absent"),
                 arguments(6, "compare @model --calibration @file --text @absent --out @new", "absent"),
                 arguments(6, "plan @model --bits 4 --costs @empty", "empty: Is a directory"),
+                arguments(6, "plan @model --bits 4 --costs @absent/costs.json", "absent is no directory"),
                 arguments(6, "inspect @absent", "absent"),
                 arguments(6, "verify @absent", "absent"),
                 arguments(6, "compress @absent --out @new --bits 3", "absent"),
@@ -176,6 +211,13 @@ class ExitCodesTest {
                 "verify @model --quiet",
                 "verify --all @model --quiet",
                 "plan @model --bits 4 --quiet");
+    }
+
+    @Test
+    void aLowestRankBeyondAMatrixIsSaid() {
+        Lowbit run = run("plan @model --bits 30 --rank 99 --min-rank 20");
+        assertThat(run.code()).as(run.err()).isZero();
+        assertThat(run.err()).contains("warning: --min-rank 20 is more than").contains("k_proj");
     }
 
     private static Lowbit run(String command) {

@@ -84,6 +84,18 @@ public final class SampleModels {
         return file;
     }
 
+    /** A checkpoint of one matrix in 8-bit floats that count only with the scales beside it. */
+    static Path scaled(Path file) {
+        List<SafetensorsWriter.Entry> entries = List.of(
+                new SafetensorsWriter.Entry("a.weight", DType.F8_E4M3, List.of(8L, 8L)),
+                new SafetensorsWriter.Entry("a.weight_scale_inv", DType.F32, List.of(1L, 1L)));
+        try (SafetensorsWriter writer = SafetensorsWriter.create(file, Map.of(), entries)) {
+            entries.forEach(entry -> writer.write(MemorySegment.ofArray(new byte[Math.toIntExact(entry.bytes())])));
+            writer.finish();
+        }
+        return file;
+    }
+
     /** Flips the lowest bit of a tensor's first byte: what a bad disk does; twice is as before. */
     public static void flip(Path model, String tensor) {
         try (Checkpoint checkpoint = Checkpoint.open(model)) {

@@ -251,6 +251,18 @@ public final class Checkpoint implements AutoCloseable {
         return config;
     }
 
+    /**
+     * The model's config.json.
+     *
+     * @param purpose what needs it, for the message
+     * @throws UnsupportedModelException when there is none
+     */
+    public ModelConfig requireConfig(String purpose) {
+        return config.orElseThrow(() -> new UnsupportedModelException(
+                (files.isFile() ? files.weights().getFirst() + " was given alone, without" : root() + " has no")
+                        + " config.json, which " + purpose + " needs; give a complete model folder"));
+    }
+
     /** Configuration and tokenizer files to carry along with the weights, config.json included, sorted. */
     public List<Path> sidecars() {
         return files.sidecars();

@@ -5,18 +5,22 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** Compares what a config.json claims with the tensors, which are always believed. */
 final class ConfigChecks {
     private static final List<String> EMBEDDINGS =
             List.of("model.embed_tokens.weight", "transformer.wte.weight", "wte.weight");
     private static final String HEAD = "lm_head.weight";
+    private static final Pattern LAYER = Pattern.compile("(?:model\\.layers|(?:transformer\\.)?h)\\.(\\d{1,9})\\..*");
 
     private ConfigChecks() {}
 
     static List<String> warnings(ModelConfig config, Map<String, TensorInfo> tensors) {
         List<String> warnings = new ArrayList<>();
         vocabulary(config, tensors, warnings);
+        layers(config, tensors, warnings);
         if (config.tieWordEmbeddings() && tensors.containsKey(HEAD)) {
             warnings.add(config.file() + ": tie_word_embeddings is true and " + HEAD + " is stored too; both are kept");
         }
@@ -41,6 +45,21 @@ final class ConfigChecks {
                         config.file() + ": vocab_size is " + config.vocabSize().getAsInt() + " and " + name + " has "
                                 + embedding.shape().getFirst() + " rows; the tensor is used");
             }
+        }
+    }
+
+    private static void layers(ModelConfig config, Map<String, TensorInfo> tensors, List<String> warnings) {
+        long stored = tensors.keySet().stream()
+                        .map(LAYER::matcher)
+                        .filter(Matcher::matches)
+                        .mapToInt(name -> Integer.parseInt(name.group(1)))
+                        .max()
+                        .orElse(-1)
+                + 1L;
+        if (config.numHiddenLayers().isPresent() && config.numHiddenLayers().getAsInt() < stored) {
+            warnings.add(config.file() + ": num_hidden_layers is "
+                    + config.numHiddenLayers().getAsInt() + " and the tensors are of " + stored
+                    + " layers; the others are not run");
         }
     }
 

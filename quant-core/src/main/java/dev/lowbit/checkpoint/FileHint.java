@@ -23,7 +23,8 @@ enum FileHint {
     HDF5("an HDF5 file; convert it to safetensors first", bytes(0x89, 'H', 'D', 'F', '\r', '\n')),
     UTF16("text in UTF-16; UTF-8 is needed", bytes(0xff, 0xfe), bytes(0xfe, 0xff)),
     BYTE_ORDER_MARK("text that begins with a byte order mark; remove it", bytes(0xef, 0xbb, 0xbf)),
-    JSON("bare JSON text without weights", bytes('{'));
+    JSON("bare JSON text without weights", bytes('{')),
+    TEXT("text, no weights; give a model folder or a .safetensors file");
 
     /** How many first bytes are enough to tell. */
     static final int LENGTH = 32;
@@ -54,7 +55,17 @@ enum FileHint {
                 }
             }
         }
-        return Optional.empty();
+        return isText(firstBytes) ? Optional.of(TEXT) : Optional.empty();
+    }
+
+    /** As the length of a header, so many printable characters are more than any file has. */
+    private static boolean isText(byte[] firstBytes) {
+        for (byte b : firstBytes) {
+            if (b < ' ' && b != '\n' && b != '\r' && b != '\t' || b == 0x7f) {
+                return false;
+            }
+        }
+        return firstBytes.length >= Long.BYTES;
     }
 
     /** A header of 0x280, 0x380, ... bytes starts like a pickle; four zeros and a brace after it do not. */

@@ -81,13 +81,9 @@ final class JacksonTokens extends JsonTokens {
             throw new MalformedFileException(
                     file(), offset(), Reason.BAD_JSON, "a string or number is longer than the limit", e);
         } catch (JacksonException e) {
-            throw new MalformedFileException(file(), offset(), Reason.BAD_JSON, describe(e), e);
+            throw new MalformedFileException(
+                    file(), offset(), Reason.BAD_JSON, "not valid JSON: " + JsonFault.of(e), e);
         }
-    }
-
-    private static String describe(JacksonException e) {
-        String message = e.getOriginalMessage();
-        return "not valid JSON: " + message.lines().findFirst().orElse("syntax error");
     }
 
     @Override

@@ -1,6 +1,7 @@
 package dev.lowbit.checkpoint;
 
 import dev.lowbit.checkpoint.MalformedFileException.Reason;
+import dev.lowbit.error.UnsupportedModelException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -26,6 +27,7 @@ import java.util.stream.Stream;
  * @param config config.json, when there is one
  * @param sidecars small files that travel with the weights, sorted
  * @param warnings what lies there and is not read
+ * @param isFile whether one file was given, whose folder says nothing about it
  */
 record ModelFiles(
         Path root,
@@ -33,14 +35,15 @@ record ModelFiles(
         Optional<ShardIndex> index,
         Optional<Path> config,
         List<Path> sidecars,
-        List<String> warnings) {
+        List<String> warnings,
+        boolean isFile) {
     static final String INDEX = "model.safetensors.index.json";
     private static final String SINGLE = "model.safetensors";
     private static final String SUFFIX = ".safetensors";
     private static final String CONFIG = "config.json";
     private static final Pattern SIDECAR = Pattern.compile("config\\.json|generation_config\\.json"
-            + "|tokenizer.*\\.(json|model|bin)|special_tokens_map\\.json|added_tokens\\.json"
-            + "|vocab\\..*|merges\\.txt|tokens\\.txt|.*\\.jinja");
+            + "|tokenizer.*\\.(json|bin)|tekken\\.json|special_tokens_map\\.json|added_tokens\\.json|chat_template\\.json"
+            + "|tokenizer\\.model.*|.*\\.(model|spm|tiktoken|jinja)|vocab\\..*|merges\\.txt|tokens\\.txt|bpe\\.codes");
     private static final Pattern PICKLE = Pattern.compile(".*\\.(bin|pt|pth|ckpt|pkl)");
     private static final Pattern TOKENIZER = Pattern.compile("(tokenizer|vocab).*");
     private static final Pattern NUMBERED = Pattern.compile("(.*)-(\\d{5})-of-(\\d{5})\\.safetensors");
@@ -48,7 +51,7 @@ record ModelFiles(
     /** One file as the whole model. */
     static ModelFiles ofFile(Path file) {
         Path folder = file.toAbsolutePath().getParent();
-        return new ModelFiles(folder, List.of(file), Optional.empty(), Optional.empty(), List.of(), List.of());
+        return new ModelFiles(folder, List.of(file), Optional.empty(), Optional.empty(), List.of(), List.of(), true);
     }
 
     /** The model in {@code folder}; {@code told} when the caller named the index, so that a model.safetensors beside it is a stray. */
@@ -84,7 +87,7 @@ record ModelFiles(
                 .filter(n -> SIDECAR.matcher(n).matches())
                 .map(folder::resolve)
                 .toList();
-        return new ModelFiles(folder, weights, index, config, sidecars, warnings(folder, names, weights));
+        return new ModelFiles(folder, weights, index, config, sidecars, warnings(folder, names, weights), false);
     }
 
     private static Set<String> names(Path folder) {
@@ -153,17 +156,18 @@ record ModelFiles(
         });
     }
 
-    private static MalformedFileException noWeights(Path folder, Set<String> names) {
+    private static RuntimeException noWeights(Path folder, Set<String> names) {
         List<String> pickles = names.stream()
                 .filter(n ->
                         PICKLE.matcher(n).matches() && !TOKENIZER.matcher(n).matches())
                 .toList();
         List<String> ggufs = names.stream().filter(n -> n.endsWith(".gguf")).toList();
-        String found;
         if (!pickles.isEmpty()) {
-            found = "holds only " + OneLine.list(pickles)
-                    + "; a pickle is a program and is not run: convert it to safetensors first";
-        } else if (!ggufs.isEmpty()) {
+            return new UnsupportedModelException(folder + " holds only " + OneLine.list(pickles)
+                    + "; a pickle is a program and is not run: convert it to safetensors first");
+        }
+        String found;
+        if (!ggufs.isEmpty()) {
             found = "holds only " + OneLine.list(ggufs) + "; give the original safetensors model instead";
         } else {
             found = names.isEmpty() ? "is empty" : "holds no *" + SUFFIX + " file";

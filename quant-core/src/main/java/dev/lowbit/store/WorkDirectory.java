@@ -10,10 +10,12 @@ import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Set;
 import java.util.UUID;
 import java.util.stream.Stream;
 
@@ -41,22 +43,23 @@ public final class WorkDirectory implements AutoCloseable {
      *
      * @param resume whether the traces of an earlier run may be continued; an output that already exists is then left to
      *     {@link ModelWriter}, which accepts it only when this very job wrote it
+     * @param anyones files that say themselves what they are of: what an earlier run left of these alone may be used without being asked
      * @throws InvalidRequestException (impossible) when the output exists, when another job holds it, or when a stopped job is
      *     there and {@code resume} is false
      * @throws UncheckedIOException when the directory cannot be made
      */
-    public static WorkDirectory open(Path output, boolean resume) {
+    public static WorkDirectory open(Path output, boolean resume, String... anyones) {
         Path target = output.toAbsolutePath().normalize();
         if (target.getFileName() == null) {
             throw InvalidRequestException.usage("output " + output + " has no name; give a directory to create");
         }
-        if (!resume && Files.exists(target)) {
+        if (!resume && Files.exists(target, LinkOption.NOFOLLOW_LINKS)) {
             throw InvalidRequestException.impossible("output " + output + " exists; choose another, or remove it");
         }
         Path path = target.resolveSibling(target.getFileName() + SUFFIX);
         try {
             WorkDirectory work = new WorkDirectory(target, path, lock(output, path));
-            if (!resume && !work.contents().isEmpty()) {
+            if (!resume && !work.holdsOnly(Set.of(anyones))) {
                 work.close();
                 throw InvalidRequestException.impossible("a stopped job for " + output + " is in " + path
                         + "; continue it with --resume, or remove that directory");
@@ -122,6 +125,11 @@ public final class WorkDirectory implements AutoCloseable {
         } catch (IOException e) {
             throw new UncheckedIOException("cannot rename " + complete + " to " + output + ": " + e, e);
         }
+    }
+
+    private boolean holdsOnly(Set<String> names) throws IOException {
+        return contents().stream()
+                .allMatch(path -> names.contains(path.getFileName().toString()));
     }
 
     /** Everything in it but the lock. */

@@ -165,18 +165,21 @@ class ModelConfigTest {
                 "model.safetensors",
                 List.of(
                         new Entry("lm_head.weight", DType.F32, List.of(7L, 4L)),
-                        new Entry("model.embed_tokens.weight", DType.F32, List.of(7L, 4L))));
+                        new Entry("model.embed_tokens.weight", DType.F32, List.of(7L, 4L)),
+                        new Entry("model.layers.0.mlp.up_proj.weight", DType.F32, List.of(4L, 4L)),
+                        new Entry("model.layers.1.mlp.up_proj.weight", DType.F32, List.of(4L, 4L))));
         folder.text(
                 "config.json",
-                "{\"vocab_size\":5,\"tie_word_embeddings\":true,\"torch_dtype\":\"bfloat16\","
+                "{\"vocab_size\":5,\"num_hidden_layers\":1,\"tie_word_embeddings\":true,\"torch_dtype\":\"bfloat16\","
                         + "\"architectures\":[\"Unheard\"],\"auto_map\":{\"AutoModel\":\"x.Y\"}}");
         try (Checkpoint checkpoint = folder.open()) {
             assertThat(checkpoint.warnings())
                     .anyMatch(w -> w.contains("vocab_size is 5") && w.contains("7 rows"))
                     .anyMatch(w -> w.contains("tie_word_embeddings") && w.contains("both are kept"))
                     .anyMatch(w -> w.contains("claims bfloat16") && w.contains("F32"))
+                    .anyMatch(w -> w.contains("num_hidden_layers is 1") && w.contains("of 2 layers"))
                     .anyMatch(w -> w.contains("auto_map"))
-                    .hasSize(4);
+                    .hasSize(5);
             assertThat(checkpoint.names()).contains("lm_head.weight");
             assertThat(checkpoint.config()).get().returns(List.of("Unheard"), ModelConfig::architectures);
         }

@@ -269,8 +269,8 @@ class ModelFolderTest {
         folder.text("tokenizer.bin", "x").text("config.json", "{}");
         assertThat(refused()).hasMessageContaining("holds no *.safetensors");
         folder.text("pytorch_model.bin", "PK");
-        assertThat(refused())
-                .returns(Reason.NO_WEIGHTS, MalformedFileException::reason)
+        assertThatThrownBy(folder::open)
+                .isInstanceOf(UnsupportedModelException.class)
                 .hasMessageContaining("pytorch_model.bin")
                 .hasMessageContaining("pickle");
     }
@@ -298,9 +298,27 @@ class ModelFolderTest {
     void sidecarsTravelAndCodeAndWeightsDoNot() {
         folder.shard("model.safetensors", "t");
         String[] carried = {
-            "added_tokens.json", "chat_template.jinja", "config.json", "generation_config.json", "merges.txt",
-            "special_tokens_map.json", "tokenizer.bin", "tokenizer.json", "tokenizer.model", "tokenizer_config.json",
-            "tokens.txt", "vocab.json", "vocab.txt"
+            "added_tokens.json",
+            "bpe.codes",
+            "chat_template.jinja",
+            "chat_template.json",
+            "config.json",
+            "generation_config.json",
+            "merges.txt",
+            "qwen.tiktoken",
+            "sentencepiece.bpe.model",
+            "source.spm",
+            "special_tokens_map.json",
+            "spiece.model",
+            "tekken.json",
+            "tokenizer.bin",
+            "tokenizer.json",
+            "tokenizer.model",
+            "tokenizer.model.v3",
+            "tokenizer_config.json",
+            "tokens.txt",
+            "vocab.json",
+            "vocab.txt"
         };
         for (String name : carried) {
             folder.text(name, "{}");

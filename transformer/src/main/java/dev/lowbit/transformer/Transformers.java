@@ -4,6 +4,7 @@ import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.checkpoint.ModelConfig;
 import dev.lowbit.error.UnsupportedModelException;
 import dev.lowbit.store.CompressedModel;
+import dev.lowbit.store.FloatModel;
 
 /** Loads models: config.json says which parts, the tensors are read one by one. */
 public final class Transformers {
@@ -13,10 +14,11 @@ public final class Transformers {
      * A model in floats.
      *
      * @param checkpoint may be closed afterwards
-     * @throws UnsupportedModelException for an architecture whose forward pass is not known here
+     * @throws UnsupportedModelException for an architecture whose forward pass is not known here, and for quantized weights
      * @throws dev.lowbit.checkpoint.MalformedFileException when tensors and config.json disagree
      */
     public static Transformer load(Checkpoint checkpoint) {
+        FloatModel.require(checkpoint);
         return assemble(WeightSource.of(checkpoint), checkpoint);
     }
 
@@ -35,11 +37,9 @@ public final class Transformers {
     }
 
     private static Transformer assemble(WeightSource weights, Checkpoint checkpoint) {
-        ModelConfig config = weights.config()
-                .orElseThrow(() -> new UnsupportedModelException(checkpoint.root()
-                        + " has no config.json, which the forward pass needs; give a complete model folder"));
-        String type = config.modelType().orElse("");
         try {
+            ModelConfig config = checkpoint.requireConfig("the forward pass");
+            String type = config.modelType().orElse("");
             return switch (type) {
                 case "llama", "mistral", "qwen2" -> new Llama(config, weights).assemble();
                 case "gpt2" -> new Gpt2(config, weights).assemble();

@@ -4,6 +4,7 @@ import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.checkpoint.Digest;
 import dev.lowbit.checkpoint.ModelConfig;
 import dev.lowbit.error.UnsupportedModelException;
+import dev.lowbit.store.FloatModel;
 import dev.lowbit.transformer.calibration.CalibrationTokens;
 import dev.lowbit.transformer.text.Corpus;
 import dev.lowbit.transformer.text.Tokenizer;
@@ -33,10 +34,8 @@ public record CalibrationText(String digest, CalibrationTokens tokens) {
      * @throws UnsupportedModelException when the model has no config.json
      */
     public static CalibrationText read(Path file, Checkpoint checkpoint, int most, OptionalInt context) {
-        ModelConfig config = checkpoint
-                .config()
-                .orElseThrow(() -> new UnsupportedModelException(checkpoint.root()
-                        + " has no config.json, which calibration needs; give a complete model folder"));
+        FloatModel.require(checkpoint);
+        ModelConfig config = checkpoint.requireConfig("calibration");
         int vocabulary = config.vocabSize()
                 .orElseThrow(() -> new UnsupportedModelException(
                         config.file() + " has no vocab_size, which calibration needs; give a complete model folder"));

@@ -86,7 +86,7 @@ public final class CalibrateCommand implements Callable<Integer> {
                     checkpoint,
                     CalibrationText.read(text, checkpoint, maxTokens, context),
                     "lowbit " + Version.lowbit(),
-                    TargetSelection::isInputMajor,
+                    weight -> TargetSelection.isInputMajor(checkpoint, weight),
                     resources.memoryBytes(),
                     output,
                     pool.workers(),

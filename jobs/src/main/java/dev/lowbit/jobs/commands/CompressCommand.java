@@ -52,7 +52,8 @@ public final class CompressCommand implements Callable<Integer> {
     public Integer call() {
         JobRequest request = JobRequest.of(model, methodOptions, runOptions);
         console.interruptHint("run the same command with --resume to continue");
-        reportOptions.requireWritable(output);
+        reportOptions.requireWritable(
+                model, output, request.budget() instanceof MethodOptions.Budget.OutputBytes, resume);
         JobResult result;
         try (WorkerPool pool = runOptions.openWorkers()) {
             result = CompressJob.run(request, output, resume, pool.workers(), console.progress(runOptions));

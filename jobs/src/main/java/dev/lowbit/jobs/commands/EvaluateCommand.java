@@ -14,6 +14,7 @@ import dev.lowbit.jobs.evaluate.EvaluationResult;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -129,17 +130,21 @@ public final class EvaluateCommand implements Callable<Integer> {
         result.taskBytes().ifPresent(bytes -> line("task", "%s", Quantity.bytes(bytes)));
         line("tokens", "%d in windows of %d", result.tokens(), result.context());
         line("nll", "%.6f nats per token", result.nll());
-        line("perplexity", "%s ± %.2g", digits(result.perplexity()), result.perplexityStdErr());
+        line("perplexity", "%s%s", digits(result.perplexity()), plusMinus(result.perplexityStdErr()));
         result.klDivergence()
                 .ifPresent(divergence -> line(
                         "divergence",
-                        "%.6f ± %.2g nats per token, KL(reference || model); 99 %% of tokens below %.4g",
+                        "%.6f%s nats per token, KL(reference || model); 99 %% of tokens below %.4g",
                         divergence,
-                        result.klDivergenceStdErr().orElseThrow(),
+                        plusMinus(result.klDivergenceStdErr()),
                         result.klDivergenceP99().orElseThrow()));
         result.top1Agreement().ifPresent(share -> line("agreement", "%.3f %% same first choice", 100 * share));
         line("time", "%s, %.0f tokens/s", Quantity.duration(result.seconds()), result.tokens() / result.seconds());
         result.peakMemoryBytes().ifPresent(peak -> line("peak memory", "%s", Quantity.bytes(peak)));
+    }
+
+    private static String plusMinus(OptionalDouble error) {
+        return error.isEmpty() ? "" : String.format(Locale.ROOT, " ± %.2g", error.getAsDouble());
     }
 
     /** Six significant digits, never in scientific notation below a million. */

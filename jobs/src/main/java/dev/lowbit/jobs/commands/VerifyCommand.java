@@ -8,6 +8,7 @@ import dev.lowbit.jobs.JsonOutput;
 import dev.lowbit.jobs.OutputOptions;
 import dev.lowbit.jobs.verify.PlainCheckpoint;
 import dev.lowbit.store.Finding;
+import dev.lowbit.store.FloatModel;
 import dev.lowbit.store.Manifest;
 import dev.lowbit.store.TaskVerifier;
 import dev.lowbit.store.Verifier;
@@ -86,11 +87,7 @@ public final class VerifyCommand implements Callable<Integer> {
 
     private static boolean claimsToBeCompressed(Path path) {
         try (Checkpoint checkpoint = Checkpoint.open(path)) {
-            return checkpoint
-                    .config()
-                    .filter(config -> config.raw().get("quantization_config") instanceof java.util.Map<?, ?> block
-                            && "lowbit".equals(block.get("quant_method")))
-                    .isPresent();
+            return checkpoint.config().filter(FloatModel::isOwn).isPresent();
         } catch (MalformedFileException e) {
             // then the check of a plain checkpoint says what is wrong
             return false;

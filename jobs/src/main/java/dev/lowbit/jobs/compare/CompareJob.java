@@ -4,6 +4,7 @@ import dev.lowbit.checkpoint.AtomicOutput;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.kernel.Workers;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -25,6 +26,10 @@ public final class CompareJob {
      *     in {@code output} are of other inputs or options. A budget below the smallest of a method is a result, not a failure.
      */
     public static CompareResult run(CompareRequest request, Path output, Workers workers, ProgressListener progress) {
+        if (Files.exists(output) && !Files.isDirectory(output)) {
+            throw InvalidRequestException.impossible(
+                    output + " exists and is no directory; nothing is overwritten: give another --out");
+        }
         List<ModelComparison> comparisons = new ArrayList<>();
         Map<String, Path> names = new HashMap<>();
         for (Path model : request.models()) {

@@ -42,7 +42,7 @@ public record Figures(
                 result.bitsPerWeight(),
                 OptionalLong.of(result.tokens()),
                 OptionalDouble.of(result.perplexity()),
-                OptionalDouble.of(result.perplexityStdErr()),
+                result.perplexityStdErr(),
                 result.klDivergence(),
                 result.klDivergenceStdErr(),
                 result.top1Agreement());

@@ -17,6 +17,7 @@ import dev.lowbit.jobs.tune.TuneRequest;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.Accuracy;
 import dev.lowbit.method.Compressor;
+import dev.lowbit.store.FloatModel;
 import dev.lowbit.store.Manifest;
 import dev.lowbit.transformer.calibration.CalibrationFile;
 import java.io.IOException;
@@ -65,14 +66,11 @@ final class ModelComparison {
         this.workers = workers;
         this.progress = progress;
         OutputDirectory.requireOutside(model, folder);
-        if (Manifest.isIn(model)) {
-            throw InvalidRequestException.impossible(
-                    model + " is compressed already; name the model that it was made from");
-        }
         calibrationDigest = Digest.sha256(request.calibration());
         measured.put("text", Digest.sha256(request.text()));
         measured.put("maxTokens", Integer.toString(request.maxTokens()));
         try (Checkpoint checkpoint = Checkpoint.open(model)) {
+            FloatModel.require(checkpoint);
             source.put("software", request.software());
             source.put("model", checkpoint.digest());
             source.put("tokenizer", settingsDigest(checkpoint.root()));
@@ -244,7 +242,7 @@ final class ModelComparison {
                     CalibrationText.read(
                             request.calibration(), checkpoint, CalibrationText.DEFAULT_TOKENS, OptionalInt.empty()),
                     request.software(),
-                    TargetSelection::isInputMajor,
+                    weight -> TargetSelection.isInputMajor(checkpoint, weight),
                     request.memoryBytes(),
                     file,
                     workers,

@@ -84,18 +84,35 @@ final class CalibratedImportance implements AutoCloseable {
     }
 
     private void requireAll(List<Target> targets) {
-        List<String> missing = targets.stream()
-                .map(Target::name)
-                .filter(name -> !calibration.has(name))
+        List<Target> missing = targets.stream()
+                .filter(target -> !calibration.has(target.name()))
                 .toList();
-        if (!missing.isEmpty()) {
-            throw new MalformedFileException(
-                    file,
-                    -1,
-                    Reason.BAD_CALIBRATION,
-                    "holds no Fisher diagonal of " + missing.size() + " of the " + targets.size()
-                            + " matrices to compress, " + missing.getFirst()
-                            + " for one; calibrate them too, or leave them out with --skip");
+        if (missing.isEmpty()) {
+            return;
+        }
+        requireInBlocks(file, missing);
+        throw new MalformedFileException(
+                file,
+                -1,
+                Reason.BAD_CALIBRATION,
+                "holds no Fisher diagonal of " + missing.size() + " of the " + targets.size()
+                        + " matrices to compress, " + missing.getFirst().name()
+                        + " for one; calibrate them too, or leave them out with --skip");
+    }
+
+    /**
+     * Refuses embeddings and output heads, which a calibration of ours does not know.
+     *
+     * @param file text or calibration, for the message
+     */
+    static void requireInBlocks(Path file, List<Target> targets) {
+        Optional<String> outside = targets.stream()
+                .map(Target::name)
+                .filter(name -> TargetSelection.isEmbedding(name) || TargetSelection.isHead(name))
+                .findFirst();
+        if (outside.isPresent()) {
+            throw InvalidRequestException.impossible("--embeddings: " + outside.get() + " has no calibration in " + file
+                    + ", which covers the layers of the blocks; leave out --embeddings or --calibration");
         }
     }
 

@@ -52,7 +52,7 @@ public final class CompressJob {
             JobRequest request, Path output, boolean resume, Workers workers, ProgressListener progress) {
         OutputDirectory.requireOutside(request.input(), output);
         try (PlanJob job = PlanJob.open(request, workers, progress);
-                WorkDirectory work = WorkDirectory.open(output, resume)) {
+                WorkDirectory work = WorkDirectory.open(output, resume, COSTS, PlanJob.CALIBRATION)) {
             job.calibrate(work.path().resolve(PlanJob.CALIBRATION));
             Plan plan = job.plan(Optional.of(request.costs().orElse(work.path().resolve(COSTS))));
             ModelLayout layout = job.layout(plan);

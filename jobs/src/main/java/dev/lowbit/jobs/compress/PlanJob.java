@@ -4,6 +4,7 @@ import dev.lowbit.budget.Candidate;
 import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.checkpoint.Digest;
 import dev.lowbit.checkpoint.MalformedFileException;
+import dev.lowbit.checkpoint.OneLine;
 import dev.lowbit.checkpoint.Temporaries;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.jobs.MemoryCap;
@@ -20,7 +21,7 @@ import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.method.Compressor;
 import dev.lowbit.store.CompressedModel;
 import dev.lowbit.store.CompressionJob;
-import dev.lowbit.store.Manifest;
+import dev.lowbit.store.FloatModel;
 import dev.lowbit.store.MatrixChoice;
 import dev.lowbit.store.MatrixEntry;
 import dev.lowbit.store.ModelLayout;
@@ -69,6 +70,7 @@ public final class PlanJob implements AutoCloseable {
         this.request = request;
         this.workers = workers;
         this.progress = progress;
+        FloatModel.require(checkpoint);
         this.checkpoint = checkpoint;
         this.targets = request.selection().of(checkpoint);
         this.cap = new MemoryCap(request.memoryBytes());
@@ -84,11 +86,8 @@ public final class PlanJob implements AutoCloseable {
      * @throws MalformedFileException when the checkpoint or the calibration is malformed
      */
     public static PlanJob open(JobRequest request, Workers workers, ProgressListener progress) {
-        if (Manifest.isIn(request.input())) {
-            throw InvalidRequestException.impossible(
-                    request.input() + " is compressed already; name the model that it was made from");
-        }
         requireWritten(request);
+        request.costs().ifPresent(PlanJob::requireFolder);
         PlanJob job = open(request, Checkpoint.open(request.input()), workers, progress);
         try {
             job.requireRank();
@@ -117,6 +116,15 @@ public final class PlanJob implements AutoCloseable {
         }
     }
 
+    private static void requireFolder(Path costs) {
+        Path folder = costs.toAbsolutePath().getParent();
+        if (folder != null && !Files.isDirectory(folder)) {
+            String message = "cannot write the cost table " + costs + ": " + folder
+                    + " is no directory; make it, or give another --costs";
+            throw new UncheckedIOException(message, new IOException(message));
+        }
+    }
+
     private void requireRank() {
         if (request.budget() instanceof MethodOptions.Budget.OneFormat one) {
             for (Target target : targets) {
@@ -126,6 +134,15 @@ public final class PlanJob implements AutoCloseable {
                             + target.columns() + "; give a lower rank, or leave it out with --skip");
                 }
             }
+        }
+        int least = request.limits().minRank();
+        List<String> small = targets.stream()
+                .filter(target -> least > Math.min(target.rows(), target.columns()))
+                .map(Target::name)
+                .toList();
+        if (!small.isEmpty()) {
+            warn("--min-rank " + least + " is more than " + small.size() + " matrices have rows or columns, "
+                    + small.getFirst() + " for one; their ranks are as high as they can be");
         }
     }
 
@@ -137,6 +154,7 @@ public final class PlanJob implements AutoCloseable {
             reader = reader(file);
             reader.tokens().ifPresent(tokens -> requireModel(tokens.ids().length, tokens.batchRows()));
         } else {
+            CalibratedImportance.requireInBlocks(file.get(), targets);
             requireModel(CalibrationText.DEFAULT_TOKENS, CalibrationTokens.BATCH_TOKENS);
         }
         MatrixMemory.require(cap, targets, request.method(), request.reachable(), file.isPresent());
@@ -195,7 +213,7 @@ public final class PlanJob implements AutoCloseable {
                     checkpoint,
                     text,
                     request.software(),
-                    TargetSelection::isInputMajor,
+                    weight -> TargetSelection.isInputMajor(checkpoint, weight),
                     request.memoryBytes(),
                     file,
                     workers,
@@ -410,7 +428,7 @@ public final class PlanJob implements AutoCloseable {
     /** Tells the user and the result. */
     void warn(String line) {
         warnings.add(line);
-        progress.note("warning: " + line);
+        progress.note("warning: " + OneLine.of(line));
     }
 
     JobRequest request() {

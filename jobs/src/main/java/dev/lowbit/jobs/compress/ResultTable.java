@@ -1,5 +1,6 @@
 package dev.lowbit.jobs.compress;
 
+import dev.lowbit.checkpoint.OneLine;
 import dev.lowbit.jobs.Quantity;
 import java.io.PrintStream;
 import java.util.Locale;
@@ -13,7 +14,7 @@ public final class ResultTable {
 
     /** @param errorKind what the errors are, for example {@code measured} or {@code predicted} */
     public static void print(PrintStream out, JobResult result, String errorKind) {
-        int nameWidth = width(result.matrices().stream().map(MatrixResult::name), "matrix");
+        int nameWidth = width(result.matrices().stream().map(matrix -> OneLine.of(matrix.name())), "matrix");
         int formatWidth = width(result.matrices().stream().map(MatrixResult::format), "format");
         String line = "%-" + nameWidth + "s  %13s  %-" + formatWidth + "s  %4s  %12s  %7s  %10s%n";
         out.printf(Locale.ROOT, line, "matrix", "shape", "format", "rank", "bytes", "bits", "rel. error");
@@ -21,7 +22,7 @@ public final class ResultTable {
             out.printf(
                     Locale.ROOT,
                     line,
-                    matrix.name(),
+                    OneLine.of(matrix.name()),
                     matrix.rows() + " x " + matrix.columns(),
                     matrix.format(),
                     matrix.rank(),

@@ -1,12 +1,15 @@
 package dev.lowbit.jobs.compress;
 
 import dev.lowbit.checkpoint.Checkpoint;
+import dev.lowbit.checkpoint.ModelConfig;
 import dev.lowbit.checkpoint.NamePattern;
 import dev.lowbit.checkpoint.TensorInfo;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.error.UnsupportedModelException;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
+import java.util.Set;
 import java.util.regex.Pattern;
 
 /**
@@ -30,7 +33,10 @@ public record TargetSelection(boolean embeddings, List<Pattern> skip, List<Patte
 
     private static final Pattern NORM = Pattern.compile(".*norm.*|ln_?(\\d+|f)", Pattern.CASE_INSENSITIVE);
 
-    /** GPT-2 stores these as inputs x outputs. */
+    /** Models whose layers of these names are stored inputs x outputs; those of others (Starcoder, Qwen) are not. */
+    private static final Set<String> INPUT_MAJOR_TYPES =
+            Set.of("gpt2", "openai-gpt", "imagegpt", "decision_transformer");
+
     private static final Pattern INPUT_MAJOR = Pattern.compile("c_attn|c_proj|c_fc");
 
     public TargetSelection {
@@ -58,7 +64,7 @@ public record TargetSelection(boolean embeddings, List<Pattern> skip, List<Patte
         List<Target> targets = eligible.stream()
                 .filter(name -> skipped.stream().noneMatch(pattern -> pattern.finds(name)))
                 .filter(name -> wanted.isEmpty() || wanted.stream().anyMatch(pattern -> pattern.finds(name)))
-                .map(name -> target(checkpoint.info(name)))
+                .map(name -> target(checkpoint, checkpoint.info(name)))
                 .sorted(Comparator.comparing(Target::name, NaturalOrder.INSTANCE))
                 .toList();
         if (targets.isEmpty()) {
@@ -153,14 +159,18 @@ public record TargetSelection(boolean embeddings, List<Pattern> skip, List<Patte
         return HEAD.matcher(layer(weight)).matches();
     }
 
-    /** Whether the weight of that name is stored inputs x outputs. */
-    public static boolean isInputMajor(String weight) {
+    /** Whether a checkpoint stores the weight of that name inputs x outputs; without a model_type the name alone decides. */
+    public static boolean isInputMajor(Checkpoint checkpoint, String weight) {
+        Optional<String> type = checkpoint.config().flatMap(ModelConfig::modelType);
+        if (type.isPresent() && !INPUT_MAJOR_TYPES.contains(type.get())) {
+            return false;
+        }
         String layer = layer(weight);
         return INPUT_MAJOR.matcher(layer.substring(layer.lastIndexOf('.') + 1)).matches();
     }
 
-    private static Target target(TensorInfo tensor) {
-        boolean transposed = isInputMajor(tensor.name());
+    private static Target target(Checkpoint checkpoint, TensorInfo tensor) {
+        boolean transposed = isInputMajor(checkpoint, tensor.name());
         int first = size(tensor, 0);
         int second = size(tensor, 1);
         return new Target(

@@ -27,7 +27,8 @@ final class UnspentBudget {
         return Optional.of(unspent
                 + (step.isEmpty()
                         ? "every matrix already has the smallest error that any format gives it"
-                        : "the smallest step that lowers an error needs " + step.getAsLong() + " bytes"));
+                        : "the smallest step that lowers an error needs " + step.getAsLong() + " bytes"
+                                + (step.getAsLong() <= left ? ", and more for what describes it" : "")));
     }
 
     /** Fewest additional bytes that lower the error of one matrix. */

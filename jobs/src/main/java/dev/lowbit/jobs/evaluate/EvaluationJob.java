@@ -1,6 +1,7 @@
 package dev.lowbit.jobs.evaluate;
 
 import dev.lowbit.checkpoint.MalformedFileException;
+import dev.lowbit.checkpoint.OneLine;
 import dev.lowbit.device.Device;
 import dev.lowbit.device.DeviceProvider;
 import dev.lowbit.device.Devices;
@@ -76,6 +77,7 @@ public record EvaluationJob(
                 ModelInput input = ModelInput.open(model, task);
                 ModelInput other = reference.map(ModelInput::open).orElse(null)) {
             Transformer beside = other == null ? null : other.transformer();
+            input.warnings().forEach(line -> progress.note("warning: " + OneLine.of(line)));
             if (used == null) {
                 input.transformer().prepare(accuracy, workers);
             } else {

@@ -24,7 +24,7 @@ import java.util.OptionalLong;
  * @param device that multiplied: {@code cpu} or {@code cuda}
  * @param nll mean of -ln p, nats
  * @param perplexity its exponential
- * @param perplexityStdErr perplexity times the standard error of that mean
+ * @param perplexityStdErr perplexity times the standard error of that mean; absent for one token
  * @param klDivergence mean KL(reference || model), nats; as the next three absent without a reference
  * @param klDivergenceStdErr its standard error
  * @param klDivergenceP99 99th percentile over tokens
@@ -43,7 +43,7 @@ public record EvaluationResult(
         String device,
         double nll,
         double perplexity,
-        double perplexityStdErr,
+        OptionalDouble perplexityStdErr,
         OptionalDouble klDivergence,
         OptionalDouble klDivergenceStdErr,
         OptionalDouble klDivergenceP99,
@@ -65,13 +65,20 @@ public record EvaluationResult(
                 device,
                 result.negativeLogLikelihood(),
                 result.perplexity(),
-                result.perplexityStandardError(),
+                error(result, result.perplexityStandardError()),
                 doubles(comparison.map(Comparison::divergence)),
-                doubles(comparison.map(Comparison::divergenceStandardError)),
+                comparison.isEmpty()
+                        ? OptionalDouble.empty()
+                        : error(result, comparison.get().divergenceStandardError()),
                 doubles(comparison.map(Comparison::divergence99)),
                 doubles(comparison.map(Comparison::top1Agreement)),
                 seconds,
                 PeakMemory.bytes());
+    }
+
+    /** One token says nothing about how much tokens differ. */
+    private static OptionalDouble error(Evaluation.Result result, double standardError) {
+        return result.tokens() < 2 ? OptionalDouble.empty() : OptionalDouble.of(standardError);
     }
 
     private static OptionalLong longs(Optional<Long> value) {

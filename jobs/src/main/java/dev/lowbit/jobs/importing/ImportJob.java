@@ -52,7 +52,7 @@ public final class ImportJob {
             // a refusal leaves no stopped job behind
             model.layers().forEach(layer -> layer.requireOurs(workers));
             List<ForeignMatrix> matrices = model.layers().stream()
-                    .map(layer -> matrix(layer, model.method()))
+                    .map(layer -> matrix(source, layer, model.method()))
                     .toList();
             ModelLayout layout = ModelLayout.ofForeign(source, job(model), matrices);
             Manifest manifest;
@@ -77,9 +77,9 @@ public final class ImportJob {
     }
 
     /** Models of some architectures store the matrix input-major, and the export restores that. */
-    private static ForeignMatrix matrix(ForeignLayer layer, String method) {
+    private static ForeignMatrix matrix(Checkpoint source, ForeignLayer layer, String method) {
         String weight = layer.stored().weight();
-        boolean transposed = TargetSelection.isInputMajor(weight);
+        boolean transposed = TargetSelection.isInputMajor(source, weight);
         return new ForeignMatrix(
                 new MatrixChoice(weight, transposed, method, layer.format(), 0),
                 layer.rows(),

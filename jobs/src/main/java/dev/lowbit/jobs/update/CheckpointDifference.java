@@ -5,6 +5,7 @@ import dev.lowbit.checkpoint.TensorInfo;
 import dev.lowbit.compeft.UpdateTensor;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.jobs.MemoryCap;
+import dev.lowbit.store.FloatModel;
 import dev.lowbit.tensor.DType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -32,6 +33,8 @@ final class CheckpointDifference {
     static FoundUpdate of(Path tuned, Path base, MemoryCap cap, Arena arena) {
         try (Checkpoint after = Checkpoint.open(tuned);
                 Checkpoint before = Checkpoint.open(base)) {
+            FloatModel.require(after);
+            FloatModel.require(before);
             return new CheckpointDifference(after, before).read(cap, arena);
         }
     }

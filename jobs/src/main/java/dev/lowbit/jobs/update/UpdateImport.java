@@ -20,6 +20,7 @@ import dev.lowbit.jobs.Version;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.store.CompressedModel;
 import dev.lowbit.store.CompressionJob;
+import dev.lowbit.store.FloatModel;
 import dev.lowbit.store.Manifest;
 import dev.lowbit.store.WorkDirectory;
 import dev.lowbit.tensor.DType;
@@ -173,6 +174,7 @@ public final class UpdateImport {
     private UpdateImportResult toCheckpoint(UpdateValues update, Path path) {
         try (Checkpoint base = Checkpoint.open(path);
                 OutputDirectory directory = OutputDirectory.create(out)) {
+            FloatModel.require(base);
             Map<String, TensorChange> changes =
                     adapters.isEmpty() ? Differences.of(update, base) : factors(update, base);
             new ChangedCheckpoint(base, changes).write(directory.path(), progress);

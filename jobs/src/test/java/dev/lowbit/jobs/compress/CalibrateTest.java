@@ -83,6 +83,15 @@ class CalibrateTest {
         assertThat(summary.get("passes").intValue()).isEqualTo(1);
     }
 
+    @Test
+    void embeddingsHaveNoCalibration() {
+        for (Path data : List.of(text, calibration)) {
+            Lowbit run = Lowbit.run("plan", model, "--bits", BITS, "--embeddings", "--calibration", data);
+            assertThat(run.code()).as(run.err()).isEqualTo(ExitCodes.IMPOSSIBLE);
+            assertThat(run.err().lines()).singleElement().asString().contains("has no calibration in " + data);
+        }
+    }
+
     /** Probing takes longer than anything else; what can be known before it is said before it. */
     @Test
     void aPlaceThatCannotTakeTheFileIsRefusedBeforeAnyWork() {

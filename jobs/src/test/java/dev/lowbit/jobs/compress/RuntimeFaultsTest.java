@@ -114,6 +114,20 @@ class RuntimeFaultsTest {
         assertThat(Verifier.verify(output)).isEmpty();
     }
 
+    /** What the refusal advises works as it stands, and the prices need not be found again. */
+    @Test
+    void aBudgetThatWasTooSmallIsNoStoppedJob() throws IOException {
+        Path model = model();
+        Path output = folder.resolve("out");
+        assertThatThrownBy(() -> Jobs.compress(Jobs.request(model, 0.5), output, false, 1))
+                .hasMessageContaining("smallest");
+        Path costs = folder.resolve("out.partial").resolve("costs.json");
+        assertThat(costs).exists();
+        Map<String, String> expected = digestsOfWhole(model);
+        compress(model, output, false);
+        assertThat(Jobs.digests(output)).isEqualTo(expected);
+    }
+
     /** Runs until the first matrix is finished; prices and that matrix are kept. */
     private void interruptedRun(Path model, Path output) {
         ProgressListener interrupting = new ProgressListener() {

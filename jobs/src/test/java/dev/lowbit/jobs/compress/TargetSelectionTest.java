@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.error.InvalidRequestException;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -13,6 +15,8 @@ import java.util.regex.Pattern;
 import org.junit.jupiter.api.Assertions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class TargetSelectionTest {
     @TempDir
@@ -96,6 +100,20 @@ class TargetSelectionTest {
                             org.assertj.core.groups.Tuple.tuple("h.0.mlp.c_fc.weight", 32, 8, true),
                             org.assertj.core.groups.Tuple.tuple("h.0.mlp.c_proj.weight", 8, 32, true),
                             org.assertj.core.groups.Tuple.tuple("h.0.mlp.my_c_proj.weight", 32, 8, false));
+        }
+    }
+
+    /** Starcoder and Qwen have linear layers of GPT-2's names. */
+    @ParameterizedTest
+    @CsvSource({"gpt2, true", "openai-gpt, true", "gpt_bigcode, false", "starcoder2, false", "qwen, false"})
+    void aModelTypeSaysWhoseNamesTheseAre(String type, boolean transposed) throws IOException {
+        Path model = new SmallModel().random("h.0.attn.c_attn.weight", 8, 24, 1).write(folder);
+        Files.writeString(model.resolve("config.json"), "{\"model_type\": \"" + type + "\"}");
+        try (Checkpoint checkpoint = Checkpoint.open(model)) {
+            assertThat(TargetSelection.standard().of(checkpoint))
+                    .singleElement()
+                    .returns(transposed, Target::transposed)
+                    .returns(transposed ? 24 : 8, Target::rows);
         }
     }
 

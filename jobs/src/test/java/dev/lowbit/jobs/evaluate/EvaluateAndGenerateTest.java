@@ -326,6 +326,11 @@ class EvaluateAndGenerateTest {
         assertThat(alone.has("bitsPerWeight")).isFalse();
         assertThat(alone.has("klDivergence")).isFalse();
 
+        JsonNode one = json("evaluate @packed --text @text --reference @model --max-tokens 1");
+        assertThat(one.get("klDivergence").asDouble()).isPositive();
+        assertThat(one.has("perplexityStdErr")).as("error of one token").isFalse();
+        assertThat(one.has("klDivergenceStdErr")).isFalse();
+
         JsonNode beside = json("evaluate @packed --text @text --reference @model");
         assertThat(beside.get("weights").asLong()).isPositive();
         assertThat(beside.get("bitsPerWeight").asDouble())

@@ -1,5 +1,6 @@
 package dev.lowbit.transformer.text;
 
+import dev.lowbit.checkpoint.JsonFault;
 import dev.lowbit.checkpoint.MalformedFileException;
 import dev.lowbit.checkpoint.MalformedFileException.Reason;
 import dev.lowbit.error.InvalidRequestException;
@@ -77,7 +78,7 @@ final class TokenizerFile {
                 }
             }
         } catch (JacksonException e) {
-            throw bad(e.getOriginalMessage(), e);
+            throw bad(JsonFault.of(e), e);
         }
     }
 
@@ -122,7 +123,7 @@ final class TokenizerFile {
                 }
             }
         } catch (JacksonException e) {
-            throw bad(e.getOriginalMessage(), e);
+            throw bad(JsonFault.of(e), e);
         }
         return string(0, from) + kept + string(to, json.length);
     }
