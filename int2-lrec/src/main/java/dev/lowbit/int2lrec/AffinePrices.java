@@ -52,7 +52,7 @@ final class AffinePrices {
             Map<Integer, List<Priced<AffineFormat>>> byBits = new TreeMap<>();
             bases.forEach(base -> byBits.computeIfAbsent(base.format().codeBits(), b -> new ArrayList<>())
                     .add(base));
-            Weighting weighting = Weighting.of(importance, w.rows(), w.columns(), workers);
+            Weighting weighting = Weighting.of(importance, w.columns(), workers);
             for (List<Priced<AffineFormat>> family : byBits.values()) {
                 double[] gains = gains(name, w, importance, weighting, family, ranks, limits, workers);
                 for (Priced<AffineFormat> base : family) {

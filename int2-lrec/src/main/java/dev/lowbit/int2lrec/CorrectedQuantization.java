@@ -51,7 +51,7 @@ final class CorrectedQuantization {
         this.importance = importance;
         this.base = (AffineFormat) format.base();
         this.factorFormat = FactorFormat.of(format.factor());
-        this.weighting = Weighting.of(importance, weights.rows(), weights.columns(), workers);
+        this.weighting = Weighting.of(importance, weights.columns(), workers);
         this.settings = weighting.settings(format.rank());
         this.stream = RandomStream.of(seed, PURPOSE, name);
         this.workers = workers;
@@ -112,9 +112,9 @@ final class CorrectedQuantization {
 
     /** The correction of a residual as it will be stored; {@code low} becomes what it decodes to. */
     private StoredFactors correct(FloatMatrix residual, LowRank low) {
-        try (LowRankCorrection correction =
-                LowRankCorrection.of(residual, weighting.moment(), weighting.outputs(), settings, stream, workers)) {
-            low.copyFrom(correction.factors());
+        try (LowRank factors = LowRankCorrection.factors(
+                residual, weighting.moment(), weighting.outputs(), settings, stream, workers)) {
+            low.copyFrom(factors);
         }
         return StoredFactors.round(low, factorFormat, workers);
     }

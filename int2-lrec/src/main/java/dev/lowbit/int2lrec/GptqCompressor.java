@@ -110,8 +110,8 @@ public final class GptqCompressor implements Compressor {
         DType scaleType = ((ScaleFormat.OneLevel) format.scales()).type();
         AffineGrid grid = AffineGrid.of(format.codeBits()).scales(scaleType);
         if (importance instanceof Hessian hessian) {
-            SecondMoment moment = Weighting.of(hessian, weights.rows(), weights.columns(), workers)
-                    .moment();
+            SecondMoment moment =
+                    Weighting.of(hessian, weights.columns(), workers).moment();
             GptqSettings settings =
                     GptqSettings.published(grid, format.groupSize()).damping(Weighting.NO_DAMPING);
             return Gptq.quantize(weights, moment, settings, workers).codes();

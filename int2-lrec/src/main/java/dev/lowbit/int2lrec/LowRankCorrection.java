@@ -56,7 +56,7 @@ public final class LowRankCorrection implements AutoCloseable {
     }
 
     /**
-     * Computes the correction.
+     * Computes the correction and what it leaves.
      *
      * @param residual E, m x n, finite; not modified
      * @param outputs o, m values, finite and not negative; null for ones; not modified
@@ -76,15 +76,35 @@ public final class LowRankCorrection implements AutoCloseable {
         try (WeightedResidual weighted = new WeightedResidual(residual, moment, outputs, settings, workers)) {
             double[] base = LayerError.ofRows(residual, moment, workers);
             double baseError = weightedSum(base, outputs);
-            double optimum = weighted.squaredNorm(baseError, workers);
-            if (rank > 0) {
-                try (ResidualSubspace subspace = ResidualSubspace.of(weighted, rank, settings, stream, workers)) {
-                    write(subspace, moment, outputs, settings, factors, workers);
-                    optimum = Math.max(0, optimum - subspace.explained(rank));
-                }
-            }
+            double explained = write(weighted, moment, outputs, settings, stream, factors, workers);
+            double optimum = Math.max(0, weighted.squaredNorm(baseError, workers) - explained);
             double error = CorrectedError.of(residual, base, factors, moment, outputs, workers);
             return new LowRankCorrection(factors, baseError, error, optimum);
+        } catch (RuntimeException | Error e) {
+            factors.close();
+            throw e;
+        }
+    }
+
+    /**
+     * Computes the correction alone, which costs less than to say what it leaves.
+     *
+     * @param moment not used, and may be null, when plain
+     * @return B (m x r) and A (r x n), floats; the caller closes them
+     * @see #of
+     */
+    static LowRank factors(
+            FloatMatrix residual,
+            SecondMoment moment,
+            float[] outputs,
+            LowRankSettings settings,
+            RandomStream stream,
+            Workers workers) {
+        int rank = Math.min(settings.rank(), Math.min(residual.rows(), residual.columns()));
+        LowRank factors = LowRank.allocate(residual.rows(), residual.columns(), rank);
+        try (WeightedResidual weighted = new WeightedResidual(residual, moment, outputs, settings, workers)) {
+            write(weighted, moment, outputs, settings, stream, factors, workers);
+            return factors;
         } catch (RuntimeException | Error e) {
             factors.close();
             throw e;
@@ -95,6 +115,7 @@ public final class LowRankCorrection implements AutoCloseable {
      * What the problem that {@link #of} solves leaves at several ranks, from one decomposition: Σ_{i>r} σ_i², μ and the output weights
      * included.
      *
+     * @param moment not used, and may be null, when plain
      * @param ranks at least 0; the largest decides the cost; {@code settings.rank()} is not used
      * @return one value per rank
      */
@@ -113,7 +134,7 @@ public final class LowRankCorrection implements AutoCloseable {
         double[] remaining = new double[ranks.length];
         try (WeightedResidual weighted = new WeightedResidual(residual, moment, outputs, settings, workers);
                 ResidualSubspace subspace = ResidualSubspace.of(weighted, most, settings, stream, workers)) {
-            double error = weightedSum(LayerError.ofRows(residual, moment, workers), outputs);
+            double error = settings.weighted() ? weightedSum(LayerError.ofRows(residual, moment, workers), outputs) : 0;
             double all = weighted.squaredNorm(error, workers);
             for (int i = 0; i < ranks.length; i++) {
                 remaining[i] = Math.max(0, all - subspace.explained(Math.min(ranks[i], most)));
@@ -128,6 +149,24 @@ public final class LowRankCorrection implements AutoCloseable {
             sum += outputs == null ? rows[i] : outputs[i] * rows[i];
         }
         return sum;
+    }
+
+    /** Finds the factors; returns how much of ||M||² they explain. */
+    private static double write(
+            WeightedResidual weighted,
+            SecondMoment moment,
+            float[] outputs,
+            LowRankSettings settings,
+            RandomStream stream,
+            LowRank factors,
+            Workers workers) {
+        if (factors.rank() == 0) {
+            return 0;
+        }
+        try (ResidualSubspace subspace = ResidualSubspace.of(weighted, factors.rank(), settings, stream, workers)) {
+            write(subspace, moment, outputs, settings, factors, workers);
+            return subspace.explained(factors.rank());
+        }
     }
 
     /** B = O^-½ P Σ^½, A = Σ^-½ Pᵀ Ẽ. */

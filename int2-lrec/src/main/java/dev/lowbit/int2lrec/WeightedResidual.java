@@ -22,15 +22,18 @@ final class WeightedResidual implements AutoCloseable {
      * Copies what it needs.
      *
      * @param residual E, m x n, finite; not modified
+     * @param moment not used, and may be null, when plain
      * @param outputs o, m values, finite, not negative; null for ones
      */
     WeightedResidual(
             FloatMatrix residual, SecondMoment moment, float[] outputs, LowRankSettings settings, Workers workers) {
-        LayerError.requireColumns(residual.columns(), moment);
+        this.weighted = settings.weighted();
+        if (weighted) {
+            LayerError.requireColumns(residual.columns(), moment);
+        }
         requireOutputs(outputs, residual.rows());
         this.moment = moment;
-        this.weighted = settings.weighted();
-        this.mu = settings.damping() * moment.meanDiagonal();
+        this.mu = weighted ? settings.damping() * moment.meanDiagonal() : 0;
         this.scaled = FloatMatrix.allocate(residual.rows(), residual.columns());
         try {
             workers.forEach(residual.rows(), i -> scale(residual, i, outputs == null ? 1 : Math.sqrt(outputs[i])));

@@ -9,20 +9,19 @@ import dev.lowbit.tensor.FloatMatrix;
  * An importance in the form that the closed form of a correction knows, Σ_i o_i δ_i H δ_iᵀ: as it is for a Hessian; F ~ row means times column
  * means, over the mean, for a diagonal; nothing but the weights themselves without one.
  *
- * @param moment H
+ * @param moment H; null for the identity
  * @param outputs o, one per row; null for ones
- * @param plain whether H is the identity
  */
-record Weighting(SecondMoment moment, float[] outputs, boolean plain) {
+record Weighting(SecondMoment moment, float[] outputs) {
     /** A Hessian is damped already; this only keeps methods from looking for directions that the inputs do not have. */
     static final double NO_DAMPING = 1e-12;
 
-    static Weighting of(Importance importance, int rows, int columns, Workers workers) {
+    static Weighting of(Importance importance, int columns, Workers workers) {
         return switch (importance) {
-            case Importance.Uniform uniform -> new Weighting(diagonal(null, columns), null, true);
+            case Importance.Uniform uniform -> new Weighting(null, null);
             case Importance.Diagonal diagonal -> ofMeans(diagonal.fisher());
             case Hessian hessian ->
-                new Weighting(new SecondMoment(columns, hessian.matrix(workers), 1, 1), hessian.outputs(), false);
+                new Weighting(new SecondMoment(columns, hessian.matrix(workers), 1, 1), hessian.outputs());
         };
     }
 
@@ -37,19 +36,20 @@ record Weighting(SecondMoment moment, float[] outputs, boolean plain) {
             }
             byRow[i] = (float) row;
         }
-        return new Weighting(diagonal(byColumn, fisher.columns()), byRow, false);
+        return new Weighting(diagonal(byColumn), byRow);
     }
 
-    private static SecondMoment diagonal(double[] values, int n) {
+    private static SecondMoment diagonal(double[] values) {
+        int n = values.length;
         double[] moment = new double[Math.multiplyExact(n, n)];
         for (int j = 0; j < n; j++) {
-            moment[j * n + j] = values == null ? 1 : values[j];
+            moment[j * n + j] = values[j];
         }
         return new SecondMoment(n, moment, 1, 1);
     }
 
     LowRankSettings settings(int rank) {
-        return plain
+        return moment == null
                 ? LowRankSettings.plain(rank)
                 : LowRankSettings.weighted(rank).damping(NO_DAMPING);
     }

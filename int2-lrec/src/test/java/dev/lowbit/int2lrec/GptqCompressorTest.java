@@ -58,7 +58,7 @@ class GptqCompressorTest {
     @ValueSource(ints = {24, 0})
     void isGptqWithInputs(int group) {
         Hessian hessian = CorrelatedInputs.hessian(ROWS, COLUMNS);
-        SecondMoment moment = Weighting.of(hessian, ROWS, COLUMNS, SERIAL).moment();
+        SecondMoment moment = Weighting.of(hessian, COLUMNS, SERIAL).moment();
         GptqSettings settings = GptqSettings.published(AffineGrid.of(2).scales(DType.F16), group)
                 .damping(1e-12);
         QuantizedMatrix matrix = compress("affine2-" + (group == 0 ? "row" : "g" + group) + "-f16", hessian);

@@ -9,6 +9,7 @@ import dev.lowbit.error.NonFiniteWeightException;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.linalg.Cholesky;
 import dev.lowbit.linalg.ExactSvd;
+import dev.lowbit.linalg.LowRank;
 import dev.lowbit.tensor.FloatMatrix;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -41,6 +42,34 @@ class LowRankCorrectionTest {
         }
         double left = ExactSvd.of(product).residual(rank);
         return left * left;
+    }
+
+    /** What is not asked for is not computed: factors alone, and plain ones without the moment, are those of the whole answer. */
+    @ParameterizedTest
+    @CsvSource({"40, 60", "300, 40", "270, 290"})
+    void factorsAloneAreTheSame(int rows, int columns) {
+        FloatMatrix residual = residual(rows, columns);
+        SecondMoment moment = Layers.moment(columns, 22);
+        float[] outputs = new float[rows];
+        for (int i = 0; i < rows; i++) {
+            outputs[i] = 0.25f + i % 5;
+        }
+        for (LowRankSettings settings : new LowRankSettings[] {LowRankSettings.weighted(5), LowRankSettings.plain(5)}) {
+            SecondMoment needed = settings.weighted() ? moment : null;
+            try (LowRankCorrection whole = correct(residual, moment, outputs, settings);
+                    LowRank alone = LowRankCorrection.factors(
+                            residual, needed, outputs, settings, Layers.stream(), Workers.serial())) {
+                assertThat(alone.left().toArray())
+                        .isEqualTo(whole.factors().left().toArray());
+                assertThat(alone.right().toArray())
+                        .isEqualTo(whole.factors().right().toArray());
+            }
+            int[] ranks = {0, 2, 5};
+            assertThat(LowRankCorrection.remaining(
+                            residual, needed, outputs, ranks, settings, Layers.stream(), Workers.serial()))
+                    .isEqualTo(LowRankCorrection.remaining(
+                            residual, moment, outputs, ranks, settings, Layers.stream(), Workers.serial()));
+        }
     }
 
     @ParameterizedTest
