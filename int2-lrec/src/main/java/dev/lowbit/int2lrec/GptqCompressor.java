@@ -52,7 +52,7 @@ public final class GptqCompressor implements Compressor {
     private static double[] errors(
             FloatMatrix weights, Importance importance, List<AffineFormat> formats, Workers workers) {
         return formats.stream()
-                .mapToDouble(format -> error(weights, importance, format, workers))
+                .mapToDouble(format -> FormatPrices.orInfinite(() -> error(weights, importance, format, workers)))
                 .toArray();
     }
 

@@ -179,7 +179,7 @@ final class MatrixQuantizer {
             scales[row] = scale > NearestStart.NO_SCALE ? (float) (scale / moment.factor(row)) : 0;
         }
         return EncodedScales.encode(scales, format.scales())
-                .orElseThrow(() -> InvalidRequestException.impossible(
+                .orElseThrow(() -> InvalidRequestException.beyondFormat(
                         format.id() + " cannot hold scales as large as those of this matrix; take scales in bf16"));
     }
 

@@ -78,9 +78,9 @@ public final class SketchTune implements Compressor {
                 SketchFormat format = formats.get(i);
                 Sketch sketch = learned.computeIfAbsent(
                         format.with(formats.getFirst().tables()), same -> problem.learn(same, ROUGH_REFITS));
-                SketchMatrix matrix = problem.store(sketch.copy(), format);
-                errors[i] =
-                        MeasuredError.of(weights, matrix, importance, workers).weightedError();
+                errors[i] = FormatPrices.orInfinite(
+                        () -> MeasuredError.of(weights, problem.store(sketch.copy(), format), importance, workers)
+                                .weightedError());
             }
         }
         return errors;
