@@ -126,6 +126,15 @@ public interface Compressor {
         return 0;
     }
 
+    /**
+     * Bytes of Java heap that every worker takes beside these, where that is more than small change.
+     *
+     * @param pairs whether the importance has a Hessian
+     */
+    default long workerBytes(int columns, Limits limits, boolean pairs) {
+        return 0;
+    }
+
     /** Whether the method's arrays, where it has such, can be long enough for a rows x columns matrix. */
     default boolean takes(int rows, int columns) {
         return true;
