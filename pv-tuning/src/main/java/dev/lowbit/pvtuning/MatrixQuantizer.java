@@ -172,6 +172,10 @@ final class MatrixQuantizer {
         }
     }
 
+    /**
+     * A scale is stored without a sign. Where the best one is negative the codes are worse than none, and 0 is better than they were; the next of the last searches
+     * then takes codewords that point along the row, for which the best scale is positive.
+     */
     private EncodedScales encode(AdditiveWeights wanted) {
         float[] scales = new float[weights.rows()];
         for (int row = 0; row < scales.length; row++) {
