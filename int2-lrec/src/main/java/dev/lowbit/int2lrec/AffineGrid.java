@@ -59,7 +59,7 @@ public record AffineGrid(int bits, Range range, boolean search, DType scales) {
         /** This group, unless its scale is infinite. */
         Group requireStorable(int row, int group) {
             if (!(scale <= Float.MAX_VALUE)) {
-                throw InvalidRequestException.impossible("the scale of row " + row + ", group " + group
+                throw InvalidRequestException.beyondFormat("the scale of row " + row + ", group " + group
                         + " is beyond what its type holds; store scales as F32 or BF16, or scale the weights down");
             }
             return this;

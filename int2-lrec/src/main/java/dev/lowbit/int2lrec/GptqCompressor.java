@@ -52,7 +52,7 @@ public final class GptqCompressor implements Compressor {
     private static double[] errors(
             FloatMatrix weights, Importance importance, List<AffineFormat> formats, Workers workers) {
         return formats.stream()
-                .mapToDouble(format -> error(weights, importance, format, workers))
+                .mapToDouble(format -> FormatPrices.orInfinite(() -> error(weights, importance, format, workers)))
                 .toArray();
     }
 
@@ -131,18 +131,18 @@ public final class GptqCompressor implements Compressor {
     /** Codes twice, a matrix of floats, and four matrices of the inputs in double: second moment, Hessian, factor, its inverse. */
     @Override
     public long scratchBytes(int rows, int columns, Limits limits) {
-        return 8L * rows * columns + heapBytes(rows, columns, limits) + (8 << 20);
+        return 6L * rows * columns + heapBytes(rows, columns, limits) + (8 << 20);
     }
 
-    /** The second moment, its damped copy, the factor and its inverse. */
+    /** Codes, one to a byte and packed; the second moment, its damped copy, the factor and its inverse. */
     @Override
     public long heapBytes(int rows, int columns, Limits limits) {
-        return 4L * Double.BYTES * columns * columns;
+        return 2L * rows * columns + 4L * Double.BYTES * columns * columns;
     }
 
     @Override
     public boolean takes(int rows, int columns) {
-        return Shape.fitsArray(columns, columns);
+        return Shape.fitsArray(columns, columns) && Shape.fitsArray(rows, columns);
     }
 
     /** GPTQ's paper counts codes alone; INT2.1 adds the factors that tuning may have given a matrix. */

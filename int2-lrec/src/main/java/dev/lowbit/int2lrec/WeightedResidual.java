@@ -1,6 +1,7 @@
 package dev.lowbit.int2lrec;
 
 import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.kernel.Kernels;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.linalg.DoubleGemm;
 import dev.lowbit.linalg.Gemm;
@@ -12,7 +13,13 @@ import dev.lowbit.tensor.FloatMatrix;
  * columns of Ẽ are zero. In the plain case S = I.
  */
 final class WeightedResidual implements AutoCloseable {
+    /** Beyond this M Mᵀ may overflow floats, with which it is multiplied. */
+    private static final float LARGE = 0x1p32f;
+
     private final FloatMatrix scaled;
+    /** A power of two by which M is multiplied in {@link #advance}; 1 but for large residuals. */
+    private final float unit;
+
     private final FloatMatrix moments;
     private final SecondMoment moment;
     private final boolean weighted;
@@ -37,6 +44,8 @@ final class WeightedResidual implements AutoCloseable {
         this.scaled = FloatMatrix.allocate(residual.rows(), residual.columns());
         try {
             workers.forEach(residual.rows(), i -> scale(residual, i, outputs == null ? 1 : Math.sqrt(outputs[i])));
+            float largest = Norms.absMax(scaled);
+            this.unit = largest > LARGE ? Math.scalb(1f, -Math.getExponent(largest)) : 1;
             this.moments = weighted && !small() ? floats(moment, workers) : null;
         } catch (RuntimeException | Error failure) {
             scaled.close();
@@ -91,7 +100,7 @@ final class WeightedResidual implements AutoCloseable {
     }
 
     /**
-     * y = M Mᵀ y in floats.
+     * y = M Mᵀ y in floats, or a power of two times that: it is a subspace that is looked for.
      *
      * @param y m x q; modified
      */
@@ -101,6 +110,9 @@ final class WeightedResidual implements AutoCloseable {
         try (FloatMatrix inputs = FloatMatrix.allocate(n, q);
                 FloatMatrix turned = FloatMatrix.allocate(n, q)) {
             Gemm.multiply(scaled, true, y, false, inputs, Gemm.Mode.SET, workers);
+            if (unit != 1) {
+                Kernels.get().scale(unit, inputs.segment(), 0, inputs.size());
+            }
             if (!weighted) {
                 Gemm.multiply(scaled, false, inputs, false, y, Gemm.Mode.SET, workers);
                 return;
@@ -108,7 +120,7 @@ final class WeightedResidual implements AutoCloseable {
             Gemm.multiply(moments, false, inputs, false, turned, Gemm.Mode.SET, workers);
             for (int i = 0; i < n; i++) {
                 for (int k = 0; k < q; k++) {
-                    turned.set(i, k, (float) (turned.get(i, k) + mu * inputs.get(i, k)));
+                    turned.set(i, k, (float) (unit * (turned.get(i, k) + mu * inputs.get(i, k))));
                 }
             }
             Gemm.multiply(scaled, false, turned, false, y, Gemm.Mode.SET, workers);

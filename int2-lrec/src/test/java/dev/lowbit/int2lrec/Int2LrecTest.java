@@ -35,10 +35,14 @@ class Int2LrecTest {
         HESSIAN;
 
         Importance importance() {
+            return importance(ROWS, COLUMNS);
+        }
+
+        Importance importance(int rows, int columns) {
             return switch (this) {
                 case UNIFORM -> Importance.uniform();
-                case DIAGONAL -> CorrelatedInputs.diagonal(ROWS, COLUMNS);
-                case HESSIAN -> CorrelatedInputs.hessian(ROWS, COLUMNS);
+                case DIAGONAL -> CorrelatedInputs.diagonal(rows, columns);
+                case HESSIAN -> CorrelatedInputs.hessian(rows, columns);
             };
         }
     }
@@ -90,6 +94,27 @@ class Int2LrecTest {
         Candidate candidate = new Candidate(format, MatrixFormats.parse(format).rank(), 0, 0, false);
         QuantizedMatrix matrix = method.compress("w", w, importance, candidate, new Limits(0, 8, 0, 0), SERIAL);
         return error(w, matrix, importance);
+    }
+
+    /** Readers let weights of up to 2^100 pass. Costs by which groups are searched are floats and overflow there, so that they stay where they began. */
+    @ParameterizedTest
+    @EnumSource(Kind.class)
+    void hugeWeightsAreCorrected(Kind kind) {
+        int rows = 260;
+        int columns = 270;
+        FloatMatrix w = CorrelatedInputs.gaussian(rows, columns, "w");
+        FloatMatrix huge = FloatMatrix.allocate(rows, columns);
+        for (int i = 0; i < rows; i++) {
+            for (int j = 0; j < columns; j++) {
+                huge.set(i, j, 0x1p97f * w.get(i, j));
+            }
+        }
+        Importance importance = kind.importance(rows, columns);
+        String format = "affine2-row-bf16+r2-bf16";
+        double usual = compressed(w, importance, format);
+        assertThat(compressed(huge, importance, format)).isBetween(0.98 * 0x1p194 * usual, 1.5 * 0x1p194 * usual);
+        assertThat(method.price("w", huge, importance, new Limits(0, 2, 0, 0), SERIAL))
+                .anyMatch(candidate -> candidate.rank() > 0);
     }
 
     @ParameterizedTest

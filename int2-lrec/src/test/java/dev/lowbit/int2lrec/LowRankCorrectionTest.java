@@ -14,6 +14,7 @@ import dev.lowbit.tensor.FloatMatrix;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class LowRankCorrectionTest {
     private static LowRankCorrection correct(
@@ -100,6 +101,25 @@ class LowRankCorrectionTest {
                                 new double[] {correction.baseError(), correction.optimum()},
                                 within(1e-6 * correction.baseError()));
             }
+        }
+    }
+
+    /** The product with M Mᵀ squares the residual: 2^100 is what weights may be. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void hugeResidualsAreCorrectedLikeAnyOther(boolean weighted) {
+        FloatMatrix residual = residual(270, 290);
+        FloatMatrix huge = FloatMatrix.allocate(270, 290);
+        for (int i = 0; i < 270; i++) {
+            for (int j = 0; j < 290; j++) {
+                huge.set(i, j, 0x1p98f * residual.get(i, j));
+            }
+        }
+        SecondMoment moment = Layers.moment(290, 22);
+        LowRankSettings settings = weighted ? LowRankSettings.weighted(5) : LowRankSettings.plain(5);
+        try (LowRankCorrection usual = correct(residual, moment, null, settings);
+                LowRankCorrection large = correct(huge, moment, null, settings)) {
+            assertThat(large.error() * 0x1p-196).isCloseTo(usual.error(), within(1e-6 * usual.error()));
         }
     }
 

@@ -1,5 +1,6 @@
 package dev.lowbit.lqlora;
 
+import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.matrix.block.BlockFormat;
 import dev.lowbit.matrix.sum.FactorFormat;
 
@@ -7,7 +8,7 @@ import dev.lowbit.matrix.sum.FactorFormat;
  * One decomposition: into what, and how.
  *
  * @param base how the quantized part is stored
- * @param rank rank of the low-rank part; clamped to the matrix
+ * @param rank rank of the low-rank part, at least 0; clamped to the matrix
  * @param factors how the low-rank part is stored
  * @param heuristic how a Fisher importance enters the low-rank step
  * @param method how the low-rank step is solved
@@ -20,6 +21,12 @@ public record LqSettings(
         FisherHeuristic heuristic,
         LowRankMethod method,
         Stopping stopping) {
+    public LqSettings {
+        if (rank < 0) {
+            throw InvalidRequestException.usage("a rank is not negative, got " + rank);
+        }
+    }
+
     /** The plain alternation of the paper: randomized steps, two-sided weights, until the error rises or after 100. */
     public static LqSettings paper(BlockFormat base, int rank) {
         return new LqSettings(

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import dev.lowbit.budget.Candidate;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.error.NonFiniteWeightException;
+import dev.lowbit.importance.CorrelatedInputs;
 import dev.lowbit.importance.Importance;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.linalg.Norms;
@@ -17,16 +18,19 @@ import dev.lowbit.matrix.block.BlockFormat;
 import dev.lowbit.matrix.block.BlockQuantizer;
 import dev.lowbit.method.Compressor;
 import dev.lowbit.method.Compressor.Limits;
+import dev.lowbit.store.MeasuredError;
 import dev.lowbit.tensor.FloatMatrix;
 import java.util.Arrays;
 import java.util.List;
 import java.util.ServiceLoader;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class LqLoraTest {
     private static final LqLora METHOD = new LqLora();
@@ -166,6 +170,38 @@ class LqLoraTest {
         assertThat(Math.sqrt(measured(w, q))).isLessThan(1e29);
     }
 
+    /** Readers let weights of up to 2^100 pass. Costs by which error feedback searches scales are floats and overflow there, so that they stay where they began. */
+    @ParameterizedTest
+    @ValueSource(strings = {"uniform", "diagonal", "hessian"})
+    void hugeWeightsAreDecomposed(String kind) {
+        int rows = 260;
+        int columns = 270;
+        Importance importance = switch (kind) {
+            case "uniform" -> UNIFORM;
+            case "diagonal" -> CorrelatedInputs.diagonal(rows, columns);
+            default -> CorrelatedInputs.hessian(rows, columns);
+        };
+        FloatMatrix w = CorrelatedInputs.gaussian(rows, columns, "w");
+        FloatMatrix huge = FloatMatrix.allocate(rows, columns);
+        for (int i = 0; i < rows; i++) {
+            for (int j = 0; j < columns; j++) {
+                huge.set(i, j, 0x1p97f * w.get(i, j));
+            }
+        }
+        for (String format : List.of("nf3-g64-bf16+r2-bf16", "lc2-g64-s6x64-bf16+r2-bf16")) {
+            Candidate candidate = new Candidate(format, 2, 0, 0, false);
+            Limits limits = new Limits(0, 2, 0, 0);
+            QuantizedMatrix usual = METHOD.compress("w", w, importance, candidate, limits, SERIAL);
+            QuantizedMatrix large = METHOD.compress("w", huge, importance, candidate, limits, SERIAL);
+            double error = MeasuredError.of(w, usual, importance, SERIAL).weightedError() * 0x1p194;
+            assertThat(MeasuredError.of(huge, large, importance, SERIAL).weightedError())
+                    .as(format)
+                    .isBetween(0.98 * error, 1.5 * error);
+        }
+        assertThat(METHOD.price("w", huge, importance, new Limits(0, 2, 0, 0), SERIAL))
+                .anyMatch(candidate -> candidate.rank() > 0);
+    }
+
     @Test
     void weightsThatAreNotFiniteAreRefusedByPlace() {
         FloatMatrix w = Matrices.noise(8, 12);
@@ -208,6 +244,23 @@ class LqLoraTest {
         Candidate dense = new Candidate("bf16", 0, 128, 0, false);
         assertThatThrownBy(() -> METHOD.compress("w", w, UNIFORM, dense, new Limits(0, 4, 0, 1), SERIAL))
                 .hasMessageContaining("does not write the format bf16");
+    }
+
+    @Test
+    void settingsOutsideTheirRangesAreRefused() {
+        BlockFormat base = BlockFormat.parse("nf3-g64-s8x256-fp32");
+        List<ThrowingCallable> bad = List.of(
+                () -> LqSettings.paper(base, -1),
+                () -> new Stopping.WhenRising(0),
+                () -> new Stopping.Patient(-1, 5, 0),
+                () -> new Stopping.Patient(10, -5, 0),
+                () -> new Stopping.Patient(10, 5, -0.1),
+                () -> new Stopping.Patient(10, 5, Double.NaN));
+        for (ThrowingCallable settings : bad) {
+            assertThatThrownBy(settings)
+                    .isInstanceOf(InvalidRequestException.class)
+                    .hasMessageContaining("got ");
+        }
     }
 
     @Test

@@ -172,6 +172,10 @@ final class MatrixQuantizer {
         }
     }
 
+    /**
+     * A scale is stored without a sign. Where the best one is negative the codes are worse than none, and 0 is better than they were; the next of the last searches
+     * then takes codewords that point along the row, for which the best scale is positive.
+     */
     private EncodedScales encode(AdditiveWeights wanted) {
         float[] scales = new float[weights.rows()];
         for (int row = 0; row < scales.length; row++) {
@@ -179,7 +183,7 @@ final class MatrixQuantizer {
             scales[row] = scale > NearestStart.NO_SCALE ? (float) (scale / moment.factor(row)) : 0;
         }
         return EncodedScales.encode(scales, format.scales())
-                .orElseThrow(() -> InvalidRequestException.impossible(
+                .orElseThrow(() -> InvalidRequestException.beyondFormat(
                         format.id() + " cannot hold scales as large as those of this matrix; take scales in bf16"));
     }
 

@@ -167,13 +167,19 @@ public final class PvTuning implements Compressor {
     /** Everything is double precision in arrays. */
     @Override
     public long heapBytes(int rows, int columns, Limits limits) {
-        long padded = columns + 16L;
-        return Double.BYTES * (12 * rows * padded + 6 * padded * padded) + MODEL_BYTES;
+        long padded = mostColumns(columns);
+        return Double.BYTES * (12L * rows * padded + 6 * padded * padded) + MODEL_BYTES;
     }
 
     @Override
     public boolean takes(int rows, int columns) {
-        return Shape.fitsArray(columns, columns) && Shape.fitsArray(rows, columns);
+        int padded = mostColumns(columns);
+        return Shape.fitsArray(padded, padded) && Shape.fitsArray(rows, padded);
+    }
+
+    /** Columns with those that complete the last group, whatever the format. */
+    private static int mostColumns(int columns) {
+        return Math.toIntExact(Math.min(Integer.MAX_VALUE, columns + AdditiveFormat.MAX_IN_GROUP - 1L));
     }
 
     /** As the papers count: codes, codebooks in 16 bits where a matrix has its own, and 16 bits for every scale. */

@@ -11,7 +11,9 @@ public final class InvalidRequestException extends RuntimeException {
         /** Well-formed but impossible: a cap below the largest matrix, an output that exists. */
         IMPOSSIBLE,
         /** Impossible because of the budget alone: nothing that the method can write is small enough; a larger one would do. */
-        BUDGET_TOO_SMALL
+        BUDGET_TOO_SMALL,
+        /** Impossible because of a format alone: its types cannot hold values as large as these; another may. */
+        BEYOND_FORMAT
     }
 
     private final Kind kind;
@@ -34,6 +36,11 @@ public final class InvalidRequestException extends RuntimeException {
     /** @param message one line: what was given, what is needed, what to do */
     public static InvalidRequestException budgetTooSmall(String message) {
         return new InvalidRequestException(Kind.BUDGET_TOO_SMALL, message);
+    }
+
+    /** @param message one line: what was given, what is needed, what to do; callers that know the tensor add its name */
+    public static InvalidRequestException beyondFormat(String message) {
+        return new InvalidRequestException(Kind.BEYOND_FORMAT, message);
     }
 
     public Kind kind() {

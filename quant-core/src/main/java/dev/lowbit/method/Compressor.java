@@ -1,8 +1,10 @@
 package dev.lowbit.method;
 
 import dev.lowbit.budget.Candidate;
+import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.importance.Importance;
 import dev.lowbit.kernel.Workers;
+import dev.lowbit.linalg.Norms;
 import dev.lowbit.matrix.MatrixFormat;
 import dev.lowbit.matrix.Part;
 import dev.lowbit.matrix.QuantizedMatrix;
@@ -53,12 +55,19 @@ public interface Compressor {
 
     /**
      * The cost table of one matrix: every useful way to store it with exact {@link #bytes}, and an error that is exact for rank 0 and
-     * predicted ({@code exact == false}) for the rest.
+     * predicted ({@code exact == false}) for the rest. Empty when no format can hold the weights.
      *
      * @param name the tensor's name; keys the random stream
      * @param weights rows x columns, finite; not modified
      */
     List<Candidate> price(String name, FloatMatrix weights, Importance importance, Limits limits, Workers workers);
+
+    /** What to say of a matrix that {@link #price} has nothing for. */
+    default InvalidRequestException noFormatHolds(String name, FloatMatrix weights) {
+        return InvalidRequestException.impossible(name + " has a weight of magnitude " + Norms.absMax(weights)
+                + ", and no format that " + name() + " prices can hold it; scale it, leave it out with --skip, or take"
+                + " another --method, or --format with bf16 or f32 scales or tables");
+    }
 
     /**
      * Replaces the prediction of a candidate by a measured error that {@link #compress} with the same seed never exceeds.
@@ -114,6 +123,15 @@ public interface Compressor {
 
     /** The part of {@link #scratchBytes} that lies on the Java heap, where that is more than small change. */
     default long heapBytes(int rows, int columns, Limits limits) {
+        return 0;
+    }
+
+    /**
+     * Bytes of Java heap that every worker takes beside these, where that is more than small change.
+     *
+     * @param pairs whether the importance has a Hessian
+     */
+    default long workerBytes(int columns, Limits limits, boolean pairs) {
         return 0;
     }
 

@@ -24,7 +24,7 @@ final class Encoding {
                 default -> throw new IllegalArgumentException(format + " is neither blocks nor dense");
             };
         } catch (NonFiniteWeightException e) {
-            throw InvalidRequestException.impossible("training has driven part " + part.name() + " to " + e.value()
+            throw InvalidRequestException.beyondFormat("training has driven part " + part.name() + " to " + e.value()
                     + " at row " + e.row() + ", column " + e.column() + "; use a smaller learning rate");
         }
     }

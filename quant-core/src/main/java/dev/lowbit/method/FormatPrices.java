@@ -1,6 +1,7 @@
 package dev.lowbit.method;
 
 import dev.lowbit.budget.Candidate;
+import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.importance.Hessian;
 import dev.lowbit.importance.Importance;
 import dev.lowbit.importance.RowSample;
@@ -10,6 +11,7 @@ import dev.lowbit.tensor.FloatMatrix;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.function.DoubleSupplier;
 import java.util.stream.IntStream;
 
 /**
@@ -47,6 +49,18 @@ public final class FormatPrices {
         double[] errors(FloatMatrix weights, Importance importance, List<F> formats, Workers workers);
     }
 
+    /** What a pricer measured, or infinity where the format cannot hold the weights. */
+    public static double orInfinite(DoubleSupplier error) {
+        try {
+            return error.getAsDouble();
+        } catch (InvalidRequestException e) {
+            if (e.kind() != InvalidRequestException.Kind.BEYOND_FORMAT) {
+                throw e;
+            }
+            return Double.POSITIVE_INFINITY;
+        }
+    }
+
     /**
      * A format with its price.
      *
@@ -61,7 +75,8 @@ public final class FormatPrices {
     }
 
     /**
-     * The formats worth having, ascending bytes, descending errors; with a Hessian predictions, but for small matrices.
+     * The formats worth having, ascending bytes, descending errors; with a Hessian predictions, but for small matrices. Empty when no format can
+     * hold the weights.
      *
      * @param w rows x columns; not modified
      */
@@ -82,7 +97,11 @@ public final class FormatPrices {
                         .toList();
             }
         }
-        return undominated(price(w, importance, worthwhile, w, pricer, workers), 1);
+        List<Priced<F>> prices = undominated(price(w, importance, worthwhile, w, pricer, workers), 1);
+        // a sample may lack the very weights that are too large for the formats that it leaves
+        return prices.isEmpty() && worthwhile.size() < formats.size()
+                ? undominated(price(w, importance, formats, w, pricer, workers), 1)
+                : prices;
     }
 
     /**
@@ -102,9 +121,11 @@ public final class FormatPrices {
             double[] plain = pricer.errors(sample.weights(), sampledDiagonal, rest, workers);
             double[] swept = pricer.errors(sample.weights(), sample.importance(), rest, workers);
             for (int i = 0; i < swept.length; i++) {
-                Priced<F> priced = worthwhile.get(i);
-                double ratio = whole || !(plain[i] > 0) ? 1 : priced.error() / plain[i];
-                prices.add(new Priced<>(priced.format(), priced.bytes(), swept[i] * ratio, whole));
+                if (Double.isFinite(plain[i]) && Double.isFinite(swept[i])) {
+                    Priced<F> priced = worthwhile.get(i);
+                    double ratio = whole || !(plain[i] > 0) ? 1 : priced.error() / plain[i];
+                    prices.add(new Priced<>(priced.format(), priced.bytes(), swept[i] * ratio, whole));
+                }
             }
         }
         return undominated(prices, 1);

@@ -41,6 +41,9 @@ public final class MatrixJob {
      */
     public QuantizedMatrix compress(String name, FloatMatrix w, Importance importance, Workers workers) {
         List<Candidate> candidates = new ArrayList<>(method.price(name, w, importance, limits, workers));
+        if (candidates.isEmpty()) {
+            throw method.noFormatHolds(name, w);
+        }
         long budget = BitBudget.ofBitsPerWeight(bitsPerWeight, w.size()).bytes();
         for (int confirmed = 0; ; confirmed++) {
             if (confirmed == MOST_CONFIRMED) {

@@ -88,7 +88,7 @@ public record TernaryTensor(
      * @param as element type of the target; sums are rounded to F32, then to the type, and for F64 not at all before it
      * @param target θ, as many elements as this tensor has, little-endian; modified
      * @param factor finite; 1 for the update as it is, -1 to take it back
-     * @throws InvalidRequestException (impossible) when factor s is beyond the range of the type
+     * @throws InvalidRequestException (impossible) when factor s or a sum is beyond the range of the type; some entries are sums then
      */
     public void addTo(DType as, MemorySegment target, double factor) {
         requireSize(as, target);
@@ -101,6 +101,7 @@ public record TernaryTensor(
         requireRepresentable(as, step, conversions);
         float[] values = new float[(int) Math.min(CHUNK, elements())];
         MemorySegment floats = MemorySegment.ofArray(values);
+        float[] stored = new float[values.length];
         for (long at = 0; at < elements(); at += CHUNK) {
             int count = (int) Math.min(CHUNK, elements() - at);
             long end = offset + at + count;
@@ -108,8 +109,29 @@ public record TernaryTensor(
                 conversions.widen(as, target, at * as.bytes(), floats, 0, count);
                 addToFloats(values, at, count, step);
                 conversions.narrow(as, floats, 0, target, at * as.bytes(), count);
+                conversions.widen(as, target, at * as.bytes(), MemorySegment.ofArray(stored), 0, count);
+                requireFinite(as, stored, values, at, count, conversions);
             }
         }
+    }
+
+    /**
+     * Refuses a sum that its type cannot hold. What was infinite before and is not changed may stay so.
+     *
+     * @param stored {@code sums} as they are in the type, those of the entries from {@code from} on
+     */
+    private void requireFinite(DType as, float[] stored, float[] sums, long from, int count, Conversions conversions) {
+        long first = conversions.firstNonFinite(MemorySegment.ofArray(stored), 0, count);
+        for (int i = (int) first; i >= 0 && i < count; i++) {
+            if (!Float.isFinite(stored[i]) && signs.sign(offset + from + i) != 0) {
+                throw beyond(as, from + i, sums[i]);
+            }
+        }
+    }
+
+    private InvalidRequestException beyond(DType as, long entry, double sum) {
+        return InvalidRequestException.impossible("tensor " + name + " would hold " + sum + " at element " + entry
+                + ", beyond the range of " + as + "; use a wider type or a smaller factor");
     }
 
     private void addToFloats(float[] values, long from, int count, double step) {
@@ -130,7 +152,11 @@ public record TernaryTensor(
         long end = offset + elements();
         for (long i = signs.nextNonZero(offset, end); i < end; i = signs.nextNonZero(i + 1, end)) {
             long at = (i - offset) * Double.BYTES;
-            target.set(Elements.DOUBLE, at, target.get(Elements.DOUBLE, at) + signs.sign(i) * step);
+            double sum = target.get(Elements.DOUBLE, at) + signs.sign(i) * step;
+            if (!Double.isFinite(sum)) {
+                throw beyond(DType.F64, i - offset, sum);
+            }
+            target.set(Elements.DOUBLE, at, sum);
         }
     }
 

@@ -67,6 +67,21 @@ final class NormalEquations {
         });
     }
 
+    /**
+     * Bytes that a worker takes for rows of so many entries, with those of its solver: of a row's equations that are used, and their factor.
+     *
+     * @param gathered by {@link #forEachRow}; else the equations of a row are made one after another
+     */
+    static long bytes(int columns, int entries, boolean gathered) {
+        long square = (long) entries * entries;
+        long row = 3 * Double.BYTES * square;
+        if (!gathered) {
+            return row;
+        }
+        long sums = Float.BYTES * LearningKernels.RUN * ((long) columns + (long) ROWS_AT_ONCE * entries);
+        return row + Double.BYTES * (long) DOUBLES_PER_TASK + sums + (long) Integer.BYTES * ROWS_PER_TASK * columns;
+    }
+
     /** S of some rows. */
     private static double[][] halves(FloatMatrix curvature, Sketch sketch, int from, int count) {
         int n = sketch.columns();

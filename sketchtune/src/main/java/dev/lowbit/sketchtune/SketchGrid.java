@@ -36,6 +36,12 @@ final class SketchGrid {
         return formats;
     }
 
+    /** Entries of a row with the most groups and the longest codes of {@link #formats}, or more. */
+    static int mostEntries(int groupSize, int columns) {
+        int groups = groupSize == 0 ? GROUPS[GROUPS.length - 1] : Math.ceilDiv(columns, groupSize);
+        return Math.min(groups, SketchFormat.MOST_GROUPS) << BITS[BITS.length - 1];
+    }
+
     private static int[] groups(int groupSize, int columns) {
         if (groupSize == 0) {
             return IntStream.of(GROUPS).filter(g -> columns % g == 0).toArray();

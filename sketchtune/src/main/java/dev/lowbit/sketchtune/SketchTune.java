@@ -34,8 +34,8 @@ public final class SketchTune implements Compressor {
     /** p of the column weights; 2 is what the sweep itself adds up. */
     private static final double EXPONENT = 2;
 
-    /** Of the equations of some rows, for one worker, and of what is small. */
-    private static final long EQUATIONS_BYTES = 8 << 20;
+    /** Of what is small. */
+    private static final long SMALL_BYTES = 4 << 20;
 
     private static final int REFITS = 8;
 
@@ -78,9 +78,9 @@ public final class SketchTune implements Compressor {
                 SketchFormat format = formats.get(i);
                 Sketch sketch = learned.computeIfAbsent(
                         format.with(formats.getFirst().tables()), same -> problem.learn(same, ROUGH_REFITS));
-                SketchMatrix matrix = problem.store(sketch.copy(), format);
-                errors[i] =
-                        MeasuredError.of(weights, matrix, importance, workers).weightedError();
+                errors[i] = FormatPrices.orInfinite(
+                        () -> MeasuredError.of(weights, problem.store(sketch.copy(), format), importance, workers)
+                                .weightedError());
             }
         }
         return errors;
@@ -161,13 +161,19 @@ public final class SketchTune implements Compressor {
     /** Tables in double, codes twice, four matrices of floats, and of the inputs three in double and four of floats. */
     @Override
     public long scratchBytes(int rows, int columns, Limits limits) {
-        return 32L * rows * columns + 40L * columns * columns + EQUATIONS_BYTES;
+        return 32L * rows * columns + 40L * columns * columns + SMALL_BYTES;
     }
 
     /** Tables, codes, a copy of the curvature, and the second moment and its factor in double. */
     @Override
     public long heapBytes(int rows, int columns, Limits limits) {
-        return 12L * rows * columns + 32L * columns * columns + EQUATIONS_BYTES;
+        return 12L * rows * columns + 32L * columns * columns + SMALL_BYTES;
+    }
+
+    /** The equations of some rows. */
+    @Override
+    public long workerBytes(int columns, Limits limits, boolean pairs) {
+        return NormalEquations.bytes(columns, SketchGrid.mostEntries(limits.groupSize(), columns), pairs);
     }
 
     @Override

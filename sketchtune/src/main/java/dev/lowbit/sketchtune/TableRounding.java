@@ -29,7 +29,7 @@ final class TableRounding {
      *
      * @param sketch as it was learned; modified: its tables hold afterwards what is stored, its codes suit them
      * @return the stored tables
-     * @throws InvalidRequestException (impossible) when the format cannot hold them
+     * @throws InvalidRequestException (beyond the format) when the format cannot hold them
      */
     static StoredTables apply(RowObjective objective, Sketch sketch, TableFormat format) {
         return switch (format) {
@@ -45,7 +45,7 @@ final class TableRounding {
     }
 
     private static InvalidRequestException tooLarge(TableFormat format) {
-        return InvalidRequestException.impossible(
+        return InvalidRequestException.beyondFormat(
                 "the weights have values that " + format.id() + " cannot hold; take tables of f32");
     }
 

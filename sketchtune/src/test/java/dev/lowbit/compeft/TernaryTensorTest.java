@@ -98,6 +98,26 @@ class TernaryTensorTest {
                 .hasMessageContaining("8 bytes of F32; 4 were given");
     }
 
+    /** Each alone is in the range of halves; what the update leaves alone may be anything. */
+    @Test
+    void sumsBeyondTheTypeAreRefused() {
+        TernaryTensor tensor = Updates.whole(new byte[] {0, 1, -1}, List.of(3L), 4000);
+        for (DType type : List.of(DType.F16, DType.BF16, DType.F32, DType.F64)) {
+            double largest = type == DType.F16 ? 64_000 : 1000;
+            UpdateTensor fits = Updates.tensor("w", type, new double[] {Double.POSITIVE_INFINITY, 0, largest});
+            tensor.addTo(type, fits.data(), 1);
+            assertThat(Updates.values(fits)).startsWith(Double.POSITIVE_INFINITY, 4000);
+        }
+        UpdateTensor halves = Updates.tensor("w", DType.F16, new double[] {0, 64_000, 0});
+        assertThatThrownBy(() -> tensor.addTo(DType.F16, halves.data(), 1))
+                .isInstanceOf(InvalidRequestException.class)
+                .hasMessageContaining("would hold 68000.0 at element 1, beyond the range of F16");
+        UpdateTensor doubles = Updates.tensor("w", DType.F64, new double[] {0, Double.MAX_VALUE, 0});
+        assertThatThrownBy(() -> tensor.addTo(DType.F64, doubles.data(), 1e300))
+                .isInstanceOf(InvalidRequestException.class)
+                .hasMessageContaining("would hold Infinity at element 1, beyond the range of F64");
+    }
+
     @Test
     void innerProductsAreThoseOfTheDecoded() {
         for (int offset : new int[] {0, 1, 63, 64, 200}) {

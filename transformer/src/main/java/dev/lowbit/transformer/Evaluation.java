@@ -2,6 +2,7 @@ package dev.lowbit.transformer;
 
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.DecodedProducts;
 import dev.lowbit.tensor.FloatMatrix;
 import java.util.Arrays;
 import java.util.Optional;
@@ -12,7 +13,10 @@ import java.util.function.IntConsumer;
  * each window is read on its own, behind the beginning-of-sequence token, and every token of it is predicted once.
  */
 public final class Evaluation {
-    /** Tokens of windows that are read together; part of nothing but the memory. */
+    /**
+     * Tokens of windows that are read together. It decides memory, and the last digits of the last predictions: where the last batch is left with no more than
+     * {@link DecodedProducts#FEW_TOKENS} tokens, their sums run in another order.
+     */
     public static final int BATCH_TOKENS = 2048;
 
     private Evaluation() {}

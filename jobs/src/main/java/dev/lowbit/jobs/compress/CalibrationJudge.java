@@ -94,16 +94,19 @@ final class CalibrationJudge implements Planner.Judge {
             for (int i = 0; i < chosen.size(); i++) {
                 Cancellation.check();
                 Target target = targets.get(i);
+                Candidate candidate = chosen.get(i);
                 try (TargetReader.Loaded loaded = reader.read(target)) {
                     compressed.put(
                             target.name(),
-                            method.compress(
+                            NamedRefusal.of(
                                     target.name(),
-                                    loaded.weights(),
-                                    loaded.importance(),
-                                    chosen.get(i),
-                                    table.key().limits(),
-                                    workers));
+                                    () -> method.compress(
+                                            target.name(),
+                                            loaded.weights(),
+                                            loaded.importance(),
+                                            candidate,
+                                            table.key().limits(),
+                                            workers)));
                 }
                 stage.advance(target.weights());
             }

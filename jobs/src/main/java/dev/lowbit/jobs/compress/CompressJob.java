@@ -118,14 +118,16 @@ public final class CompressJob {
         String name = choice.target().name();
         JobRequest request = job.request();
         try (TargetReader.Loaded loaded = job.reader().read(choice.target())) {
-            QuantizedMatrix matrix = job.method()
-                    .compress(
-                            name,
-                            loaded.weights(),
-                            loaded.importance(),
-                            choice.candidate(),
-                            request.limits(),
-                            job.workers());
+            QuantizedMatrix matrix = NamedRefusal.of(
+                    name,
+                    () -> job.method()
+                            .compress(
+                                    name,
+                                    loaded.weights(),
+                                    loaded.importance(),
+                                    choice.candidate(),
+                                    request.limits(),
+                                    job.workers()));
             writer.add(name, matrix, loaded.weights(), loaded.importance(), job.workers());
         }
     }

@@ -184,7 +184,12 @@ final class CostTableFile {
             json.writeEndArray();
             json.writeRaw('\n');
             json.writeObjectPropertyStart("confirmed");
-            table.confirmed(name).forEach((format, error) -> json.writeNumberProperty(format, error));
+            table.confirmed(name).forEach((format, error) -> {
+                // JSON has no infinity; a format that cannot hold the weights is found out again
+                if (Double.isFinite(error)) {
+                    json.writeNumberProperty(format, error);
+                }
+            });
             json.writeEndObject();
             json.writeEndObject();
         });

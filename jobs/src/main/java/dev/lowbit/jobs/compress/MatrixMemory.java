@@ -16,13 +16,19 @@ final class MatrixMemory {
      * Compares it with a cap.
      *
      * @param weighted whether an importance lies beside the weights
+     * @param workers who compress it
      * @throws InvalidRequestException (impossible) naming the need
      */
     static void require(
-            MemoryCap cap, List<Target> targets, Compressor method, Compressor.Limits limits, boolean weighted) {
-        Target largest = largest(targets, method, limits, weighted);
+            MemoryCap cap,
+            List<Target> targets,
+            Compressor method,
+            Compressor.Limits limits,
+            boolean weighted,
+            int workers) {
+        Target largest = largest(targets, method, limits, weighted, workers);
         cap.require(
-                bytes(largest, method, limits, weighted),
+                bytes(largest, method, limits, weighted, workers),
                 largest.name() + " (" + largest.rows() + " x " + largest.columns() + ")",
                 "leave it out with --skip");
     }
@@ -48,13 +54,16 @@ final class MatrixMemory {
     /**
      * Compares what lies on the Java heap with what the process may have there.
      *
+     * @param weighted whether there is a Hessian
+     * @param workers who compress it
      * @throws InvalidRequestException (impossible) naming the need
      */
-    static void requireHeap(List<Target> targets, Compressor method, Compressor.Limits limits, boolean weighted) {
+    static void requireHeap(
+            List<Target> targets, Compressor method, Compressor.Limits limits, boolean weighted, int workers) {
         Target largest = targets.stream()
-                .max(Comparator.comparingLong(target -> heap(target, method, limits, weighted)))
+                .max(Comparator.comparingLong(target -> heap(target, method, limits, weighted, workers)))
                 .orElseThrow();
-        long need = heap(largest, method, limits, weighted);
+        long need = heap(largest, method, limits, weighted, workers);
         long most = Runtime.getRuntime().maxMemory();
         if (need > most) {
             throw InvalidRequestException.impossible(method.name() + " needs " + Quantity.bytes(need)
@@ -65,19 +74,23 @@ final class MatrixMemory {
     }
 
     /** Bytes for the largest matrix. */
-    static long bytes(List<Target> targets, Compressor method, Compressor.Limits limits, boolean weighted) {
-        return bytes(largest(targets, method, limits, weighted), method, limits, weighted);
+    static long bytes(
+            List<Target> targets, Compressor method, Compressor.Limits limits, boolean weighted, int workers) {
+        return bytes(largest(targets, method, limits, weighted, workers), method, limits, weighted, workers);
     }
 
-    private static Target largest(List<Target> targets, Compressor method, Compressor.Limits limits, boolean weighted) {
+    private static Target largest(
+            List<Target> targets, Compressor method, Compressor.Limits limits, boolean weighted, int workers) {
         return targets.stream()
-                .max(Comparator.comparingLong(target -> bytes(target, method, limits, weighted)))
+                .max(Comparator.comparingLong(target -> bytes(target, method, limits, weighted, workers)))
                 .orElseThrow();
     }
 
-    private static long bytes(Target target, Compressor method, Compressor.Limits limits, boolean weighted) {
+    private static long bytes(
+            Target target, Compressor method, Compressor.Limits limits, boolean weighted, int workers) {
         long weights = target.weights() * Float.BYTES;
-        long scratch = method.scratchBytes(target.rows(), target.columns(), limits);
+        long scratch = method.scratchBytes(target.rows(), target.columns(), limits)
+                + workers * method.workerBytes(target.columns(), limits, weighted);
         if (!weighted) {
             return weights + scratch;
         }
@@ -86,9 +99,12 @@ final class MatrixMemory {
         return weights + importance + Math.max(factorization(target), scratch);
     }
 
-    private static long heap(Target target, Compressor method, Compressor.Limits limits, boolean weighted) {
+    private static long heap(
+            Target target, Compressor method, Compressor.Limits limits, boolean weighted, int workers) {
         return Math.max(
-                weighted ? factorization(target) : 0, method.heapBytes(target.rows(), target.columns(), limits));
+                weighted ? factorization(target) : 0,
+                method.heapBytes(target.rows(), target.columns(), limits)
+                        + workers * method.workerBytes(target.columns(), limits, weighted));
     }
 
     /** The damped second moment and its Cholesky factor, in double, which are gone when the method begins. */

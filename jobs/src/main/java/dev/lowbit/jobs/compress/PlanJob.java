@@ -157,17 +157,18 @@ public final class PlanJob implements AutoCloseable {
             CalibratedImportance.requireInBlocks(file.get(), targets);
             requireModel(CalibrationText.DEFAULT_TOKENS, CalibrationTokens.BATCH_TOKENS);
         }
-        MatrixMemory.require(cap, targets, request.method(), request.reachable(), file.isPresent());
+        MatrixMemory.require(
+                cap, targets, request.method(), request.reachable(), file.isPresent(), workers.parallelism());
         boolean pairs = file.isPresent() && objective().weighting().pairs();
         MatrixMemory.requireArrays(targets, request.method(), pairs);
-        MatrixMemory.requireHeap(targets, request.method(), request.reachable(), pairs);
+        MatrixMemory.requireHeap(targets, request.method(), request.reachable(), pairs, workers.parallelism());
         if (known) {
             reader.checkImportance(targets, progress);
         }
     }
 
     private void requireModel(int tokens, int rows) {
-        long matrix = MatrixMemory.bytes(targets, request.method(), request.reachable(), true);
+        long matrix = MatrixMemory.bytes(targets, request.method(), request.reachable(), true, workers.parallelism());
         ModelMemory.of(checkpoint).require(cap, isSequential(), matrix, tokens, rows);
     }
 

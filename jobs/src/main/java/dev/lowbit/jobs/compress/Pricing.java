@@ -11,6 +11,7 @@ import dev.lowbit.linalg.Norms;
 import dev.lowbit.matrix.MatrixFormat;
 import dev.lowbit.matrix.MatrixFormats;
 import dev.lowbit.method.Compressor;
+import dev.lowbit.method.FormatPrices;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -69,11 +70,22 @@ final class Pricing {
         forEach("confirming", targets, i -> {
             String name = targets.get(i).name();
             try (TargetReader.Loaded loaded = reader.read(targets.get(i))) {
-                Candidate confirmed =
-                        method.confirm(name, loaded.weights(), loaded.importance(), candidates.get(i), limits, workers);
-                table.confirm(name, confirmed.format(), confirmed.error());
+                Candidate candidate = candidates.get(i);
+                table.confirm(name, candidate.format(), confirmed(name, loaded, candidate));
             }
         });
+    }
+
+    /** The measured error; infinite where the format cannot hold the weights and there are others. */
+    private double confirmed(String name, TargetReader.Loaded loaded, Candidate candidate) {
+        double error = FormatPrices.orInfinite(
+                () -> method.confirm(name, loaded.weights(), loaded.importance(), candidate, limits, workers)
+                        .error());
+        if (error == Double.POSITIVE_INFINITY && budget instanceof MethodOptions.Budget.OneFormat) {
+            throw InvalidRequestException.impossible(name + ": " + candidate.format()
+                    + " cannot hold its values; take a format with bf16 or f32, or leave it out with --skip");
+        }
+        return error;
     }
 
     /** Runs a step for each target and saves the table often enough that a killed job loses little. */
@@ -112,9 +124,14 @@ final class Pricing {
             long bytes = method.bytes(format, target.rows(), target.columns());
             return List.of(new Candidate(format.id(), format.rank(), bytes, 0, false));
         }
-        return method.price(target.name(), loaded.weights(), loaded.importance(), limits, workers).stream()
-                .filter(candidate -> candidate.error() < Double.POSITIVE_INFINITY)
-                .toList();
+        List<Candidate> candidates =
+                method.price(target.name(), loaded.weights(), loaded.importance(), limits, workers).stream()
+                        .filter(candidate -> candidate.error() < Double.POSITIVE_INFINITY)
+                        .toList();
+        if (candidates.isEmpty()) {
+            throw method.noFormatHolds(target.name(), loaded.weights());
+        }
+        return candidates;
     }
 
     /** A table may have been changed by hand, but bytes are not a matter of opinion. */

@@ -74,14 +74,16 @@ final class SequentialCompression {
                         CalibratedImportance.DAMPING,
                         job.workers());
                 CalibratedImportance.Loaded importance = job.reader().importance(target, inputs.secondMoment())) {
-            QuantizedMatrix matrix = job.method()
-                    .compress(
-                            target.name(),
-                            aim,
-                            importance.importance(),
-                            choice.candidate(),
-                            job.request().limits(),
-                            job.workers());
+            QuantizedMatrix matrix = NamedRefusal.of(
+                    target.name(),
+                    () -> job.method()
+                            .compress(
+                                    target.name(),
+                                    aim,
+                                    importance.importance(),
+                                    choice.candidate(),
+                                    job.request().limits(),
+                                    job.workers()));
             writer.add(target.name(), matrix, loaded.weights(), loaded.importance(), job.workers());
         }
     }

@@ -81,7 +81,7 @@ final class UniformSearch {
         }
     }
 
-    /** The best of each family that has one within the budget, to within {@value #TOLERANCE} of the objective. */
+    /** The best of each family that has one within the budget and can hold all weights, to within {@value #TOLERANCE} of the objective. */
     List<Uniform> best(long budgetBytes) {
         Map<String, List<Uniform>> families = new TreeMap<>();
         for (String format : formats()) {
@@ -93,6 +93,7 @@ final class UniformSearch {
         }
         List<Uniform> best = new ArrayList<>();
         families.values().forEach(family -> best.add(best(family)));
+        best.removeIf(format -> format.objective() == Double.POSITIVE_INFINITY);
         return best;
     }
 

@@ -1,7 +1,9 @@
 package dev.lowbit.jobs.compress;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.int2lrec.GptqCompressor;
@@ -13,6 +15,7 @@ import dev.lowbit.sketchtune.SketchTune;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** What cannot be in an array or on the heap is refused by name before anything is computed. */
@@ -20,19 +23,24 @@ class MatrixMemoryTest {
     private static final Compressor.Limits LIMITS = new Compressor.Limits(0, 64, 0, 0);
     private static final int TOO_WIDE = 46_341; // the least integer whose square is beyond 2^31 - 1
 
-    static List<Compressor> methodsWithSquares() {
-        return List.of(new Int2Lrec(), new GptqCompressor(), new PvTuning(), new SketchTune());
+    /** With the most inputs of each; a group that reaches beyond the matrix is filled up, which takes pv-tuning up to 63 columns. */
+    static List<Arguments> methodsWithSquares() {
+        return List.of(
+                arguments(new Int2Lrec(), TOO_WIDE - 1),
+                arguments(new GptqCompressor(), TOO_WIDE - 1),
+                arguments(new PvTuning(), TOO_WIDE - 64),
+                arguments(new SketchTune(), TOO_WIDE - 1));
     }
 
     @ParameterizedTest
     @MethodSource("methodsWithSquares")
-    void inputsWhoseSquareNoArrayHolds(Compressor method) {
-        assertThatThrownBy(() -> MatrixMemory.requireArrays(targets(1, TOO_WIDE), method, false))
+    void inputsWhoseSquareNoArrayHolds(Compressor method, int most) {
+        assertThatThrownBy(() -> MatrixMemory.requireArrays(targets(1, most + 1), method, false))
                 .isInstanceOf(InvalidRequestException.class)
                 .hasMessageContaining(method.name())
-                .hasMessageContaining("wide (1 x 46341)")
+                .hasMessageContaining("wide (1 x " + (most + 1) + ")")
                 .hasMessageContaining("--skip");
-        assertThatCode(() -> MatrixMemory.requireArrays(targets(1, TOO_WIDE - 1), method, true))
+        assertThatCode(() -> MatrixMemory.requireArrays(targets(1, most), method, true))
                 .doesNotThrowAnyException();
     }
 
@@ -45,23 +53,60 @@ class MatrixMemoryTest {
                 .hasMessageContaining("without --calibration");
     }
 
-    @Test
-    void moreWeightsThanAnArrayHolds() {
-        assertThatThrownBy(() -> MatrixMemory.requireArrays(targets(1 << 20, 1 << 12), new SketchTune(), false))
+    static List<Compressor> methodsWithCodes() {
+        return List.of(new GptqCompressor(), new PvTuning(), new SketchTune());
+    }
+
+    @ParameterizedTest
+    @MethodSource("methodsWithCodes")
+    void moreWeightsThanAnArrayHolds(Compressor method) {
+        assertThatThrownBy(() -> MatrixMemory.requireArrays(targets(1 << 20, 1 << 12), method, false))
                 .isInstanceOf(InvalidRequestException.class)
                 .hasMessageContaining("wide (1048576 x 4096)");
+    }
+
+    @Test
+    void groupsThatAreFilledUpAreWeightsToo() {
+        assertThat(new SketchTune().takes(1 << 20, 2040)).isTrue();
+        assertThat(new PvTuning().takes(1 << 20, 2040)).isFalse();
+    }
+
+    @Test
+    void bytesOfMoreRowsThanAnIntCountsTwelveTimes() {
+        assertThat(new PvTuning().heapBytes(200_000_000, 8, LIMITS)).isGreaterThan(8L * 12 * 200_000_000 * 8);
+    }
+
+    /** One array of the codes, which is as long as there are weights. */
+    @Test
+    void codesOfGptqLieOnTheHeap() {
+        GptqCompressor gptq = new GptqCompressor();
+        assertThat(gptq.heapBytes(1 << 20, 1 << 10, LIMITS) - gptq.heapBytes(1, 1 << 10, LIMITS))
+                .isGreaterThan(1L << 30);
     }
 
     /** Factoring a Hessian takes two squares of the inputs in double, whatever the method takes. */
     @Test
     void aHessianThatTheHeapDoesNotHold() {
         int inputs = (int) Math.min(1 << 30, Math.sqrt(Runtime.getRuntime().maxMemory() / 16.0) + 2);
-        assertThatThrownBy(() -> MatrixMemory.requireHeap(targets(1, inputs), new LqLora(), LIMITS, true))
+        assertThatThrownBy(() -> MatrixMemory.requireHeap(targets(1, inputs), new LqLora(), LIMITS, true, 1))
                 .isInstanceOf(InvalidRequestException.class)
                 .hasMessageContaining("Java heap for wide")
                 .hasMessageContaining("-Xmx");
-        assertThatCode(() -> MatrixMemory.requireHeap(targets(1, inputs), new LqLora(), LIMITS, false))
+        assertThatCode(() -> MatrixMemory.requireHeap(targets(1, inputs), new LqLora(), LIMITS, false, 1))
                 .doesNotThrowAnyException();
+    }
+
+    /** Each has the equations of some rows before it. */
+    @Test
+    void equationsOfEveryWorkerCount() {
+        for (boolean weighted : new boolean[] {false, true}) {
+            long one = MatrixMemory.bytes(targets(512, 4096), new SketchTune(), LIMITS, weighted, 1);
+            long eight = MatrixMemory.bytes(targets(512, 4096), new SketchTune(), LIMITS, weighted, 8);
+            assertThat(eight - one).isGreaterThan(7 * (weighted ? 5L << 20 : 3 * 8 * 128 * 128 - 1));
+        }
+        Compressor.Limits small = new Compressor.Limits(0, 0, 64, 0);
+        assertThat(MatrixMemory.bytes(targets(512, 4096), new SketchTune(), small, false, 2))
+                .isGreaterThan(2L * 3 * 8 * 1024 * 1024);
     }
 
     private static List<Target> targets(int rows, int columns) {

@@ -32,11 +32,13 @@ import java.util.regex.Pattern;
 public record AdditiveFormat(
         int codebooks, int codeBits, int inGroup, int outGroup, int scaleColumns, ScaleFormat scales)
         implements MatrixFormat {
+    /** Columns of the widest tile. */
+    public static final int MAX_IN_GROUP = 64;
+
     static final String CODES = "codes";
     static final String CODEBOOKS = "codebooks";
 
     private static final int MAX_CODEBOOKS = 8;
-    private static final int MAX_IN_GROUP = 64;
     private static final int MAX_OUT_GROUP = 8;
     private static final int MAX_TILE = 256;
     private static final int MAX_SCALE_COLUMNS = 1 << 16;

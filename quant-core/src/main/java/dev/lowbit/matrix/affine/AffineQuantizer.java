@@ -52,7 +52,7 @@ public final class AffineQuantizer {
     public static Result quantize(
             FloatMatrix weights, Importance importance, AffineFormat format, FloatMatrix residual, Workers workers) {
         return tryQuantize(weights, importance, format, residual, workers)
-                .orElseThrow(() -> InvalidRequestException.impossible(format.id() + " cannot hold the scales of this "
+                .orElseThrow(() -> InvalidRequestException.beyondFormat(format.id() + " cannot hold the scales of this "
                         + weights.rows() + " x " + weights.columns()
                         + " matrix: they overflow; use bf16 or f32 scales"));
     }

@@ -145,7 +145,7 @@ public final class BlockQuantizer {
     }
 
     private static InvalidRequestException notAvailable(BlockFormat format, FloatMatrix weights) {
-        return InvalidRequestException.impossible(format.id() + " cannot hold the block scales of this "
+        return InvalidRequestException.beyondFormat(format.id() + " cannot hold the block scales of this "
                 + weights.rows() + " x " + weights.columns() + " matrix: they overflow; use bf16 or fp32 scales");
     }
 

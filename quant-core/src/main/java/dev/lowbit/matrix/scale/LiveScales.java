@@ -100,7 +100,7 @@ public final class LiveScales implements AutoCloseable {
     /** Refuses a trained value that is no number. */
     public static void requireFinite(String part, float value) {
         if (!Float.isFinite(value)) {
-            throw InvalidRequestException.impossible("training has driven part " + part + " to " + value
+            throw InvalidRequestException.beyondFormat("training has driven part " + part + " to " + value
                     + " in its stored type; use a smaller learning rate");
         }
     }

@@ -130,7 +130,7 @@ public final class LiveSketch extends LiveScalars implements AutoCloseable {
         float[] values = tables.toArray();
         for (int i = 0; i < values.length; i++) {
             if (!Float.isFinite(values[i])) {
-                throw InvalidRequestException.impossible("training has driven an entry of row " + i / tables.columns()
+                throw InvalidRequestException.beyondFormat("training has driven an entry of row " + i / tables.columns()
                         + " of the tables to " + values[i] + "; use a smaller learning rate");
             }
         }
@@ -141,7 +141,7 @@ public final class LiveSketch extends LiveScalars implements AutoCloseable {
                                 scales(),
                                 coded)
                         : StoredTables.round(values, format.entries(), format.tables()))
-                .orElseThrow(() -> InvalidRequestException.impossible("training has driven the tables beyond what "
+                .orElseThrow(() -> InvalidRequestException.beyondFormat("training has driven the tables beyond what "
                         + format.tables().id() + " holds; use a smaller learning rate"));
     }
 

@@ -27,9 +27,11 @@ import java.util.regex.Pattern;
 public record SketchFormat(int codeBits, int groups, TableFormat tables) implements MatrixFormat {
     static final String CODES = "codes";
 
+    /** Groups of a row at most. */
+    public static final int MOST_GROUPS = 64;
+
     private static final int LEAST_BITS = 2;
     private static final int MOST_BITS = 4;
-    private static final int MOST_GROUPS = 64;
     private static final Pattern ID = Pattern.compile("sketch([2-4])-r([1-9][0-9]?)-(.+)");
 
     public SketchFormat {

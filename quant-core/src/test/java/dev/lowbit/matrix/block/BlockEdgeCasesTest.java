@@ -142,7 +142,7 @@ class BlockEdgeCasesTest {
             assertThatThrownBy(() -> BlockQuantizer.quantize(weights, format, Workers.serial()))
                     .isInstanceOfSatisfying(
                             InvalidRequestException.class,
-                            e -> assertThat(e.kind()).isEqualTo(InvalidRequestException.Kind.IMPOSSIBLE))
+                            e -> assertThat(e.kind()).isEqualTo(InvalidRequestException.Kind.BEYOND_FORMAT))
                     .hasMessageContaining(id);
         }
     }

@@ -4,6 +4,7 @@ import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.MatrixFormats;
 import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.method.FormatPrices;
 import dev.lowbit.method.Tunable;
 import dev.lowbit.method.Tunable.TrainablePart;
 import dev.lowbit.tensor.FloatMatrix;
@@ -43,7 +44,7 @@ import java.util.function.IntConsumer;
  * <p>A few times per epoch the parts are rounded into their stored formats and the model that a file would hold is judged on
  * the held-out part of the text; the best of these, the start among them, is the result. So rounding is part of the choice,
  * and the result is never worse than the start. When the judgements rise, the run takes the best up again, with a third of the rate from there
- * on ({@link TuningProgress}): too high a rate costs steps and not the result. Where codes are trained, a single rise is let pass: exchanged codes cost
+ * on ({@link TuningProgress}), and so it does when a gradient is no number or a part beyond its stored type: too high a rate costs steps and not the result. Where codes are trained, a single rise is let pass: exchanged codes cost
  * before codewords and scales have followed them.
  *
  * <p>Where codes are trained, each follows a dense target that is stepped like any part, by a {@link dev.lowbit.method.DiscreteStep} behind every step.
@@ -236,21 +237,30 @@ public final class Tuner implements AutoCloseable {
             }
             layers.forEach((name, layer) -> layer.replace(tunables.get(name).matrix()));
             int interval = Math.ceilDiv(stepsPerEpoch(), CHECKS_PER_EPOCH);
+            boolean moved = step > 0;
             while (step < steps()) {
                 progress.accept(step);
-                step(step, judged.share(), adam);
+                boolean taken = step(step, judged.share(), adam);
+                moved |= taken;
                 step++;
-                if (step % interval == 0 || step == steps()) {
-                    judge(judged, step, adam);
+                if (!taken) {
+                    judge(judged, step, Double.NaN, adam);
+                } else if (step % interval == 0 || step == steps()) {
+                    judge(judged, step, storedLoss(), adam);
                 }
+            }
+            if (!moved) {
+                throw InvalidRequestException.impossible(
+                        "none of " + steps() + " steps had a finite gradient;"
+                                + " the activations of the model or of the reference overflow, check them with lowbit evaluate");
             }
         }
         progress.accept(steps());
         return result(judged);
     }
 
-    private void judge(TuningProgress judged, int step, Adam adam) {
-        double loss = storedLoss();
+    /** @param loss on the held-out part; no finite number where the model is lost */
+    private void judge(TuningProgress judged, int step, double loss, Adam adam) {
         readCodes();
         switch (judged.judge(step, loss)) {
             case BEST -> values.forEach((name, part) -> best.get(BEST + name).copyFrom(part));
@@ -275,7 +285,8 @@ public final class Tuner implements AutoCloseable {
         return highest == 0 ? 0 : new CosineSchedule(steps(), steps() / WARM_UP_SHARE, highest, LAST_RATE).rate(step);
     }
 
-    private void step(int step, double share, Adam adam) {
+    /** Takes a step; false, and nothing is changed, where the gradient is not finite: the rate was too high before. */
+    private boolean step(int step, double share, Adam adam) {
         int epoch = step / stepsPerEpoch();
         int from = step % stepsPerEpoch() * settings.windows();
         int[] order = text.order(settings.seed(), epoch);
@@ -285,10 +296,8 @@ public final class Tuner implements AutoCloseable {
                 trained.values().stream().map(TrainablePart::gradient).toList();
         gradients.forEach(gradient -> gradient.segment().fill((byte) 0));
         model.backward(batch, loss(batch, windows), new TunableGradients(tunables), space, workers);
-        double norm = GradientClipping.clip(gradients, GRADIENT_NORM);
-        if (!Double.isFinite(norm)) {
-            throw InvalidRequestException.impossible("the gradient of step " + (step + 1) + " is " + norm
-                    + "; use a smaller learning rate than " + settings.learningRate());
+        if (!Double.isFinite(GradientClipping.clip(gradients, GRADIENT_NORM))) {
+            return false;
         }
         double valueRate = share * rate(step, settings.learningRate());
         double codeRate =
@@ -309,6 +318,7 @@ public final class Tuner implements AutoCloseable {
                 .ifPresent(codes -> tunables.values().stream()
                         .flatMap(tunable -> tunable.discrete().stream())
                         .forEach(part -> codes.step().apply(part, workers)));
+        return true;
     }
 
     private TokenLoss loss(TokenBatch batch, int[] windows) {
@@ -343,12 +353,16 @@ public final class Tuner implements AutoCloseable {
                 : result.comparison().divergence() + settings.crossEntropy() * result.negativeLogLikelihood();
     }
 
-    /** The loss on the held-out part with the parts as a file would hold them. */
+    /** The loss on the held-out part with the parts as a file would hold them; infinite where it cannot hold them. */
     private double storedLoss() {
-        layers.forEach((name, layer) -> layer.replace(tunables.get(name).stored(workers)));
-        double loss = heldOutLoss();
-        layers.forEach((name, layer) -> layer.replace(tunables.get(name).matrix()));
-        return loss;
+        try {
+            return FormatPrices.orInfinite(() -> {
+                layers.forEach((name, layer) -> layer.replace(tunables.get(name).stored(workers)));
+                return heldOutLoss();
+            });
+        } finally {
+            layers.forEach((name, layer) -> layer.replace(tunables.get(name).matrix()));
+        }
     }
 
     private TuningResult result(TuningProgress judged) {
