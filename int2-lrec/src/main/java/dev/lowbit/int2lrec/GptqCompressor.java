@@ -130,19 +130,19 @@ public final class GptqCompressor implements Compressor {
 
     /** Codes twice, a matrix of floats, and four matrices of the inputs in double: second moment, Hessian, factor, its inverse. */
     @Override
-    public long scratchBytes(int rows, int columns, Limits limits) {
-        return 6L * rows * columns + heapBytes(rows, columns, limits) + (8 << 20);
+    public long scratchBytes(int rows, int columns, Limits limits, boolean weighted) {
+        return 6L * rows * columns + heapBytes(rows, columns, limits, weighted) + (8 << 20);
     }
 
     /** Codes, one to a byte and packed; the second moment, its damped copy, the factor and its inverse. */
     @Override
-    public long heapBytes(int rows, int columns, Limits limits) {
-        return 2L * rows * columns + 4L * Double.BYTES * columns * columns;
+    public long heapBytes(int rows, int columns, Limits limits, boolean weighted) {
+        return 2L * rows * columns + (weighted ? 4L * Double.BYTES * columns * columns : 0);
     }
 
     @Override
-    public boolean takes(int rows, int columns) {
-        return Shape.fitsArray(columns, columns) && Shape.fitsArray(rows, columns);
+    public boolean takes(int rows, int columns, boolean weighted) {
+        return (!weighted || Shape.fitsArray(columns, columns)) && Shape.fitsArray(rows, columns);
     }
 
     /** GPTQ's paper counts codes alone; INT2.1 adds the factors that tuning may have given a matrix. */

@@ -108,24 +108,24 @@ public final class Int2Lrec implements Compressor {
 
     /** Five matrices of floats (residual, aim, correction, and two scaled copies), packed results, and three second moments in double. */
     @Override
-    public long scratchBytes(int rows, int columns, Limits limits) {
+    public long scratchBytes(int rows, int columns, Limits limits, boolean weighted) {
         long size = (long) rows * columns;
         long width = Math.min(limits.maxRank(), Math.min(rows, columns)) + 64L;
         return 22 * size
-                + 3L * Double.BYTES * columns * columns
+                + heapBytes(rows, columns, limits, weighted)
                 + 8 * Double.BYTES * width * ((long) rows + columns + width)
                 + (1 << 20);
     }
 
     /** The second moments. */
     @Override
-    public long heapBytes(int rows, int columns, Limits limits) {
-        return 3L * Double.BYTES * columns * columns;
+    public long heapBytes(int rows, int columns, Limits limits, boolean weighted) {
+        return weighted ? 3L * Double.BYTES * columns * columns : 0;
     }
 
     @Override
-    public boolean takes(int rows, int columns) {
-        return Shape.fitsArray(columns, columns);
+    public boolean takes(int rows, int columns, boolean weighted) {
+        return !weighted || Shape.fitsArray(columns, columns);
     }
 
     /** The paper's 2.1 bits count codes and adapters, but neither scales nor zero points. */

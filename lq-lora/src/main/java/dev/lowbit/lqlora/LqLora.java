@@ -116,7 +116,7 @@ public final class LqLora implements Compressor {
 
     /** Two matrices of the same size (pricing needs W - L and E), the packed result, and factors of the rank's width. */
     @Override
-    public long scratchBytes(int rows, int columns, Limits limits) {
+    public long scratchBytes(int rows, int columns, Limits limits, boolean weighted) {
         long size = (long) rows * columns;
         long width = Math.min(limits.maxRank(), Math.min(rows, columns)) + 32L;
         return 9 * size + 8 * Float.BYTES * width * ((long) rows + columns + width) + (1 << 20);

@@ -160,19 +160,19 @@ public final class PvTuning implements Compressor {
 
     /** Twelve matrices of doubles (weights, two states and what they are multiplied with), six of inputs x inputs, and the sample of the model. */
     @Override
-    public long scratchBytes(int rows, int columns, Limits limits) {
-        return heapBytes(rows, columns, limits);
+    public long scratchBytes(int rows, int columns, Limits limits, boolean weighted) {
+        return heapBytes(rows, columns, limits, weighted);
     }
 
     /** Everything is double precision in arrays. */
     @Override
-    public long heapBytes(int rows, int columns, Limits limits) {
+    public long heapBytes(int rows, int columns, Limits limits, boolean weighted) {
         long padded = mostColumns(columns);
         return Double.BYTES * (12L * rows * padded + 6 * padded * padded) + MODEL_BYTES;
     }
 
     @Override
-    public boolean takes(int rows, int columns) {
+    public boolean takes(int rows, int columns, boolean weighted) {
         int padded = mostColumns(columns);
         return Shape.fitsArray(padded, padded) && Shape.fitsArray(rows, padded);
     }

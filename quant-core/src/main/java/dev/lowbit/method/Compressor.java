@@ -118,11 +118,15 @@ public interface Compressor {
         return Tunable.Extent.ALL;
     }
 
-    /** Bytes of scratch memory that compressing a rows x columns matrix needs beside the weights themselves. */
-    long scratchBytes(int rows, int columns, Limits limits);
+    /**
+     * Bytes of scratch memory that compressing a rows x columns matrix needs beside the weights themselves.
+     *
+     * @param weighted whether there is an importance other than {@link Importance.Uniform}
+     */
+    long scratchBytes(int rows, int columns, Limits limits, boolean weighted);
 
     /** The part of {@link #scratchBytes} that lies on the Java heap, where that is more than small change. */
-    default long heapBytes(int rows, int columns, Limits limits) {
+    default long heapBytes(int rows, int columns, Limits limits, boolean weighted) {
         return 0;
     }
 
@@ -135,8 +139,12 @@ public interface Compressor {
         return 0;
     }
 
-    /** Whether the method's arrays, where it has such, can be long enough for a rows x columns matrix. */
-    default boolean takes(int rows, int columns) {
+    /**
+     * Whether the method's arrays, where it has such, can be long enough for a rows x columns matrix.
+     *
+     * @param weighted as of {@link #scratchBytes}
+     */
+    default boolean takes(int rows, int columns, boolean weighted) {
         return true;
     }
 

@@ -95,7 +95,7 @@ public final class FloatStorage implements Compressor {
 
     /** The matrix as it is stored and as it is read again. */
     @Override
-    public long scratchBytes(int rows, int columns, Limits limits) {
+    public long scratchBytes(int rows, int columns, Limits limits, boolean weighted) {
         return 2L * Float.BYTES * rows * columns + (1 << 20);
     }
 

@@ -158,16 +158,16 @@ public final class SketchTune implements Compressor {
         return format instanceof SketchFormat;
     }
 
-    /** Tables in double, codes twice, four matrices of floats, and of the inputs three in double and four of floats. */
+    /** Tables in double, codes twice, four matrices of floats, and with inputs of these three in double and four of floats. */
     @Override
-    public long scratchBytes(int rows, int columns, Limits limits) {
-        return 32L * rows * columns + 40L * columns * columns + SMALL_BYTES;
+    public long scratchBytes(int rows, int columns, Limits limits, boolean weighted) {
+        return 32L * rows * columns + (weighted ? 40L * columns * columns : 0) + SMALL_BYTES;
     }
 
     /** Tables, codes, a copy of the curvature, and the second moment and its factor in double. */
     @Override
-    public long heapBytes(int rows, int columns, Limits limits) {
-        return 12L * rows * columns + 32L * columns * columns + SMALL_BYTES;
+    public long heapBytes(int rows, int columns, Limits limits, boolean weighted) {
+        return 12L * rows * columns + (weighted ? 32L * columns * columns : 0) + SMALL_BYTES;
     }
 
     /** The equations of some rows. */
@@ -177,8 +177,8 @@ public final class SketchTune implements Compressor {
     }
 
     @Override
-    public boolean takes(int rows, int columns) {
-        return Shape.fitsArray(columns, columns) && Shape.fitsArray(rows, columns);
+    public boolean takes(int rows, int columns, boolean weighted) {
+        return (!weighted || Shape.fitsArray(columns, columns)) && Shape.fitsArray(rows, columns);
     }
 
     /** As the paper counts: four bits for every code, whatever its size, and tables in 16 bits. */

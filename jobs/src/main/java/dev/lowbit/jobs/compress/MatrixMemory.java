@@ -36,12 +36,14 @@ final class MatrixMemory {
     /**
      * Looks for a matrix that is too large for an array.
      *
+     * @param weighted whether there is an importance
+     * @param pairs whether that is a Hessian
      * @throws InvalidRequestException (impossible) naming it
      */
-    static void requireArrays(List<Target> targets, Compressor method, boolean weighted) {
+    static void requireArrays(List<Target> targets, Compressor method, boolean weighted, boolean pairs) {
         for (Target target : targets) {
-            boolean factored = !weighted || Shape.fitsArray(target.columns(), target.columns());
-            if (!factored || !method.takes(target.rows(), target.columns())) {
+            boolean factored = !pairs || Shape.fitsArray(target.columns(), target.columns());
+            if (!factored || !method.takes(target.rows(), target.columns(), weighted)) {
                 throw InvalidRequestException.impossible((factored ? method.name() : "an importance of the inputs")
                         + " needs a longer array for "
                         + target.name() + " (" + target.rows() + " x " + target.columns()
@@ -54,16 +56,22 @@ final class MatrixMemory {
     /**
      * Compares what lies on the Java heap with what the process may have there.
      *
-     * @param weighted whether there is a Hessian
+     * @param weighted whether there is an importance
+     * @param pairs whether that is a Hessian
      * @param workers who compress it
      * @throws InvalidRequestException (impossible) naming the need
      */
     static void requireHeap(
-            List<Target> targets, Compressor method, Compressor.Limits limits, boolean weighted, int workers) {
+            List<Target> targets,
+            Compressor method,
+            Compressor.Limits limits,
+            boolean weighted,
+            boolean pairs,
+            int workers) {
         Target largest = targets.stream()
-                .max(Comparator.comparingLong(target -> heap(target, method, limits, weighted, workers)))
+                .max(Comparator.comparingLong(target -> heap(target, method, limits, weighted, pairs, workers)))
                 .orElseThrow();
-        long need = heap(largest, method, limits, weighted, workers);
+        long need = heap(largest, method, limits, weighted, pairs, workers);
         long most = Runtime.getRuntime().maxMemory();
         if (need > most) {
             throw InvalidRequestException.impossible(method.name() + " needs " + Quantity.bytes(need)
@@ -89,7 +97,7 @@ final class MatrixMemory {
     private static long bytes(
             Target target, Compressor method, Compressor.Limits limits, boolean weighted, int workers) {
         long weights = target.weights() * Float.BYTES;
-        long scratch = method.scratchBytes(target.rows(), target.columns(), limits)
+        long scratch = method.scratchBytes(target.rows(), target.columns(), limits, weighted)
                 + workers * method.workerBytes(target.columns(), limits, weighted);
         if (!weighted) {
             return weights + scratch;
@@ -100,11 +108,11 @@ final class MatrixMemory {
     }
 
     private static long heap(
-            Target target, Compressor method, Compressor.Limits limits, boolean weighted, int workers) {
+            Target target, Compressor method, Compressor.Limits limits, boolean weighted, boolean pairs, int workers) {
         return Math.max(
-                weighted ? factorization(target) : 0,
-                method.heapBytes(target.rows(), target.columns(), limits)
-                        + workers * method.workerBytes(target.columns(), limits, weighted));
+                pairs ? factorization(target) : 0,
+                method.heapBytes(target.rows(), target.columns(), limits, weighted)
+                        + workers * method.workerBytes(target.columns(), limits, pairs));
     }
 
     /** The damped second moment and its Cholesky factor, in double, which are gone when the method begins. */

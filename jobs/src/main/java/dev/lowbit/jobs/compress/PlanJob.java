@@ -157,11 +157,12 @@ public final class PlanJob implements AutoCloseable {
             CalibratedImportance.requireInBlocks(file.get(), targets);
             requireModel(CalibrationText.DEFAULT_TOKENS, CalibrationTokens.BATCH_TOKENS);
         }
-        MatrixMemory.require(
-                cap, targets, request.method(), request.reachable(), file.isPresent(), workers.parallelism());
-        boolean pairs = file.isPresent() && objective().weighting().pairs();
-        MatrixMemory.requireArrays(targets, request.method(), pairs);
-        MatrixMemory.requireHeap(targets, request.method(), request.reachable(), pairs, workers.parallelism());
+        boolean weighted = file.isPresent();
+        boolean pairs = weighted && objective().weighting().pairs();
+        int parallel = workers.parallelism();
+        MatrixMemory.require(cap, targets, request.method(), request.reachable(), weighted, parallel);
+        MatrixMemory.requireArrays(targets, request.method(), weighted, pairs);
+        MatrixMemory.requireHeap(targets, request.method(), request.reachable(), weighted, pairs, parallel);
         if (known) {
             reader.checkImportance(targets, progress);
         }

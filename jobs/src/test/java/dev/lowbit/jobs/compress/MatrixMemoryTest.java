@@ -35,22 +35,37 @@ class MatrixMemoryTest {
     @ParameterizedTest
     @MethodSource("methodsWithSquares")
     void inputsWhoseSquareNoArrayHolds(Compressor method, int most) {
-        assertThatThrownBy(() -> MatrixMemory.requireArrays(targets(1, most + 1), method, false))
+        assertThatThrownBy(() -> MatrixMemory.requireArrays(targets(1, most + 1), method, true, false))
                 .isInstanceOf(InvalidRequestException.class)
                 .hasMessageContaining(method.name())
                 .hasMessageContaining("wide (1 x " + (most + 1) + ")")
                 .hasMessageContaining("--skip");
-        assertThatCode(() -> MatrixMemory.requireArrays(targets(1, most), method, true))
+        assertThatCode(() -> MatrixMemory.requireArrays(targets(1, most), method, true, true))
                 .doesNotThrowAnyException();
     }
 
     @Test
     void aHessianOfTooManyInputs() {
-        assertThatCode(() -> MatrixMemory.requireArrays(targets(1, TOO_WIDE), new LqLora(), false))
+        assertThatCode(() -> MatrixMemory.requireArrays(targets(1, TOO_WIDE), new LqLora(), true, false))
                 .doesNotThrowAnyException();
-        assertThatThrownBy(() -> MatrixMemory.requireArrays(targets(1, TOO_WIDE), new LqLora(), true))
+        assertThatThrownBy(() -> MatrixMemory.requireArrays(targets(1, TOO_WIDE), new LqLora(), true, true))
                 .isInstanceOf(InvalidRequestException.class)
                 .hasMessageContaining("without --calibration");
+    }
+
+    /** Without an importance nothing is known of pairs of inputs, and nothing of that size is made. */
+    @Test
+    void withoutCalibrationInputsHaveNoSquare() {
+        for (Compressor method : List.of(new Int2Lrec(), new GptqCompressor(), new SketchTune())) {
+            assertThatCode(() -> MatrixMemory.requireArrays(targets(1, TOO_WIDE), method, false, false))
+                    .doesNotThrowAnyException();
+            assertThat(method.heapBytes(1, 1 << 14, LIMITS, false))
+                    .as(method.name())
+                    .isLessThan(8L << 20);
+            assertThat(method.heapBytes(1, 1 << 14, LIMITS, true))
+                    .as(method.name())
+                    .isGreaterThan(3L << 31);
+        }
     }
 
     static List<Compressor> methodsWithCodes() {
@@ -60,27 +75,27 @@ class MatrixMemoryTest {
     @ParameterizedTest
     @MethodSource("methodsWithCodes")
     void moreWeightsThanAnArrayHolds(Compressor method) {
-        assertThatThrownBy(() -> MatrixMemory.requireArrays(targets(1 << 20, 1 << 12), method, false))
+        assertThatThrownBy(() -> MatrixMemory.requireArrays(targets(1 << 20, 1 << 12), method, false, false))
                 .isInstanceOf(InvalidRequestException.class)
                 .hasMessageContaining("wide (1048576 x 4096)");
     }
 
     @Test
     void groupsThatAreFilledUpAreWeightsToo() {
-        assertThat(new SketchTune().takes(1 << 20, 2040)).isTrue();
-        assertThat(new PvTuning().takes(1 << 20, 2040)).isFalse();
+        assertThat(new SketchTune().takes(1 << 20, 2040, false)).isTrue();
+        assertThat(new PvTuning().takes(1 << 20, 2040, false)).isFalse();
     }
 
     @Test
     void bytesOfMoreRowsThanAnIntCountsTwelveTimes() {
-        assertThat(new PvTuning().heapBytes(200_000_000, 8, LIMITS)).isGreaterThan(8L * 12 * 200_000_000 * 8);
+        assertThat(new PvTuning().heapBytes(200_000_000, 8, LIMITS, false)).isGreaterThan(8L * 12 * 200_000_000 * 8);
     }
 
     /** One array of the codes, which is as long as there are weights. */
     @Test
     void codesOfGptqLieOnTheHeap() {
         GptqCompressor gptq = new GptqCompressor();
-        assertThat(gptq.heapBytes(1 << 20, 1 << 10, LIMITS) - gptq.heapBytes(1, 1 << 10, LIMITS))
+        assertThat(gptq.heapBytes(1 << 20, 1 << 10, LIMITS, false) - gptq.heapBytes(1, 1 << 10, LIMITS, false))
                 .isGreaterThan(1L << 30);
     }
 
@@ -88,11 +103,11 @@ class MatrixMemoryTest {
     @Test
     void aHessianThatTheHeapDoesNotHold() {
         int inputs = (int) Math.min(1 << 30, Math.sqrt(Runtime.getRuntime().maxMemory() / 16.0) + 2);
-        assertThatThrownBy(() -> MatrixMemory.requireHeap(targets(1, inputs), new LqLora(), LIMITS, true, 1))
+        assertThatThrownBy(() -> MatrixMemory.requireHeap(targets(1, inputs), new LqLora(), LIMITS, true, true, 1))
                 .isInstanceOf(InvalidRequestException.class)
                 .hasMessageContaining("Java heap for wide")
                 .hasMessageContaining("-Xmx");
-        assertThatCode(() -> MatrixMemory.requireHeap(targets(1, inputs), new LqLora(), LIMITS, false, 1))
+        assertThatCode(() -> MatrixMemory.requireHeap(targets(1, inputs), new LqLora(), LIMITS, true, false, 1))
                 .doesNotThrowAnyException();
     }
 
