@@ -64,7 +64,7 @@ class MatrixMemoryTest {
                     .isLessThan(8L << 20);
             assertThat(method.heapBytes(1, 1 << 14, LIMITS, true))
                     .as(method.name())
-                    .isGreaterThan(3L << 31);
+                    .isGreaterThan(3L << 30);
         }
     }
 
