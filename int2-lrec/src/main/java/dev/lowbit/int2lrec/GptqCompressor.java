@@ -1,6 +1,7 @@
 package dev.lowbit.int2lrec;
 
 import dev.lowbit.budget.Candidate;
+import dev.lowbit.error.BeyondFormat;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.importance.Hessian;
 import dev.lowbit.importance.Importance;
@@ -52,7 +53,7 @@ public final class GptqCompressor implements Compressor {
     private static double[] errors(
             FloatMatrix weights, Importance importance, List<AffineFormat> formats, Workers workers) {
         return formats.stream()
-                .mapToDouble(format -> FormatPrices.orInfinite(() -> error(weights, importance, format, workers)))
+                .mapToDouble(format -> BeyondFormat.orInfinite(() -> error(weights, importance, format, workers)))
                 .toArray();
     }
 

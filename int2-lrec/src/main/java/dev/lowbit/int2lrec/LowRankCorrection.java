@@ -71,18 +71,18 @@ public final class LowRankCorrection implements AutoCloseable {
             LowRankSettings settings,
             RandomStream stream,
             Workers workers) {
-        int rank = Math.min(settings.rank(), Math.min(residual.rows(), residual.columns()));
-        LowRank factors = LowRank.allocate(residual.rows(), residual.columns(), rank);
         try (WeightedResidual weighted = new WeightedResidual(residual, moment, outputs, settings, workers)) {
             double[] base = LayerError.ofRows(residual, moment, workers);
             double baseError = weightedSum(base, outputs);
-            double explained = write(weighted, moment, outputs, settings, stream, factors, workers);
-            double optimum = Math.max(0, weighted.squaredNorm(baseError, workers) - explained);
-            double error = CorrectedError.of(residual, base, factors, moment, outputs, workers);
-            return new LowRankCorrection(factors, baseError, error, optimum);
-        } catch (RuntimeException | Error e) {
-            factors.close();
-            throw e;
+            double all = weighted.squaredNorm(baseError, workers);
+            Solution found = solve(weighted, moment, outputs, settings, stream, workers);
+            try {
+                double error = CorrectedError.of(residual, base, found.factors(), moment, outputs, workers);
+                return new LowRankCorrection(found.factors(), baseError, error, Math.max(0, all - found.explained()));
+            } catch (RuntimeException | Error e) {
+                found.factors().close();
+                throw e;
+            }
         }
     }
 
@@ -100,11 +100,35 @@ public final class LowRankCorrection implements AutoCloseable {
             LowRankSettings settings,
             RandomStream stream,
             Workers workers) {
-        int rank = Math.min(settings.rank(), Math.min(residual.rows(), residual.columns()));
-        LowRank factors = LowRank.allocate(residual.rows(), residual.columns(), rank);
         try (WeightedResidual weighted = new WeightedResidual(residual, moment, outputs, settings, workers)) {
-            write(weighted, moment, outputs, settings, stream, factors, workers);
-            return factors;
+            return solve(weighted, moment, outputs, settings, stream, workers).factors();
+        }
+    }
+
+    /**
+     * Factors, and how much of ||M||² they explain.
+     *
+     * @param factors open
+     */
+    private record Solution(LowRank factors, double explained) {}
+
+    private static Solution solve(
+            WeightedResidual weighted,
+            SecondMoment moment,
+            float[] outputs,
+            LowRankSettings settings,
+            RandomStream stream,
+            Workers workers) {
+        int m = weighted.scaled().rows();
+        int n = weighted.scaled().columns();
+        int rank = Math.min(settings.rank(), Math.min(m, n));
+        LowRank factors = LowRank.allocate(m, n, rank);
+        if (rank == 0) {
+            return new Solution(factors, 0);
+        }
+        try (ResidualSubspace subspace = ResidualSubspace.of(weighted, rank, settings, stream, workers)) {
+            write(subspace, moment, outputs, settings, factors, workers);
+            return new Solution(factors, subspace.explained(rank));
         } catch (RuntimeException | Error e) {
             factors.close();
             throw e;
@@ -149,24 +173,6 @@ public final class LowRankCorrection implements AutoCloseable {
             sum += outputs == null ? rows[i] : outputs[i] * rows[i];
         }
         return sum;
-    }
-
-    /** Finds the factors; returns how much of ||M||² they explain. */
-    private static double write(
-            WeightedResidual weighted,
-            SecondMoment moment,
-            float[] outputs,
-            LowRankSettings settings,
-            RandomStream stream,
-            LowRank factors,
-            Workers workers) {
-        if (factors.rank() == 0) {
-            return 0;
-        }
-        try (ResidualSubspace subspace = ResidualSubspace.of(weighted, factors.rank(), settings, stream, workers)) {
-            write(subspace, moment, outputs, settings, factors, workers);
-            return subspace.explained(factors.rank());
-        }
     }
 
     /** B = O^-½ P Σ^½, A = Σ^-½ Pᵀ Ẽ. */

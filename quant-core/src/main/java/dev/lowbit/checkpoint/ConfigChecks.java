@@ -59,7 +59,7 @@ final class ConfigChecks {
         if (config.numHiddenLayers().isPresent() && config.numHiddenLayers().getAsInt() < stored) {
             warnings.add(config.file() + ": num_hidden_layers is "
                     + config.numHiddenLayers().getAsInt() + " and the tensors are of " + stored
-                    + " layers; the others are not run");
+                    + " layers; those beyond are not run");
         }
     }
 

@@ -133,9 +133,9 @@ public interface Compressor {
     /**
      * Bytes of Java heap that every worker takes beside these, where that is more than small change.
      *
-     * @param pairs whether the importance has a Hessian
+     * @param weighted as of {@link #scratchBytes}
      */
-    default long workerBytes(int columns, Limits limits, boolean pairs) {
+    default long workerBytes(int columns, Limits limits, boolean weighted) {
         return 0;
     }
 

@@ -1,7 +1,6 @@
 package dev.lowbit.method;
 
 import dev.lowbit.budget.Candidate;
-import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.importance.Hessian;
 import dev.lowbit.importance.Importance;
 import dev.lowbit.importance.RowSample;
@@ -11,7 +10,6 @@ import dev.lowbit.tensor.FloatMatrix;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.function.DoubleSupplier;
 import java.util.stream.IntStream;
 
 /**
@@ -47,18 +45,6 @@ public final class FormatPrices {
          * @param weights rows x columns; not modified
          */
         double[] errors(FloatMatrix weights, Importance importance, List<F> formats, Workers workers);
-    }
-
-    /** What a pricer measured, or infinity where the format cannot hold the weights. */
-    public static double orInfinite(DoubleSupplier error) {
-        try {
-            return error.getAsDouble();
-        } catch (InvalidRequestException e) {
-            if (e.kind() != InvalidRequestException.Kind.BEYOND_FORMAT) {
-                throw e;
-            }
-            return Double.POSITIVE_INFINITY;
-        }
     }
 
     /**

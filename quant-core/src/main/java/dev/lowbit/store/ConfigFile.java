@@ -13,7 +13,11 @@ import java.util.List;
  * wrote it (number spellings, order, NaN literals).
  */
 public final class ConfigFile {
-    private static final String KEY = "quantization_config";
+    /** The block's name. */
+    static final String KEY = "quantization_config";
+
+    /** The {@code quant_method} of our own. */
+    static final String METHOD = "lowbit";
 
     /** One member of the top-level object: the bytes from its opening quote to the end of its value. */
     private record Member(String name, int from, int to) {}
@@ -29,7 +33,7 @@ public final class ConfigFile {
     public static byte[] withQuantization(byte[] config, int version) {
         return withQuantization(
                 config,
-                "{\n    \"quant_method\": \"lowbit\",\n    \"version\": " + version + ",\n    \"manifest\": \""
+                "{\n    \"quant_method\": \"" + METHOD + "\",\n    \"version\": " + version + ",\n    \"manifest\": \""
                         + Manifest.FILE + "\"\n  }");
     }
 

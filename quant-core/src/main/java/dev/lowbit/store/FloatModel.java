@@ -15,10 +15,6 @@ import java.util.Optional;
 
 /** Tells a model in floats from one whose stored numbers mean nothing without their scales, which would be read without a word. */
 public final class FloatModel {
-    private static final String BLOCK = "quantization_config";
-    private static final String METHOD = "quant_method";
-    private static final String OWN_METHOD = "lowbit";
-
     /** Beside an 8-bit {@code X.weight}: blocks of DeepSeek, and what compressed-tensors and FBGEMM write. */
     private static final List<String> SCALES = List.of("_scale_inv", "_scale");
 
@@ -48,10 +44,10 @@ public final class FloatModel {
                     Reason.BAD_MANIFEST,
                     "says that Lowbit compressed the model, whose " + Manifest.FILE + " is not there; fetch it too");
         }
-        if (config.raw().get(BLOCK) != null) {
+        if (config.raw().get(ConfigFile.KEY) != null) {
             String method = method(config).orElse("unnamed");
-            throw new UnsupportedModelException(config.file() + ": " + BLOCK + " says that the weights are quantized ("
-                    + OneLine.of(method) + ") and " + advice(method));
+            throw new UnsupportedModelException(config.file() + ": " + ConfigFile.KEY
+                    + " says that the weights are quantized (" + OneLine.of(method) + ") and " + advice(method));
         }
     }
 
@@ -79,11 +75,12 @@ public final class FloatModel {
 
     /** Whether a configuration says that Lowbit compressed the model. */
     public static boolean isOwn(ModelConfig config) {
-        return method(config).filter(OWN_METHOD::equals).isPresent();
+        return method(config).filter(ConfigFile.METHOD::equals).isPresent();
     }
 
     private static Optional<String> method(ModelConfig config) {
-        return config.raw().get(BLOCK) instanceof Map<?, ?> block && block.get(METHOD) instanceof String method
+        return config.raw().get(ConfigFile.KEY) instanceof Map<?, ?> block
+                        && block.get("quant_method") instanceof String method
                 ? Optional.of(method)
                 : Optional.empty();
     }

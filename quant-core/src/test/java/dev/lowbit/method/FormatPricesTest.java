@@ -3,6 +3,7 @@ package dev.lowbit.method;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.lowbit.error.BeyondFormat;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.importance.CorrelatedInputs;
 import dev.lowbit.importance.Importance;
@@ -55,12 +56,12 @@ class FormatPricesTest {
 
     @Test
     void onlyAFormatThatIsTooNarrowHasNoPrice() {
-        assertThat(FormatPrices.orInfinite(() -> 3)).isEqualTo(3);
-        assertThat(FormatPrices.orInfinite(() -> {
+        assertThat(BeyondFormat.orInfinite(() -> 3)).isEqualTo(3);
+        assertThat(BeyondFormat.orInfinite(() -> {
                     throw InvalidRequestException.beyondFormat("too large");
                 }))
                 .isInfinite();
-        assertThatThrownBy(() -> FormatPrices.orInfinite(() -> {
+        assertThatThrownBy(() -> BeyondFormat.orInfinite(() -> {
                     throw InvalidRequestException.impossible("no memory");
                 }))
                 .hasMessage("no memory");

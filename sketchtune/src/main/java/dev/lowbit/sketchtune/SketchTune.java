@@ -1,6 +1,7 @@
 package dev.lowbit.sketchtune;
 
 import dev.lowbit.budget.Candidate;
+import dev.lowbit.error.BeyondFormat;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.importance.Hessian;
 import dev.lowbit.importance.Importance;
@@ -78,7 +79,7 @@ public final class SketchTune implements Compressor {
                 SketchFormat format = formats.get(i);
                 Sketch sketch = learned.computeIfAbsent(
                         format.with(formats.getFirst().tables()), same -> problem.learn(same, ROUGH_REFITS));
-                errors[i] = FormatPrices.orInfinite(
+                errors[i] = BeyondFormat.orInfinite(
                         () -> MeasuredError.of(weights, problem.store(sketch.copy(), format), importance, workers)
                                 .weightedError());
             }
@@ -172,8 +173,8 @@ public final class SketchTune implements Compressor {
 
     /** The equations of some rows. */
     @Override
-    public long workerBytes(int columns, Limits limits, boolean pairs) {
-        return NormalEquations.bytes(columns, SketchGrid.mostEntries(limits.groupSize(), columns), pairs);
+    public long workerBytes(int columns, Limits limits, boolean weighted) {
+        return NormalEquations.bytes(columns, SketchGrid.mostEntries(limits.groupSize(), columns), weighted);
     }
 
     @Override

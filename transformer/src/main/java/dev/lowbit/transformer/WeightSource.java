@@ -2,7 +2,6 @@ package dev.lowbit.transformer;
 
 import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.checkpoint.MalformedFileException;
-import dev.lowbit.checkpoint.ModelConfig;
 import dev.lowbit.checkpoint.TensorInfo;
 import dev.lowbit.error.UnsupportedModelException;
 import dev.lowbit.kernel.Conversions;
@@ -15,7 +14,6 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Optional;
 import java.util.Set;
 
 /** Hands out a model's tensors by name, one at a time, checked against the shape that config.json implies. */
@@ -39,10 +37,6 @@ final class WeightSource {
 
     static WeightSource of(CompressedModel model) {
         return new WeightSource(model.checkpointOfOthers(), model);
-    }
-
-    Optional<ModelConfig> config() {
-        return checkpoint.config();
     }
 
     boolean has(String name) {

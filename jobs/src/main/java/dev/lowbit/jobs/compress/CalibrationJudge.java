@@ -3,6 +3,7 @@ package dev.lowbit.jobs.compress;
 import dev.lowbit.budget.Candidate;
 import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.checkpoint.Digest;
+import dev.lowbit.error.BeyondFormat;
 import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.QuantizedMatrix;
@@ -98,7 +99,7 @@ final class CalibrationJudge implements Planner.Judge {
                 try (TargetReader.Loaded loaded = reader.read(target)) {
                     compressed.put(
                             target.name(),
-                            NamedRefusal.of(
+                            BeyondFormat.named(
                                     target.name(),
                                     () -> method.compress(
                                             target.name(),

@@ -1,5 +1,6 @@
 package dev.lowbit.jobs.compress;
 
+import dev.lowbit.error.BeyondFormat;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.jobs.DirectorySize;
 import dev.lowbit.jobs.OutputDirectory;
@@ -118,7 +119,7 @@ public final class CompressJob {
         String name = choice.target().name();
         JobRequest request = job.request();
         try (TargetReader.Loaded loaded = job.reader().read(choice.target())) {
-            QuantizedMatrix matrix = NamedRefusal.of(
+            QuantizedMatrix matrix = BeyondFormat.named(
                     name,
                     () -> job.method()
                             .compress(

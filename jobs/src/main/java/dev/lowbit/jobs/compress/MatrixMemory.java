@@ -112,7 +112,7 @@ final class MatrixMemory {
         return Math.max(
                 pairs ? factorization(target) : 0,
                 method.heapBytes(target.rows(), target.columns(), limits, weighted)
-                        + workers * method.workerBytes(target.columns(), limits, pairs));
+                        + workers * method.workerBytes(target.columns(), limits, weighted));
     }
 
     /** The damped second moment and its Cholesky factor, in double, which are gone when the method begins. */

@@ -7,8 +7,10 @@ import dev.lowbit.checkpoint.MalformedFileException;
 import dev.lowbit.checkpoint.OneLine;
 import dev.lowbit.checkpoint.Temporaries;
 import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.error.UnsupportedModelException;
 import dev.lowbit.jobs.MemoryCap;
 import dev.lowbit.jobs.MethodOptions;
+import dev.lowbit.jobs.OutputFile;
 import dev.lowbit.jobs.PeakMemory;
 import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.jobs.Quantity;
@@ -84,13 +86,16 @@ public final class PlanJob implements AutoCloseable {
      * @throws InvalidRequestException when there is nothing to compress, a pattern matches nothing, or the memory cap is too
      *     small
      * @throws MalformedFileException when the checkpoint or the calibration is malformed
+     * @throws UnsupportedModelException when another program quantized the weights
+     * @throws UncheckedIOException when the cost table cannot be written where it is wanted
      */
     public static PlanJob open(JobRequest request, Workers workers, ProgressListener progress) {
         requireWritten(request);
-        request.costs().ifPresent(PlanJob::requireFolder);
+        request.costs().ifPresent(costs -> OutputFile.requireFolder(costs, "--costs"));
         PlanJob job = open(request, Checkpoint.open(request.input()), workers, progress);
         try {
             job.requireRank();
+            job.warnOfLowRanks();
             job.weighAndRequireMemory();
             return job;
         } catch (RuntimeException | Error e) {
@@ -116,15 +121,6 @@ public final class PlanJob implements AutoCloseable {
         }
     }
 
-    private static void requireFolder(Path costs) {
-        Path folder = costs.toAbsolutePath().getParent();
-        if (folder != null && !Files.isDirectory(folder)) {
-            String message = "cannot write the cost table " + costs + ": " + folder
-                    + " is no directory; make it, or give another --costs";
-            throw new UncheckedIOException(message, new IOException(message));
-        }
-    }
-
     private void requireRank() {
         if (request.budget() instanceof MethodOptions.Budget.OneFormat one) {
             for (Target target : targets) {
@@ -135,6 +131,9 @@ public final class PlanJob implements AutoCloseable {
                 }
             }
         }
+    }
+
+    private void warnOfLowRanks() {
         int least = request.limits().minRank();
         List<String> small = targets.stream()
                 .filter(target -> least > Math.min(target.rows(), target.columns()))

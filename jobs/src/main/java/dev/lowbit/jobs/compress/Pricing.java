@@ -3,6 +3,7 @@ package dev.lowbit.jobs.compress;
 import dev.lowbit.budget.Candidate;
 import dev.lowbit.checkpoint.MalformedFileException;
 import dev.lowbit.checkpoint.MalformedFileException.Reason;
+import dev.lowbit.error.BeyondFormat;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.jobs.MethodOptions;
 import dev.lowbit.jobs.ProgressListener;
@@ -11,7 +12,6 @@ import dev.lowbit.linalg.Norms;
 import dev.lowbit.matrix.MatrixFormat;
 import dev.lowbit.matrix.MatrixFormats;
 import dev.lowbit.method.Compressor;
-import dev.lowbit.method.FormatPrices;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -78,7 +78,7 @@ final class Pricing {
 
     /** The measured error; infinite where the format cannot hold the weights and there are others. */
     private double confirmed(String name, TargetReader.Loaded loaded, Candidate candidate) {
-        double error = FormatPrices.orInfinite(
+        double error = BeyondFormat.orInfinite(
                 () -> method.confirm(name, loaded.weights(), loaded.importance(), candidate, limits, workers)
                         .error());
         if (error == Double.POSITIVE_INFINITY && budget instanceof MethodOptions.Budget.OneFormat) {

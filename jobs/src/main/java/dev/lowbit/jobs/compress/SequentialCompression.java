@@ -1,5 +1,6 @@
 package dev.lowbit.jobs.compress;
 
+import dev.lowbit.error.BeyondFormat;
 import dev.lowbit.importance.CorrectedTarget;
 import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.matrix.QuantizedMatrix;
@@ -74,7 +75,7 @@ final class SequentialCompression {
                         CalibratedImportance.DAMPING,
                         job.workers());
                 CalibratedImportance.Loaded importance = job.reader().importance(target, inputs.secondMoment())) {
-            QuantizedMatrix matrix = NamedRefusal.of(
+            QuantizedMatrix matrix = BeyondFormat.named(
                     target.name(),
                     () -> job.method()
                             .compress(

@@ -1,10 +1,10 @@
 package dev.lowbit.transformer.tuning;
 
+import dev.lowbit.error.BeyondFormat;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.MatrixFormats;
 import dev.lowbit.matrix.QuantizedMatrix;
-import dev.lowbit.method.FormatPrices;
 import dev.lowbit.method.Tunable;
 import dev.lowbit.method.Tunable.TrainablePart;
 import dev.lowbit.tensor.FloatMatrix;
@@ -356,7 +356,7 @@ public final class Tuner implements AutoCloseable {
     /** The loss on the held-out part with the parts as a file would hold them; infinite where it cannot hold them. */
     private double storedLoss() {
         try {
-            return FormatPrices.orInfinite(() -> {
+            return BeyondFormat.orInfinite(() -> {
                 layers.forEach((name, layer) -> layer.replace(tunables.get(name).stored(workers)));
                 return heldOutLoss();
             });
