@@ -70,7 +70,7 @@ public final class ScalarActivations implements Activations {
         return x < 0 ? tail : 1 - tail;
     }
 
-    private static float value(Activation f, float x) {
+    static float value(Activation f, float x) {
         return switch (f) {
             case SILU -> x * sigmoid(x);
             case GELU_TANH -> x * sigmoid(GELU_SCALE * Math.fma(GELU_CUBE * (x * x), x, x));
@@ -79,7 +79,7 @@ public final class ScalarActivations implements Activations {
         };
     }
 
-    private static float slope(Activation f, float x) {
+    static float slope(Activation f, float x) {
         switch (f) {
             case SILU -> {
                 float s = sigmoid(x);

@@ -2,8 +2,8 @@ package dev.lowbit.kernel;
 
 import static dev.lowbit.kernel.ScalarActivations.*;
 
+import dev.lowbit.kernel.FloatSpan.Blocks;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
@@ -13,8 +13,6 @@ import jdk.incubator.vector.VectorSpecies;
 public final class VectorActivations implements Activations {
     private static final VectorSpecies<Float> FLOATS = VectorWidth.floats();
     private static final int LANES = FLOATS.length();
-    private static final ByteOrder ORDER = ByteOrder.nativeOrder();
-    private static final ScalarActivations SCALAR = new ScalarActivations();
 
     private static FloatVector exp(FloatVector x) {
         FloatVector clipped = x.min(HIGHEST);
@@ -58,32 +56,61 @@ public final class VectorActivations implements Activations {
         return x.mul(x).mul(GELU_CUBE).fma(x, x).mul(GELU_SCALE);
     }
 
-    private static FloatVector load(MemorySegment x, long index) {
-        return FloatVector.fromMemorySegment(FLOATS, x, index * Float.BYTES, ORDER);
-    }
-
-    private static void store(FloatVector value, MemorySegment out, long index) {
-        value.intoMemorySegment(out, index * Float.BYTES, ORDER);
+    private static FloatVector load(float[] x, int at) {
+        return FloatVector.fromArray(FLOATS, x, at);
     }
 
     @Override
     public float max(MemorySegment x, long offset, long length) {
-        FloatVector max = FloatVector.broadcast(FLOATS, Float.NEGATIVE_INFINITY);
-        long whole = length - length % LANES;
-        for (long i = 0; i < whole; i += LANES) {
-            max = max.max(load(x, offset + i));
+        FloatSpan span = FloatSpan.of(x, offset, length);
+        float[] block = Blocks.ofThread().a;
+        int step = span.atOnce(length);
+        float max = Float.NEGATIVE_INFINITY;
+        for (long from = 0; from < length; from += step) {
+            int count = (int) Math.min(step, length - from);
+            max = Math.max(max, max(span.read(from, count, block), span.at(from), count));
         }
-        float body = whole == 0 ? Float.NEGATIVE_INFINITY : max.reduceLanes(VectorOperators.MAX);
-        return Math.max(body, SCALAR.max(x, offset + whole, length - whole));
+        return max;
+    }
+
+    private static float max(float[] x, int at, int count) {
+        int whole = count - count % LANES;
+        float max = Float.NEGATIVE_INFINITY;
+        if (whole > 0) {
+            FloatVector lanes = load(x, at);
+            for (int i = LANES; i < whole; i += LANES) {
+                lanes = lanes.max(load(x, at + i));
+            }
+            max = lanes.reduceLanes(VectorOperators.MAX);
+        }
+        for (int i = whole; i < count; i++) {
+            max = Math.max(max, x[at + i]);
+        }
+        return max;
     }
 
     @Override
     public void exp(MemorySegment x, long offset, float minus, MemorySegment out, long outOffset, long length) {
-        long whole = length - length % LANES;
-        for (long i = 0; i < whole; i += LANES) {
-            store(exp(load(x, offset + i).sub(minus)), out, outOffset + i);
+        FloatSpan in = FloatSpan.of(x, offset, length);
+        FloatSpan to = FloatSpan.of(out, outOffset, length);
+        Blocks blocks = Blocks.ofThread();
+        int step = Math.min(in.atOnce(length), to.atOnce(length));
+        for (long from = 0; from < length; from += step) {
+            int count = (int) Math.min(step, length - from);
+            float[] values = to.room(blocks.b);
+            exp(in.read(from, count, blocks.a), in.at(from), minus, values, to.at(from), count);
+            to.write(from, count, values);
         }
-        SCALAR.exp(x, offset + whole, minus, out, outOffset + whole, length - whole);
+    }
+
+    private static void exp(float[] x, int at, float minus, float[] out, int outAt, int count) {
+        int whole = count - count % LANES;
+        for (int i = 0; i < whole; i += LANES) {
+            exp(load(x, at + i).sub(minus)).intoArray(out, outAt + i);
+        }
+        for (int i = whole; i < count; i++) {
+            out[outAt + i] = ScalarActivations.exp(x[at + i] - minus);
+        }
     }
 
     @Override
@@ -95,81 +122,144 @@ public final class VectorActivations implements Activations {
             MemorySegment out,
             long outOffset,
             long length) {
-        long whole = length - length % LANES;
-        for (long i = 0; i < whole; i += LANES) {
-            store(load(a, aOffset + i).mul(load(b, bOffset + i)), out, outOffset + i);
+        FloatSpan left = FloatSpan.of(a, aOffset, length);
+        FloatSpan right = FloatSpan.of(b, bOffset, length);
+        FloatSpan to = FloatSpan.of(out, outOffset, length);
+        Blocks blocks = Blocks.ofThread();
+        int step = Math.min(Math.min(left.atOnce(length), right.atOnce(length)), to.atOnce(length));
+        for (long from = 0; from < length; from += step) {
+            int count = (int) Math.min(step, length - from);
+            float[] x = left.read(from, count, blocks.a);
+            float[] y = right.read(from, count, blocks.b);
+            float[] products = to.room(blocks.c);
+            multiply(x, left.at(from), y, right.at(from), products, to.at(from), count);
+            to.write(from, count, products);
         }
-        SCALAR.multiply(a, aOffset + whole, b, bOffset + whole, out, outOffset + whole, length - whole);
+    }
+
+    private static void multiply(float[] a, int aAt, float[] b, int bAt, float[] out, int outAt, int count) {
+        int whole = count - count % LANES;
+        for (int i = 0; i < whole; i += LANES) {
+            load(a, aAt + i).mul(load(b, bAt + i)).intoArray(out, outAt + i);
+        }
+        for (int i = whole; i < count; i++) {
+            out[outAt + i] = a[aAt + i] * b[bAt + i];
+        }
     }
 
     @Override
     public void apply(Activation f, MemorySegment x, long offset, MemorySegment out, long outOffset, long length) {
-        long whole = length - length % LANES;
-        switch (f) {
-            case SILU -> {
-                for (long i = 0; i < whole; i += LANES) {
-                    FloatVector v = load(x, offset + i);
-                    store(v.mul(sigmoid(v)), out, outOffset + i);
-                }
+        FloatSpan in = FloatSpan.of(x, offset, length);
+        FloatSpan to = FloatSpan.of(out, outOffset, length);
+        Blocks blocks = Blocks.ofThread();
+        int step = Math.min(in.atOnce(length), to.atOnce(length));
+        for (long from = 0; from < length; from += step) {
+            int count = (int) Math.min(step, length - from);
+            float[] values = in.read(from, count, blocks.a);
+            float[] results = to.room(blocks.b);
+            int at = in.at(from);
+            int outAt = to.at(from);
+            int whole = count - count % LANES;
+            switch (f) {
+                case SILU -> silu(values, at, results, outAt, whole);
+                case GELU_TANH -> geluTanh(values, at, results, outAt, whole);
+                case GELU_ERF -> geluErf(values, at, results, outAt, whole);
+                case RELU -> relu(values, at, results, outAt, whole);
             }
-            case GELU_TANH -> {
-                for (long i = 0; i < whole; i += LANES) {
-                    FloatVector v = load(x, offset + i);
-                    store(v.mul(sigmoid(geluArgument(v))), out, outOffset + i);
-                }
+            for (int i = whole; i < count; i++) {
+                results[outAt + i] = ScalarActivations.value(f, values[at + i]);
             }
-            case GELU_ERF -> {
-                for (long i = 0; i < whole; i += LANES) {
-                    FloatVector v = load(x, offset + i);
-                    store(v.mul(normal(v)), out, outOffset + i);
-                }
-            }
-            case RELU -> {
-                for (long i = 0; i < whole; i += LANES) {
-                    FloatVector v = load(x, offset + i);
-                    store(v.blend(0, v.lt(0)), out, outOffset + i);
-                }
-            }
+            to.write(from, count, results);
         }
-        SCALAR.apply(f, x, offset + whole, out, outOffset + whole, length - whole);
+    }
+
+    private static void silu(float[] x, int at, float[] out, int outAt, int count) {
+        for (int i = 0; i < count; i += LANES) {
+            FloatVector v = load(x, at + i);
+            v.mul(sigmoid(v)).intoArray(out, outAt + i);
+        }
+    }
+
+    private static void geluTanh(float[] x, int at, float[] out, int outAt, int count) {
+        for (int i = 0; i < count; i += LANES) {
+            FloatVector v = load(x, at + i);
+            v.mul(sigmoid(geluArgument(v))).intoArray(out, outAt + i);
+        }
+    }
+
+    private static void geluErf(float[] x, int at, float[] out, int outAt, int count) {
+        for (int i = 0; i < count; i += LANES) {
+            FloatVector v = load(x, at + i);
+            v.mul(normal(v)).intoArray(out, outAt + i);
+        }
+    }
+
+    private static void relu(float[] x, int at, float[] out, int outAt, int count) {
+        for (int i = 0; i < count; i += LANES) {
+            FloatVector v = load(x, at + i);
+            v.blend(0, v.lt(0)).intoArray(out, outAt + i);
+        }
     }
 
     @Override
     public void derivative(Activation f, MemorySegment x, long offset, MemorySegment out, long outOffset, long length) {
-        long whole = length - length % LANES;
-        FloatVector one = FloatVector.broadcast(FLOATS, 1);
-        switch (f) {
-            case SILU -> {
-                for (long i = 0; i < whole; i += LANES) {
-                    FloatVector v = load(x, offset + i);
-                    FloatVector s = sigmoid(v);
-                    store(v.mul(s).fma(one.sub(s), s), out, outOffset + i);
-                }
+        FloatSpan in = FloatSpan.of(x, offset, length);
+        FloatSpan to = FloatSpan.of(out, outOffset, length);
+        Blocks blocks = Blocks.ofThread();
+        int step = Math.min(in.atOnce(length), to.atOnce(length));
+        for (long from = 0; from < length; from += step) {
+            int count = (int) Math.min(step, length - from);
+            float[] values = in.read(from, count, blocks.a);
+            float[] results = to.room(blocks.b);
+            int at = in.at(from);
+            int outAt = to.at(from);
+            int whole = count - count % LANES;
+            switch (f) {
+                case SILU -> siluSlope(values, at, results, outAt, whole);
+                case GELU_TANH -> geluTanhSlope(values, at, results, outAt, whole);
+                case GELU_ERF -> geluErfSlope(values, at, results, outAt, whole);
+                case RELU -> reluSlope(values, at, results, outAt, whole);
             }
-            case GELU_TANH -> {
-                for (long i = 0; i < whole; i += LANES) {
-                    FloatVector v = load(x, offset + i);
-                    FloatVector s = sigmoid(geluArgument(v));
-                    FloatVector inner = v.mul(v)
-                            .fma(FloatVector.broadcast(FLOATS, 3 * GELU_CUBE), one)
-                            .mul(GELU_SCALE);
-                    store(v.mul(s).mul(one.sub(s)).fma(inner, s), out, outOffset + i);
-                }
+            for (int i = whole; i < count; i++) {
+                results[outAt + i] = ScalarActivations.slope(f, values[at + i]);
             }
-            case GELU_ERF -> {
-                for (long i = 0; i < whole; i += LANES) {
-                    FloatVector v = load(x, offset + i);
-                    FloatVector density = exp(v.mul(v).mul(-0.5f));
-                    store(v.mul(NORMAL_DENSITY).fma(density, normal(v)), out, outOffset + i);
-                }
-            }
-            case RELU -> {
-                for (long i = 0; i < whole; i += LANES) {
-                    FloatVector v = load(x, offset + i);
-                    store(FloatVector.zero(FLOATS).blend(1, v.compare(VectorOperators.GT, 0)), out, outOffset + i);
-                }
-            }
+            to.write(from, count, results);
         }
-        SCALAR.derivative(f, x, offset + whole, out, outOffset + whole, length - whole);
+    }
+
+    private static void siluSlope(float[] x, int at, float[] out, int outAt, int count) {
+        FloatVector one = FloatVector.broadcast(FLOATS, 1);
+        for (int i = 0; i < count; i += LANES) {
+            FloatVector v = load(x, at + i);
+            FloatVector s = sigmoid(v);
+            v.mul(s).fma(one.sub(s), s).intoArray(out, outAt + i);
+        }
+    }
+
+    private static void geluTanhSlope(float[] x, int at, float[] out, int outAt, int count) {
+        FloatVector one = FloatVector.broadcast(FLOATS, 1);
+        for (int i = 0; i < count; i += LANES) {
+            FloatVector v = load(x, at + i);
+            FloatVector s = sigmoid(geluArgument(v));
+            FloatVector inner = v.mul(v)
+                    .fma(FloatVector.broadcast(FLOATS, 3 * GELU_CUBE), one)
+                    .mul(GELU_SCALE);
+            v.mul(s).mul(one.sub(s)).fma(inner, s).intoArray(out, outAt + i);
+        }
+    }
+
+    private static void geluErfSlope(float[] x, int at, float[] out, int outAt, int count) {
+        for (int i = 0; i < count; i += LANES) {
+            FloatVector v = load(x, at + i);
+            FloatVector density = exp(v.mul(v).mul(-0.5f));
+            v.mul(NORMAL_DENSITY).fma(density, normal(v)).intoArray(out, outAt + i);
+        }
+    }
+
+    private static void reluSlope(float[] x, int at, float[] out, int outAt, int count) {
+        for (int i = 0; i < count; i += LANES) {
+            FloatVector v = load(x, at + i);
+            FloatVector.zero(FLOATS).blend(1, v.compare(VectorOperators.GT, 0)).intoArray(out, outAt + i);
+        }
     }
 }

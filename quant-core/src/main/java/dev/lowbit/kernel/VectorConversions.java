@@ -1,5 +1,6 @@
 package dev.lowbit.kernel;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.ByteVector;
@@ -33,6 +34,9 @@ final class VectorConversions implements Conversions {
     /** Elements of one call: vector code is slow until it is compiled, and a method is compiled when it was called often. */
     private static final long BLOCK = 1024;
 
+    private static final ThreadLocal<MemorySegment> SOURCE = nativeBlocks();
+    private static final ThreadLocal<MemorySegment> TARGET = nativeBlocks();
+
     private static final float TO_HALF_BIAS = 0x1p112f;
     private static final float TO_E4M3_BIAS = 0x1p120f;
     private static final int EXPONENT = 0x7f800000;
@@ -44,16 +48,55 @@ final class VectorConversions implements Conversions {
 
     private final Conversions scalar = new ScalarConversions();
 
+    /** One conversion of at most {@link #BLOCK} elements. */
+    @FunctionalInterface
+    private interface Block {
+        void convert(MemorySegment source, long sourceOffset, MemorySegment target, long targetOffset, long count);
+    }
+
+    /** Block by block; what lies on the heap goes through native memory, see {@link FloatSpan}. */
+    private static void inBlocks(
+            Block block,
+            int sourceBytes,
+            int targetBytes,
+            MemorySegment source,
+            long sourceOffset,
+            MemorySegment target,
+            long targetOffset,
+            long count) {
+        for (long from = 0; from < count; from += BLOCK) {
+            long some = Math.min(BLOCK, count - from);
+            long read = sourceOffset + from * sourceBytes;
+            long written = targetOffset + from * targetBytes;
+            MemorySegment in = onHeap(source) ? SOURCE.get() : source;
+            if (in != source) {
+                MemorySegment.copy(source, read, in, 0, some * sourceBytes);
+                read = 0;
+            }
+            if (onHeap(target)) {
+                block.convert(in, read, TARGET.get(), 0, some);
+                MemorySegment.copy(TARGET.get(), 0, target, written, some * targetBytes);
+            } else {
+                block.convert(in, read, target, written, some);
+            }
+        }
+    }
+
+    private static boolean onHeap(MemorySegment segment) {
+        return !segment.isNative();
+    }
+
+    private static ThreadLocal<MemorySegment> nativeBlocks() {
+        return ThreadLocal.withInitial(() -> Arena.ofAuto().allocate(BLOCK * Double.BYTES, Double.BYTES));
+    }
+
     private static VectorShape shape(int bits) {
         return VectorShape.forBitSize(Math.max(64, bits));
     }
 
     @Override
     public void widenF16(MemorySegment source, long sourceOffset, MemorySegment target, long targetOffset, long count) {
-        for (long from = 0; from < count; from += BLOCK) {
-            long block = Math.min(BLOCK, count - from);
-            widenF16Block(source, sourceOffset + 2 * from, target, targetOffset + 4 * from, block);
-        }
+        inBlocks(this::widenF16Block, 2, 4, source, sourceOffset, target, targetOffset, count);
     }
 
     private void widenF16Block(
@@ -74,10 +117,7 @@ final class VectorConversions implements Conversions {
     @Override
     public void widenBf16(
             MemorySegment source, long sourceOffset, MemorySegment target, long targetOffset, long count) {
-        for (long from = 0; from < count; from += BLOCK) {
-            long block = Math.min(BLOCK, count - from);
-            widenBf16Block(source, sourceOffset + 2 * from, target, targetOffset + 4 * from, block);
-        }
+        inBlocks(this::widenBf16Block, 2, 4, source, sourceOffset, target, targetOffset, count);
     }
 
     private void widenBf16Block(
@@ -94,10 +134,7 @@ final class VectorConversions implements Conversions {
     @Override
     public void widenF8E4m3(
             MemorySegment source, long sourceOffset, MemorySegment target, long targetOffset, long count) {
-        for (long from = 0; from < count; from += BLOCK) {
-            long block = Math.min(BLOCK, count - from);
-            widenF8E4m3Block(source, sourceOffset + from, target, targetOffset + 4 * from, block);
-        }
+        inBlocks(this::widenF8E4m3Block, 1, 4, source, sourceOffset, target, targetOffset, count);
     }
 
     private void widenF8E4m3Block(
@@ -121,10 +158,7 @@ final class VectorConversions implements Conversions {
     @Override
     public void widenF8E5m2(
             MemorySegment source, long sourceOffset, MemorySegment target, long targetOffset, long count) {
-        for (long from = 0; from < count; from += BLOCK) {
-            long block = Math.min(BLOCK, count - from);
-            widenF8E5m2Block(source, sourceOffset + from, target, targetOffset + 4 * from, block);
-        }
+        inBlocks(this::widenF8E5m2Block, 1, 4, source, sourceOffset, target, targetOffset, count);
     }
 
     private void widenF8E5m2Block(
@@ -146,10 +180,7 @@ final class VectorConversions implements Conversions {
     @Override
     public void narrowF64(
             MemorySegment source, long sourceOffset, MemorySegment target, long targetOffset, long count) {
-        for (long from = 0; from < count; from += BLOCK) {
-            long block = Math.min(BLOCK, count - from);
-            narrowF64Block(source, sourceOffset + 8 * from, target, targetOffset + 4 * from, block);
-        }
+        inBlocks(this::narrowF64Block, 8, 4, source, sourceOffset, target, targetOffset, count);
     }
 
     private void narrowF64Block(
@@ -166,10 +197,7 @@ final class VectorConversions implements Conversions {
     @Override
     public void narrowF16(
             MemorySegment source, long sourceOffset, MemorySegment target, long targetOffset, long count) {
-        for (long from = 0; from < count; from += BLOCK) {
-            long block = Math.min(BLOCK, count - from);
-            narrowF16Block(source, sourceOffset + 4 * from, target, targetOffset + 2 * from, block);
-        }
+        inBlocks(this::narrowF16Block, 4, 2, source, sourceOffset, target, targetOffset, count);
     }
 
     private void narrowF16Block(
@@ -206,10 +234,7 @@ final class VectorConversions implements Conversions {
     @Override
     public void narrowBf16(
             MemorySegment source, long sourceOffset, MemorySegment target, long targetOffset, long count) {
-        for (long from = 0; from < count; from += BLOCK) {
-            long block = Math.min(BLOCK, count - from);
-            narrowBf16Block(source, sourceOffset + 4 * from, target, targetOffset + 2 * from, block);
-        }
+        inBlocks(this::narrowBf16Block, 4, 2, source, sourceOffset, target, targetOffset, count);
     }
 
     private void narrowBf16Block(
@@ -231,7 +256,12 @@ final class VectorConversions implements Conversions {
     @Override
     public long firstNonFinite(MemorySegment floats, long offset, long count) {
         for (long from = 0; from < count; from += BLOCK) {
-            long found = firstNonFiniteInBlock(floats, offset + 4 * from, Math.min(BLOCK, count - from));
+            long some = Math.min(BLOCK, count - from);
+            MemorySegment in = onHeap(floats) ? SOURCE.get() : floats;
+            if (in != floats) {
+                MemorySegment.copy(floats, offset + 4 * from, in, 0, 4 * some);
+            }
+            long found = firstNonFiniteInBlock(in, in == floats ? offset + 4 * from : 0, some);
             if (found >= 0) {
                 return from + found;
             }

@@ -1,8 +1,8 @@
 package dev.lowbit.kernel;
 
+import dev.lowbit.kernel.FloatSpan.Blocks;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -12,7 +12,7 @@ import jdk.incubator.vector.VectorSpecies;
 
 /**
  * The SIMD form. A pass over the operands keeps two vectors of double sums, which are 4, 8 or all 16 of the virtual lanes;
- * narrow machines make several passes. Offsets are long byte counts, because that keeps the loads in the order of memory.
+ * narrow machines make several passes.
  */
 public final class VectorKernels implements Kernels {
     private static final VectorSpecies<Float> FLOATS = VectorWidth.floats();
@@ -23,92 +23,96 @@ public final class VectorKernels implements Kernels {
             VectorSpecies.of(float.class, VectorShape.forBitSize(DOUBLES.vectorBitSize() / 2));
 
     private static final int LANES = FLOATS.length();
-    private static final int HALF_BYTES = DOUBLES.length() * Float.BYTES;
+    private static final int HALF_LANES = DOUBLES.length();
     private static final int PASS_LANES = 2 * DOUBLES.length();
     private static final int VIRTUAL_LANES = 16;
-    private static final int SIXTEEN_BYTES = VIRTUAL_LANES * Float.BYTES;
     private static final int ABS_MASK = 0x7fffffff;
-    private static final ByteOrder ORDER = ByteOrder.nativeOrder();
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
-    private static final ScalarKernels SCALAR = new ScalarKernels();
 
     @Override
     public float absMax(MemorySegment x, long offset, long length) {
+        FloatSpan span = FloatSpan.of(x, offset, length);
+        float[] block = Blocks.ofThread().a;
+        int step = span.atOnce(length);
+        float max = 0;
+        for (long from = 0; from < length; from += step) {
+            int count = (int) Math.min(step, length - from);
+            max = Math.max(max, absMax(span.read(from, count, block), span.at(from), count));
+        }
+        return max;
+    }
+
+    private static float absMax(float[] x, int offset, int count) {
         // Without the sign bit, floats order like integers, and NaN is above infinity.
-        // Four chains: a loop that counts in longs is not unrolled, and one chain alone would pay for the counting.
         IntVector max = IntVector.zero(INTS);
-        IntVector second = max;
-        IntVector third = max;
-        IntVector fourth = max;
-        long bytes = (long) LANES * Float.BYTES;
-        long whole = length - length % LANES;
-        long at = offset * Float.BYTES;
-        long end = (offset + whole) * Float.BYTES;
-        for (; at + 4 * bytes <= end; at += 4 * bytes) {
-            max = max.max(IntVector.fromMemorySegment(INTS, x, at, ORDER).and(ABS_MASK));
-            second = second.max(
-                    IntVector.fromMemorySegment(INTS, x, at + bytes, ORDER).and(ABS_MASK));
-            third = third.max(
-                    IntVector.fromMemorySegment(INTS, x, at + 2 * bytes, ORDER).and(ABS_MASK));
-            fourth = fourth.max(
-                    IntVector.fromMemorySegment(INTS, x, at + 3 * bytes, ORDER).and(ABS_MASK));
+        int whole = count - count % LANES;
+        for (int i = 0; i < whole; i += LANES) {
+            max = max.max(FloatVector.fromArray(FLOATS, x, offset + i)
+                    .reinterpretAsInts()
+                    .and(ABS_MASK));
         }
-        for (; at < end; at += bytes) {
-            max = max.max(IntVector.fromMemorySegment(INTS, x, at, ORDER).and(ABS_MASK));
+        int bits = whole == 0 ? 0 : max.reduceLanes(VectorOperators.MAX);
+        for (int i = whole; i < count; i++) {
+            bits = Math.max(bits, Float.floatToRawIntBits(x[offset + i]) & ABS_MASK);
         }
-        max = max.max(second).max(third.max(fourth));
-        float body = Float.intBitsToFloat(max.reduceLanes(VectorOperators.MAX));
-        return Math.max(body, SCALAR.absMax(x, offset + whole, length - whole));
+        return Float.intBitsToFloat(bits);
+    }
+
+    /** The summands of a sum of doubles: how a pass makes them of floats. */
+    @FunctionalInterface
+    private interface Pass {
+        /** The sum over whole sixteens of two vectors of lanes, the first of them {@code lane}. */
+        double sum(int lane);
+    }
+
+    private static double passes(Pass pass) {
+        if (PASS_LANES == VIRTUAL_LANES) {
+            return pass.sum(0);
+        }
+        double sum = 0;
+        for (int lane = 0; lane < VIRTUAL_LANES; lane += 8) {
+            sum += PASS_LANES == 8 ? pass.sum(lane) : pass.sum(lane) + pass.sum(lane + 4);
+        }
+        return sum;
     }
 
     @Override
     public double dot(MemorySegment a, long aOffset, MemorySegment b, long bOffset, long length) {
+        FloatSpan left = FloatSpan.of(a, aOffset, length);
+        FloatSpan right = FloatSpan.of(b, bOffset, length);
         long whole = length - length % VIRTUAL_LANES;
-        double sum = 0;
-        if (PASS_LANES == VIRTUAL_LANES) {
-            sum = dotPass(a, aOffset, b, bOffset, whole);
-        } else {
-            for (int lane = 0; lane < VIRTUAL_LANES; lane += 8) {
-                double first = dotPass(a, aOffset + lane, b, bOffset + lane, whole);
-                sum += PASS_LANES == 8 ? first : first + dotPass(a, aOffset + lane + 4, b, bOffset + lane + 4, whole);
-            }
-        }
+        double sum = passes(lane -> dotPass(left, right, lane, whole));
         for (long i = whole; i < length; i++) {
             sum += (double) a.getAtIndex(FLOAT, aOffset + i) * b.getAtIndex(FLOAT, bOffset + i);
         }
         return sum;
     }
 
-    private static double dotPass(MemorySegment a, long aOffset, MemorySegment b, long bOffset, long whole) {
+    private static double dotPass(FloatSpan a, FloatSpan b, int lane, long whole) {
+        Blocks blocks = Blocks.ofThread();
+        int step = Math.min(a.atOnce(whole), b.atOnce(whole));
         DoubleVector left = DoubleVector.zero(DOUBLES);
         DoubleVector right = DoubleVector.zero(DOUBLES);
-        long aAt = aOffset * Float.BYTES;
-        long bAt = bOffset * Float.BYTES;
-        for (long at = 0; at < whole * Float.BYTES; at += SIXTEEN_BYTES) {
-            DoubleVector x = widen(a, aAt + at);
-            DoubleVector y = widen(b, bAt + at);
-            left = x.fma(y, left);
-            x = widen(a, aAt + at + HALF_BYTES);
-            y = widen(b, bAt + at + HALF_BYTES);
-            right = x.fma(y, right);
+        for (long from = 0; from < whole; from += step) {
+            int count = (int) Math.min(step, whole - from);
+            float[] x = a.read(from, count, blocks.a);
+            float[] y = b.read(from, count, blocks.b);
+            int xAt = a.at(from) + lane;
+            int yAt = b.at(from) + lane;
+            for (int i = 0; i < count; i += VIRTUAL_LANES) {
+                left = widen(x, xAt + i).fma(widen(y, yAt + i), left);
+                right = widen(x, xAt + i + HALF_LANES).fma(widen(y, yAt + i + HALF_LANES), right);
+            }
         }
         return combine(left, right);
     }
 
     @Override
     public double squaredDifference(MemorySegment a, long aOffset, MemorySegment b, long bOffset, long length) {
+        FloatSpan left = FloatSpan.of(a, aOffset, length);
+        FloatSpan right = FloatSpan.of(b, bOffset, length);
         long whole = length - length % VIRTUAL_LANES;
-        double sum = 0;
-        if (PASS_LANES == VIRTUAL_LANES) {
-            sum = differencePass(a, aOffset, b, bOffset, whole);
-        } else {
-            for (int lane = 0; lane < VIRTUAL_LANES; lane += 8) {
-                double first = differencePass(a, aOffset + lane, b, bOffset + lane, whole);
-                sum += PASS_LANES == 8
-                        ? first
-                        : first + differencePass(a, aOffset + lane + 4, b, bOffset + lane + 4, whole);
-            }
-        }
+        double sum = passes(lane -> differencePass(left, right, lane, whole));
         for (long i = whole; i < length; i++) {
             double difference = (double) a.getAtIndex(FLOAT, aOffset + i) - b.getAtIndex(FLOAT, bOffset + i);
             sum = Math.fma(difference, difference, sum);
@@ -116,16 +120,23 @@ public final class VectorKernels implements Kernels {
         return sum;
     }
 
-    private static double differencePass(MemorySegment a, long aOffset, MemorySegment b, long bOffset, long whole) {
+    private static double differencePass(FloatSpan a, FloatSpan b, int lane, long whole) {
+        Blocks blocks = Blocks.ofThread();
+        int step = Math.min(a.atOnce(whole), b.atOnce(whole));
         DoubleVector left = DoubleVector.zero(DOUBLES);
         DoubleVector right = DoubleVector.zero(DOUBLES);
-        long aAt = aOffset * Float.BYTES;
-        long bAt = bOffset * Float.BYTES;
-        for (long at = 0; at < whole * Float.BYTES; at += SIXTEEN_BYTES) {
-            DoubleVector difference = widen(a, aAt + at).sub(widen(b, bAt + at));
-            left = difference.fma(difference, left);
-            difference = widen(a, aAt + at + HALF_BYTES).sub(widen(b, bAt + at + HALF_BYTES));
-            right = difference.fma(difference, right);
+        for (long from = 0; from < whole; from += step) {
+            int count = (int) Math.min(step, whole - from);
+            float[] x = a.read(from, count, blocks.a);
+            float[] y = b.read(from, count, blocks.b);
+            int xAt = a.at(from) + lane;
+            int yAt = b.at(from) + lane;
+            for (int i = 0; i < count; i += VIRTUAL_LANES) {
+                DoubleVector difference = widen(x, xAt + i).sub(widen(y, yAt + i));
+                left = difference.fma(difference, left);
+                difference = widen(x, xAt + i + HALF_LANES).sub(widen(y, yAt + i + HALF_LANES));
+                right = difference.fma(difference, right);
+            }
         }
         return combine(left, right);
     }
@@ -139,21 +150,11 @@ public final class VectorKernels implements Kernels {
             MemorySegment weights,
             long weightsOffset,
             long length) {
+        FloatSpan left = FloatSpan.of(a, aOffset, length);
+        FloatSpan right = FloatSpan.of(b, bOffset, length);
+        FloatSpan by = FloatSpan.of(weights, weightsOffset, length);
         long whole = length - length % VIRTUAL_LANES;
-        double sum = 0;
-        if (PASS_LANES == VIRTUAL_LANES) {
-            sum = weightedPass(a, aOffset, b, bOffset, weights, weightsOffset, whole);
-        } else {
-            for (int lane = 0; lane < VIRTUAL_LANES; lane += 8) {
-                double first = weightedPass(a, aOffset + lane, b, bOffset + lane, weights, weightsOffset + lane, whole);
-                int next = lane + 4;
-                sum += PASS_LANES == 8
-                        ? first
-                        : first
-                                + weightedPass(
-                                        a, aOffset + next, b, bOffset + next, weights, weightsOffset + next, whole);
-            }
-        }
+        double sum = passes(lane -> weightedPass(left, right, by, lane, whole));
         for (long i = whole; i < length; i++) {
             double difference = (double) a.getAtIndex(FLOAT, aOffset + i) - b.getAtIndex(FLOAT, bOffset + i);
             sum = Math.fma(difference * difference, weights.getAtIndex(FLOAT, weightsOffset + i), sum);
@@ -161,31 +162,31 @@ public final class VectorKernels implements Kernels {
         return sum;
     }
 
-    private static double weightedPass(
-            MemorySegment a,
-            long aOffset,
-            MemorySegment b,
-            long bOffset,
-            MemorySegment weights,
-            long weightsOffset,
-            long whole) {
+    private static double weightedPass(FloatSpan a, FloatSpan b, FloatSpan weights, int lane, long whole) {
+        Blocks blocks = Blocks.ofThread();
+        int step = Math.min(Math.min(a.atOnce(whole), b.atOnce(whole)), weights.atOnce(whole));
         DoubleVector left = DoubleVector.zero(DOUBLES);
         DoubleVector right = DoubleVector.zero(DOUBLES);
-        long aAt = aOffset * Float.BYTES;
-        long bAt = bOffset * Float.BYTES;
-        long wAt = weightsOffset * Float.BYTES;
-        for (long at = 0; at < whole * Float.BYTES; at += SIXTEEN_BYTES) {
-            DoubleVector difference = widen(a, aAt + at).sub(widen(b, bAt + at));
-            left = difference.mul(difference).fma(widen(weights, wAt + at), left);
-            difference = widen(a, aAt + at + HALF_BYTES).sub(widen(b, bAt + at + HALF_BYTES));
-            right = difference.mul(difference).fma(widen(weights, wAt + at + HALF_BYTES), right);
+        for (long from = 0; from < whole; from += step) {
+            int count = (int) Math.min(step, whole - from);
+            float[] x = a.read(from, count, blocks.a);
+            float[] y = b.read(from, count, blocks.b);
+            float[] w = weights.read(from, count, blocks.c);
+            int xAt = a.at(from) + lane;
+            int yAt = b.at(from) + lane;
+            int wAt = weights.at(from) + lane;
+            for (int i = 0; i < count; i += VIRTUAL_LANES) {
+                DoubleVector difference = widen(x, xAt + i).sub(widen(y, yAt + i));
+                left = difference.mul(difference).fma(widen(w, wAt + i), left);
+                difference = widen(x, xAt + i + HALF_LANES).sub(widen(y, yAt + i + HALF_LANES));
+                right = difference.mul(difference).fma(widen(w, wAt + i + HALF_LANES), right);
+            }
         }
         return combine(left, right);
     }
 
-    private static DoubleVector widen(MemorySegment x, long byteOffset) {
-        return (DoubleVector)
-                FloatVector.fromMemorySegment(HALF, x, byteOffset, ORDER).convertShape(VectorOperators.F2D, DOUBLES, 0);
+    private static DoubleVector widen(float[] x, int at) {
+        return (DoubleVector) FloatVector.fromArray(HALF, x, at).convertShape(VectorOperators.F2D, DOUBLES, 0);
     }
 
     /** The fixed tree over the lanes of one pass. */
@@ -203,25 +204,52 @@ public final class VectorKernels implements Kernels {
 
     @Override
     public void axpy(float alpha, MemorySegment x, long xOffset, MemorySegment y, long yOffset, long length) {
-        long whole = length - length % LANES;
-        FloatVector factor = FloatVector.broadcast(FLOATS, alpha);
-        for (long i = 0; i < whole; i += LANES) {
-            long at = (yOffset + i) * Float.BYTES;
-            FloatVector value = FloatVector.fromMemorySegment(FLOATS, x, (xOffset + i) * Float.BYTES, ORDER);
-            factor.fma(value, FloatVector.fromMemorySegment(FLOATS, y, at, ORDER))
-                    .intoMemorySegment(y, at, ORDER);
+        FloatSpan in = FloatSpan.of(x, xOffset, length);
+        FloatSpan out = FloatSpan.of(y, yOffset, length);
+        Blocks blocks = Blocks.ofThread();
+        int step = Math.min(in.atOnce(length), out.atOnce(length));
+        for (long from = 0; from < length; from += step) {
+            int count = (int) Math.min(step, length - from);
+            float[] added = in.read(from, count, blocks.a);
+            float[] sums = out.read(from, count, blocks.b);
+            axpy(alpha, added, in.at(from), sums, out.at(from), count);
+            out.write(from, count, sums);
         }
-        SCALAR.axpy(alpha, x, xOffset + whole, y, yOffset + whole, length - whole);
+    }
+
+    private static void axpy(float alpha, float[] x, int xAt, float[] y, int yAt, int count) {
+        FloatVector factor = FloatVector.broadcast(FLOATS, alpha);
+        int whole = count - count % LANES;
+        for (int i = 0; i < whole; i += LANES) {
+            factor.fma(FloatVector.fromArray(FLOATS, x, xAt + i), FloatVector.fromArray(FLOATS, y, yAt + i))
+                    .intoArray(y, yAt + i);
+        }
+        for (int i = whole; i < count; i++) {
+            y[yAt + i] = Math.fma(alpha, x[xAt + i], y[yAt + i]);
+        }
     }
 
     @Override
     public void scale(float alpha, MemorySegment x, long offset, long length) {
-        long whole = length - length % LANES;
-        for (long i = 0; i < whole; i += LANES) {
-            long at = (offset + i) * Float.BYTES;
-            FloatVector.fromMemorySegment(FLOATS, x, at, ORDER).mul(alpha).intoMemorySegment(x, at, ORDER);
+        FloatSpan span = FloatSpan.of(x, offset, length);
+        float[] block = Blocks.ofThread().a;
+        int step = span.atOnce(length);
+        for (long from = 0; from < length; from += step) {
+            int count = (int) Math.min(step, length - from);
+            float[] values = span.read(from, count, block);
+            scale(alpha, values, span.at(from), count);
+            span.write(from, count, values);
         }
-        SCALAR.scale(alpha, x, offset + whole, length - whole);
+    }
+
+    private static void scale(float alpha, float[] x, int at, int count) {
+        int whole = count - count % LANES;
+        for (int i = 0; i < whole; i += LANES) {
+            FloatVector.fromArray(FLOATS, x, at + i).mul(alpha).intoArray(x, at + i);
+        }
+        for (int i = whole; i < count; i++) {
+            x[at + i] *= alpha;
+        }
     }
 
     @Override
@@ -233,12 +261,30 @@ public final class VectorKernels implements Kernels {
             MemorySegment out,
             long outOffset,
             long length) {
-        long whole = length - length % LANES;
-        for (long i = 0; i < whole; i += LANES) {
-            FloatVector left = FloatVector.fromMemorySegment(FLOATS, a, (aOffset + i) * Float.BYTES, ORDER);
-            FloatVector right = FloatVector.fromMemorySegment(FLOATS, b, (bOffset + i) * Float.BYTES, ORDER);
-            left.sub(right).intoMemorySegment(out, (outOffset + i) * Float.BYTES, ORDER);
+        FloatSpan left = FloatSpan.of(a, aOffset, length);
+        FloatSpan right = FloatSpan.of(b, bOffset, length);
+        FloatSpan to = FloatSpan.of(out, outOffset, length);
+        Blocks blocks = Blocks.ofThread();
+        int step = Math.min(Math.min(left.atOnce(length), right.atOnce(length)), to.atOnce(length));
+        for (long from = 0; from < length; from += step) {
+            int count = (int) Math.min(step, length - from);
+            float[] x = left.read(from, count, blocks.a);
+            float[] y = right.read(from, count, blocks.b);
+            float[] differences = to.room(blocks.c);
+            subtract(x, left.at(from), y, right.at(from), differences, to.at(from), count);
+            to.write(from, count, differences);
         }
-        SCALAR.subtract(a, aOffset + whole, b, bOffset + whole, out, outOffset + whole, length - whole);
+    }
+
+    private static void subtract(float[] a, int aAt, float[] b, int bAt, float[] out, int outAt, int count) {
+        int whole = count - count % LANES;
+        for (int i = 0; i < whole; i += LANES) {
+            FloatVector.fromArray(FLOATS, a, aAt + i)
+                    .sub(FloatVector.fromArray(FLOATS, b, bAt + i))
+                    .intoArray(out, outAt + i);
+        }
+        for (int i = whole; i < count; i++) {
+            out[outAt + i] = a[aAt + i] - b[bAt + i];
+        }
     }
 }

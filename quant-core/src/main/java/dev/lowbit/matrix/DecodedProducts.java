@@ -95,7 +95,6 @@ public final class DecodedProducts {
                 FloatMatrix own = sums.rows(panel * x.rows(), x.rows());
                 addRows(matrix, panel * PANEL_ROWS, Math.min(matrix.rows(), (panel + 1) * PANEL_ROWS), y, own);
             });
-            // into memory of our own, because kernels that meet memory of two kinds are a tenth as fast
             for (int panel = 1; panel < panels; panel++) {
                 KERNELS.axpy(1, sums.segment(), panel * x.size(), sums.segment(), 0, x.size());
             }

@@ -2,7 +2,9 @@ package dev.lowbit.kernel;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -66,6 +68,39 @@ class ActivationsTest {
                 assertThat(actual).as("%s'", f).isEqualTo(expected);
             }
         }
+    }
+
+    @ParameterizedTest
+    @EnumSource(MemoryKind.class)
+    void bitsDoNotDependOnWhereOperandsLie(MemoryKind kind) {
+        try (Arena arena = Arena.ofConfined()) {
+            for (int length : new int[] {0, 17, 1024, 2051}) {
+                MemorySegment x = MemorySegment.ofArray(values(length + 3));
+                MemorySegment x2 = kind.copy(x, arena);
+                for (int step = 0; step < MemoryKind.values().length; step++) {
+                    MemorySegment expected = MemorySegment.ofArray(new float[length + 3]);
+                    MemorySegment actual = kind.next(step).floats(length + 3, arena);
+                    scalar.exp(x, 1, 0.25f, expected, 2, length);
+                    vector.exp(x2, 1, 0.25f, actual, 2, length);
+                    assertThat(floats(actual)).isEqualTo(floats(expected));
+                    scalar.multiply(x, 1, expected, 2, expected, 2, length);
+                    vector.multiply(x2, 1, actual, 2, actual, 2, length);
+                    assertThat(floats(actual)).isEqualTo(floats(expected));
+                    assertThat(vector.max(x2, 1, length)).isEqualTo(Float.valueOf(scalar.max(x, 1, length)));
+                    for (Activation f : Activation.values()) {
+                        scalar.apply(f, x, 3, expected, 1, length);
+                        vector.apply(f, x2, 3, actual, 1, length);
+                        scalar.derivative(f, expected, 2, expected, 2, length);
+                        vector.derivative(f, actual, 2, actual, 2, length);
+                        assertThat(floats(actual)).as("%s", f).isEqualTo(floats(expected));
+                    }
+                }
+            }
+        }
+    }
+
+    private static float[] floats(MemorySegment segment) {
+        return segment.toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
     }
 
     @Test

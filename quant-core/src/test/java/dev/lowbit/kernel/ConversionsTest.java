@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.lowbit.tensor.DType;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Random;
@@ -192,8 +193,19 @@ class ConversionsTest {
                 SCALAR.widen(type, source, offset, MemorySegment.ofArray(expected), offset, count);
                 VECTOR.widen(type, source, offset, MemorySegment.ofArray(actual), offset, count);
                 assertThat(actual).as("%s x %d at %d", type, count, offset).isEqualTo(expected);
+                MemorySegment target = outside(new byte[expected.length]);
+                VECTOR.widen(type, outside(bytes), offset, target, offset, count);
+                assertThat(target.toArray(ValueLayout.JAVA_BYTE)).isEqualTo(expected);
             }
         }
+    }
+
+    /** The same bytes outside the heap. */
+    private static MemorySegment outside(byte[] bytes) {
+        return Arena.ofAuto()
+                .allocate(Math.max(1, bytes.length))
+                .asSlice(0, bytes.length)
+                .copyFrom(MemorySegment.ofArray(bytes));
     }
 
     /** Doubles of all magnitudes that meet float, halfway cases included; no NaN, whose payload the JVM does not promise. */
@@ -220,6 +232,9 @@ class ConversionsTest {
                 SCALAR.narrow(type, source, offset, MemorySegment.ofArray(expected), offset, count);
                 VECTOR.narrow(type, source, offset, MemorySegment.ofArray(actual), offset, count);
                 assertThat(actual).as("%s x %d at %d", type, count, offset).isEqualTo(expected);
+                MemorySegment target = outside(new byte[expected.length]);
+                VECTOR.narrow(type, outside(bytes), offset, target, offset, count);
+                assertThat(target.toArray(ValueLayout.JAVA_BYTE)).isEqualTo(expected);
             }
         }
     }
@@ -235,6 +250,9 @@ class ConversionsTest {
             MemorySegment segment = MemorySegment.ofArray(values);
             for (Conversions conversions : new Conversions[] {SCALAR, VECTOR}) {
                 assertThat(conversions.firstNonFinite(segment, 4, count)).isEqualTo(-1);
+                MemorySegment copy = Arena.ofAuto().allocate(segment.byteSize()).copyFrom(segment);
+                assertThat(conversions.firstNonFinite(copy, 4, count)).isEqualTo(-1);
+                assertThat(conversions.firstNonFinite(copy, 0, count + 1L)).isZero();
                 for (int at = 0; at < count; at += 1 + count / 40) {
                     values[at + 1] = bad;
                     values[count] = bad;

@@ -12,6 +12,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The SIMD form against the scalar court and, where bits are promised, against the definition of the sums. */
@@ -70,6 +71,35 @@ class KernelsTest {
     }
 
     @ParameterizedTest
+    @EnumSource(MemoryKind.class)
+    void bitsDoNotDependOnWhereOperandsLie(MemoryKind kind) {
+        for (int length : new int[] {0, 1, 16, 33, 1023, 1024, 1025, 2051, 4099}) {
+            MemorySegment a = values(length + 2, 0, 1);
+            MemorySegment b = values(length + 2, 0, 2);
+            MemorySegment w = values(length + 2, 3, 3);
+            for (int step = 0; step < MemoryKind.values().length; step++) {
+                MemorySegment a2 = kind.copy(a, arena);
+                MemorySegment b2 = kind.next(step).copy(b, arena);
+                MemorySegment w2 = kind.next(2 * step).copy(w, arena).asReadOnly();
+                assertThat(vector.dot(a2, 1, b2, 2, length)).isEqualTo(vector.dot(a, 1, b, 2, length));
+                assertThat(vector.absMax(b2, 2, length)).isEqualTo(vector.absMax(b, 2, length));
+                assertThat(vector.squaredDifference(a2, 1, b2, 2, length))
+                        .isEqualTo(vector.squaredDifference(a, 1, b, 2, length));
+                assertThat(vector.weightedSquaredDifference(a2, 1, b2, 2, w2, 0, length))
+                        .isEqualTo(vector.weightedSquaredDifference(a, 1, b, 2, w, 0, length));
+                MemorySegment expected = MemoryKind.NATIVE.copy(b, arena);
+                scalar.axpy(0.7f, a, 2, expected, 1, length);
+                scalar.scale(-1.3f, expected, 0, length);
+                scalar.subtract(expected, 2, w, 1, expected, 2, length);
+                vector.axpy(0.7f, a2, 2, b2, 1, length);
+                vector.scale(-1.3f, b2, 0, length);
+                vector.subtract(b2, 2, w2, 1, b2, 2, length);
+                assertThat(b2.mismatch(expected)).isEqualTo(-1);
+            }
+        }
+    }
+
+    @ParameterizedTest
     @ValueSource(ints = {0, 1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 64, 65, 1021})
     void elementwiseVerbsHaveTheBitsOfTheCourtAndTouchNothingElse(int length) {
         for (int offset : OFFSETS) {
@@ -113,6 +143,11 @@ class KernelsTest {
         assertThatThrownBy(() -> vector.absMax(x, 1, 64)).isInstanceOf(IndexOutOfBoundsException.class);
         assertThatThrownBy(() -> vector.dot(x, 0, x, 32, 64)).isInstanceOf(IndexOutOfBoundsException.class);
         assertThatThrownBy(() -> vector.scale(1, x, -1, 3)).isInstanceOf(IndexOutOfBoundsException.class);
+        MemorySegment slice = MemorySegment.ofArray(new float[70]).asSlice(4, 64L * Float.BYTES);
+        assertThatThrownBy(() -> vector.scale(1, slice, 1, 64)).isInstanceOf(IndexOutOfBoundsException.class);
+        assertThatThrownBy(() -> vector.scale(1, slice, -1, 3)).isInstanceOf(IndexOutOfBoundsException.class);
+        MemorySegment readOnly = MemorySegment.ofArray(new float[70]).asReadOnly();
+        assertThatThrownBy(() -> vector.scale(1, readOnly, 0, 70)).isInstanceOf(IllegalArgumentException.class);
     }
 
     private interface Term {

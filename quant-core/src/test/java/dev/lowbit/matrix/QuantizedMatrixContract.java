@@ -114,6 +114,33 @@ public abstract class QuantizedMatrixContract {
         }
     }
 
+    @ParameterizedTest
+    @MethodSource("cases")
+    void bitsDoNotDependOnWhereVectorsLie(Case c) {
+        QuantizedMatrix matrix = c.matrix();
+        try (FloatMatrix off = FloatMatrix.allocate(c.rows, c.columns)) {
+            matrix.dequantize(0, off, Workers.serial());
+            assertThat(off.toArray()).isEqualTo(dequantized(matrix, Workers.serial()));
+        }
+        for (int tokens : new int[] {1, 9}) {
+            FloatMatrix x = random(tokens, c.columns);
+            FloatMatrix y = random(tokens, c.rows);
+            FloatMatrix product = FloatMatrix.wrap(tokens, c.rows, new float[tokens * c.rows]);
+            FloatMatrix transposed = FloatMatrix.wrap(tokens, c.columns, new float[tokens * c.columns]);
+            matrix.multiply(x, product, Workers.serial());
+            matrix.multiplyTransposed(y, transposed, Workers.serial());
+            try (FloatMatrix inputs = FloatMatrix.allocate(tokens, c.columns);
+                    FloatMatrix outputs = FloatMatrix.allocate(tokens, c.rows)) {
+                inputs.copyFrom(x);
+                matrix.multiply(inputs, outputs, Workers.serial());
+                assertThat(outputs.toArray()).isEqualTo(product.toArray());
+                outputs.copyFrom(y);
+                matrix.multiplyTransposed(outputs, inputs, Workers.serial());
+                assertThat(inputs.toArray()).isEqualTo(transposed.toArray());
+            }
+        }
+    }
+
     /** Float sums of n products round at most n + 8 times, relative to the sum of magnitudes; a low-rank term adds its own, below 16 of them. */
     private void checkSum(float actual, FloatMatrix x, int token, int count, float[] w, int from, int step, Case c) {
         double sum = 0;

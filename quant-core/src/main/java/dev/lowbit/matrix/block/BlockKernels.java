@@ -3,7 +3,6 @@ package dev.lowbit.matrix.block;
 import dev.lowbit.kernel.KernelLookup;
 import dev.lowbit.kernel.Lanes;
 import dev.lowbit.matrix.packed.Packing;
-import java.lang.foreign.MemorySegment;
 
 /**
  * The verbs of block quantization. All work on pieces: a run of weights that starts with a block, so that weight i of the piece
@@ -129,8 +128,8 @@ interface BlockKernels {
             float[] scales,
             int scalesOffset,
             CodeTable table,
-            MemorySegment out,
-            long outIndex);
+            float[] out,
+            int outIndex);
 
     /**
      * Adds the products of a piece with x to 16 lanes: within each block lane l sums value(code_i) * x_i over i mod 16 = l by fused

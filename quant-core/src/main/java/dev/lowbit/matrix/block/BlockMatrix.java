@@ -1,6 +1,7 @@
 package dev.lowbit.matrix.block;
 
 import dev.lowbit.codebook.Codebook;
+import dev.lowbit.kernel.FloatSpan;
 import dev.lowbit.kernel.Lanes;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.Accuracy;
@@ -26,11 +27,13 @@ import java.util.List;
 
 /**
  * A matrix stored as a code per weight and a scale per block: Ŵ[i, j] = codebook.value(code(i, j)) * scale(block of (i, j)). Immutable.
- *
  */
 public final class BlockMatrix implements QuantizedMatrix {
     private static final BlockKernels KERNELS = BlockKernels.get();
     private static final int ROWS_PER_TASK = 64;
+
+    /** So many codes of any width fill whole bytes. */
+    private static final int CODES_OF_BYTES = 8;
 
     private final int rows;
     private final int columns;
@@ -120,25 +123,39 @@ public final class BlockMatrix implements QuantizedMatrix {
     @Override
     public void dequantize(int fromRow, FloatMatrix out, Workers workers) {
         DecodedProducts.checkRows(this, fromRow, out);
-        float[] scaleOf = scales.values();
         long first = (long) fromRow * columns;
+        float[] scaleOf = scales.values();
+        FloatSpan span = FloatSpan.of(out.segment(), 0, out.size());
         workers.forEach(tasks(out.rows()), task -> {
             PackedPieces pieces = new PackedPieces(geometry, codes, format.codeBits());
             int end = Math.min(out.rows(), (task + 1) * ROWS_PER_TASK);
             pieces.start(first + (long) task * ROWS_PER_TASK * columns, first + (long) end * columns);
             while (pieces.next()) {
-                KERNELS.dequantize(
-                        pieces.packed(),
-                        pieces.bitOffset(),
-                        pieces.length(),
-                        format.groupSize(),
-                        scaleOf,
-                        pieces.block(),
-                        table,
-                        out.segment(),
-                        pieces.weight() - first);
+                dequantize(pieces, scaleOf, span, pieces.weight() - first);
             }
         });
+    }
+
+    /** Whole groups and bytes at a time, few enough that what is copied is still in the first-level cache. */
+    private void dequantize(PackedPieces pieces, float[] scaleOf, FloatSpan out, long outIndex) {
+        int group = format.groupSize();
+        long unit = group % CODES_OF_BYTES == 0 ? group : (long) group * CODES_OF_BYTES;
+        int step = (int) Math.min(pieces.length(), Math.max(1, out.atOnce(pieces.length()) / unit) * unit);
+        float[] block = out.room(BlockScratch.ofThread().results(step));
+        for (int from = 0; from < pieces.length(); from += step) {
+            int count = Math.min(step, pieces.length() - from);
+            KERNELS.dequantize(
+                    pieces.packed(),
+                    pieces.bitOffset() + from * format.codeBits(),
+                    count,
+                    group,
+                    scaleOf,
+                    pieces.block() + from / group,
+                    table,
+                    block,
+                    out.at(outIndex + from));
+            out.write(outIndex + from, count, block);
+        }
     }
 
     private static int tasks(int rows) {

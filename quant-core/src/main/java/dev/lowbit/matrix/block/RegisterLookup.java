@@ -3,9 +3,6 @@ package dev.lowbit.matrix.block;
 import dev.lowbit.kernel.VectorWidth;
 import dev.lowbit.matrix.packed.CodeLanes;
 import dev.lowbit.matrix.packed.PackedCodes;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
@@ -35,8 +32,8 @@ final class RegisterLookup {
             float[] scales,
             int scalesOffset,
             CodeTable table,
-            MemorySegment out,
-            long outIndex) {
+            float[] out,
+            int outIndex) {
         int bits = table.bits;
         IntVector shifts = CodeLanes.shifts(bits, bitOffset);
         IntVector upper = shifts.add(WIDTH * bits);
@@ -53,19 +50,18 @@ final class RegisterLookup {
             for (int i = start; i < whole; i += STEP) {
                 // eight codes to a word
                 IntVector words = CodeLanes.words(packed, first + (i >>> 3) * bits, bits);
-                long at = (outIndex + i) * Float.BYTES;
                 CodeLanes.value(words.lanewise(VectorOperators.LSHR, shifts), low, high, two)
                         .mul(scale)
-                        .intoMemorySegment(out, at, ByteOrder.nativeOrder());
+                        .intoArray(out, outIndex + i);
                 if (WIDTH < STEP) {
                     CodeLanes.value(words.lanewise(VectorOperators.LSHR, upper), low, high, two)
                             .mul(scale)
-                            .intoMemorySegment(out, at + WIDTH * Float.BYTES, ByteOrder.nativeOrder());
+                            .intoArray(out, outIndex + i + WIDTH);
                 }
             }
             for (int i = whole; i < end; i++) {
                 int code = PackedCodes.codeAt(packed, bitOffset + i * bits, bits);
-                out.setAtIndex(ValueLayout.JAVA_FLOAT, outIndex + i, table.values[code] * scale);
+                out[outIndex + i] = table.values[code] * scale;
             }
         }
     }

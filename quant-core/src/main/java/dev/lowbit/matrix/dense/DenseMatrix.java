@@ -35,7 +35,7 @@ public final class DenseMatrix implements QuantizedMatrix {
         this.rows = rows;
         this.columns = columns;
         this.format = format;
-        this.weight = weight;
+        this.weight = offHeap(weight);
         for (long i = 0; i < (long) rows * columns; i++) {
             if (!Float.isFinite(load(i))) {
                 throw new MalformedPartException(
@@ -56,8 +56,6 @@ public final class DenseMatrix implements QuantizedMatrix {
     public static DenseMatrix of(FloatMatrix weights, DType type) {
         DenseFormat format = new DenseFormat(type);
         long bytes = Math.multiplyExact(weights.size(), (long) type.bytes());
-        // outside the heap, as mapped matrices are: kernels that meet both kinds of memory in one process are a tenth
-        // as fast
         MemorySegment stored = LargeMemory.allocate(bytes, Long.BYTES, Arena.ofAuto());
         for (long i = 0; i < weights.size(); i++) {
             float value = weights.segment().getAtIndex(ValueLayout.JAVA_FLOAT, i);
@@ -73,6 +71,16 @@ public final class DenseMatrix implements QuantizedMatrix {
         Part part =
                 new Part(DenseFormat.WEIGHT, type, List.of((long) weights.rows(), (long) weights.columns()), stored);
         return new DenseMatrix(weights.rows(), weights.columns(), format, part);
+    }
+
+    /** Products read the weights as they are stored, and vectors of a segment on the heap are slow ({@link dev.lowbit.kernel.FloatSpan}). */
+    private static Part offHeap(Part part) {
+        if (part.bytes().isNative()) {
+            return part;
+        }
+        MemorySegment copy = LargeMemory.allocate(part.bytes().byteSize(), Long.BYTES, Arena.ofAuto());
+        copy.copyFrom(part.bytes());
+        return new Part(part.name(), part.type(), part.shape(), copy);
     }
 
     private static void store(MemorySegment to, DType type, long index, float value) {

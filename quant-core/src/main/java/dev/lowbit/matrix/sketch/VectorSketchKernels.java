@@ -2,8 +2,6 @@ package dev.lowbit.matrix.sketch;
 
 import dev.lowbit.kernel.VectorWidth;
 import dev.lowbit.matrix.packed.CodeLanes;
-import java.lang.foreign.MemorySegment;
-import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorSpecies;
@@ -17,8 +15,7 @@ final class VectorSketchKernels implements SketchKernels {
     private static final int WIDTH = F.length();
 
     @Override
-    public void decode(
-            byte[] packed, int bitOffset, int count, int bits, float[] table, MemorySegment out, long outIndex) {
+    public void decode(byte[] packed, int bitOffset, int count, int bits, float[] table, float[] out, int outIndex) {
         int whole = CodeLanes.holds(bits) ? count / WIDTH * WIDTH : 0;
         if (whole > 0) {
             IntVector shifts = CodeLanes.shifts(bits, bitOffset);
@@ -28,8 +25,7 @@ final class VectorSketchKernels implements SketchKernels {
             boolean two = 1 << bits > WIDTH;
             for (int i = 0; i < whole; i += WIDTH) {
                 IntVector index = CodeLanes.codes(packed, bitOffset, i, bits, shifts);
-                CodeLanes.value(index, low, high, two)
-                        .intoMemorySegment(out, (outIndex + i) * Float.BYTES, ByteOrder.nativeOrder());
+                CodeLanes.value(index, low, high, two).intoArray(out, outIndex + i);
             }
         }
         ScalarSketchKernels.decode(packed, bitOffset, whole, count, bits, table, out, outIndex);

@@ -1,0 +1,84 @@
+package dev.lowbit.kernel;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Objects;
+
+/**
+ * Floats of a segment as the array that vector code works on: the {@code float[]} itself where the segment lies in one, else block by block a copy.
+ * Vectors of a segment that lies on the heap are not compiled (JDK 25), so that they are a tenth as fast, and from the first one on those of native segments in the
+ * same code are not either. Arrays have no such trap, and copying a block that stays in the first-level cache costs little.
+ *
+ * @param array what the segment lies in; null where blocks are copied
+ * @param first index of the first float: in the array, or in the segment
+ */
+public record FloatSpan(float[] array, MemorySegment segment, long first) {
+    /** Floats of a copied block; a multiple of every number of lanes. */
+    public static final int BLOCK = 1024;
+
+    private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
+
+    /**
+     * Some floats of a segment.
+     *
+     * @throws IndexOutOfBoundsException when they do not lie in it
+     */
+    public static FloatSpan of(MemorySegment segment, long from, long length) {
+        Objects.checkFromIndexSize(from * Float.BYTES, length * Float.BYTES, segment.byteSize());
+        if (!segment.isNative()
+                && segment.address() % Float.BYTES == 0
+                && segment.heapBase().orElse(null) instanceof float[] array) {
+            return new FloatSpan(array, segment, from + segment.address() / Float.BYTES);
+        }
+        return new FloatSpan(null, segment, from);
+    }
+
+    /** How many of {@code count} floats are at hand at once: all of an array. */
+    public int atOnce(long count) {
+        return (int) (array != null ? count : Math.min(BLOCK, count));
+    }
+
+    /**
+     * An array with floats {@code from} to {@code from + count - 1}, which starts at {@link #at}.
+     *
+     * @param count at most {@link #atOnce}
+     * @param block {@link #BLOCK} floats; modified where floats are copied
+     */
+    public float[] read(long from, int count, float[] block) {
+        if (array != null) {
+            return array;
+        }
+        MemorySegment.copy(segment, FLOAT, (first + from) * Float.BYTES, block, 0, count);
+        return block;
+    }
+
+    /** What {@link #read} gives, for floats that are only written: with whatever values are there. */
+    public float[] room(float[] block) {
+        return array != null ? array : block;
+    }
+
+    /** Where float {@code from} is in what {@link #read} and {@link #room} give. */
+    public int at(long from) {
+        return array != null ? (int) (first + from) : 0;
+    }
+
+    /** Writes what has been changed in the copy; an array has it already. The memory is modified. */
+    public void write(long from, int count, float[] block) {
+        if (array == null) {
+            MemorySegment.copy(block, 0, segment, FLOAT, (first + from) * Float.BYTES, count);
+        }
+    }
+
+    /** Blocks for copies, of this thread. */
+    static final class Blocks {
+        private static final ThreadLocal<Blocks> OF_THREAD = ThreadLocal.withInitial(Blocks::new);
+
+        final float[] a = new float[BLOCK];
+        final float[] b = new float[BLOCK];
+        final float[] c = new float[BLOCK];
+
+        static Blocks ofThread() {
+            return OF_THREAD.get();
+        }
+    }
+}
