@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.lowbit.SharedData;
 import dev.lowbit.jobs.MethodOptions.Budget;
+import dev.lowbit.jobs.Methods;
+import dev.lowbit.method.Compressor;
 import dev.lowbit.store.Verifier;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -21,8 +23,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 class CompressGoldenTest {
     private static final double[] BITS = {2.75, 2.25, 4, 2.5, 3, 3.5};
 
-    /** Models beyond this many weights, where a plan takes many seconds, are compressed to the first budget alone. */
-    private static final long LARGE = 500_000;
+    /** Folders beyond this, where a plan takes many seconds, are compressed to the first budget alone and with groups of 64 alone. */
+    private static final long LARGE_BYTES = 2L << 20;
 
     private static final int THREADS = 2;
 
@@ -43,8 +45,11 @@ class CompressGoldenTest {
     @MethodSource("models")
     void everyBudgetIsMetAndPlannedToTheByte(Path model) throws Exception {
         Optional<Path> costs = Optional.of(folder.resolve("costs.json"));
+        boolean large = Jobs.bytes(model) > LARGE_BYTES;
+        Compressor.Limits limits = new Compressor.Limits(0, Jobs.RANK, large ? 64 : 0, 0);
         for (double bits : BITS) {
-            JobRequest request = Jobs.request(model, new Budget.BitsPerWeight(bits), costs, OptionalLong.empty());
+            JobRequest request = Jobs.request(
+                    Methods.DEFAULT, limits, model, new Budget.BitsPerWeight(bits), costs, OptionalLong.empty());
             JobResult plan = Jobs.plan(request, THREADS);
             requireBudgetMet(plan, bits);
             requireNoUniformFormatIsBetter(plan);
@@ -54,7 +59,7 @@ class CompressGoldenTest {
             requireAsPlanned(done, plan);
             assertThat(Jobs.bytes(output)).isEqualTo(plan.outputBytes());
             assertThat(Verifier.verify(output)).isEmpty();
-            if (plan.weights() > LARGE) {
+            if (large) {
                 break;
             }
         }
