@@ -34,6 +34,10 @@ public class DequantizeBenchmark {
     @Param({"nf2-g64-s8x256-fp32", "nf3-g64-s8x256-fp32", "nf4-g64-s8x256-fp32"})
     public String format;
 
+    /** Where the floats go: native memory, or an array as Java programs have it. */
+    @Param({"native", "array"})
+    public String memory;
+
     private FloatMatrix out;
     private BlockMatrix matrix;
 
@@ -43,7 +47,9 @@ public class DequantizeBenchmark {
         try (FloatMatrix weights = Inputs.gaussian("dequantize", SIZE, SIZE)) {
             matrix = BlockQuantizer.quantize(weights, BlockFormat.parse(format), Workers.serial());
         }
-        out = FloatMatrix.allocate(SIZE, SIZE);
+        out = memory.equals("array")
+                ? FloatMatrix.wrap(SIZE, SIZE, new float[SIZE * SIZE])
+                : FloatMatrix.allocate(SIZE, SIZE);
         dequantize();
         Checks.dequantized(matrix, out);
     }

@@ -92,11 +92,17 @@ record Figure(
             of(ConversionBenchmark.class, "widen", "widen-f16", "F16").store(ConversionBenchmark.COUNT),
             of(ConversionBenchmark.class, "widen", "widen-bf16", "BF16").store(ConversionBenchmark.COUNT),
             of(ConversionBenchmark.class, "widen", "widen-f8", "F8_E4M3").store(ConversionBenchmark.COUNT),
-            of(DequantizeBenchmark.class, "dequantize", "dequantize-nf2", "nf2-g64-s8x256-fp32")
+            of(DequantizeBenchmark.class, "dequantize", "dequantize-nf2", "nf2-g64-s8x256-fp32", "native")
                     .store(LARGE, 0.60),
-            of(DequantizeBenchmark.class, "dequantize", "dequantize-nf3", "nf3-g64-s8x256-fp32")
+            of(DequantizeBenchmark.class, "dequantize", "dequantize-nf2-array", "nf2-g64-s8x256-fp32", "array")
                     .store(LARGE, 0.60),
-            of(DequantizeBenchmark.class, "dequantize", "dequantize-nf4", "nf4-g64-s8x256-fp32")
+            of(DequantizeBenchmark.class, "dequantize", "dequantize-nf3", "nf3-g64-s8x256-fp32", "native")
+                    .store(LARGE, 0.60),
+            of(DequantizeBenchmark.class, "dequantize", "dequantize-nf3-array", "nf3-g64-s8x256-fp32", "array")
+                    .store(LARGE, 0.60),
+            of(DequantizeBenchmark.class, "dequantize", "dequantize-nf4", "nf4-g64-s8x256-fp32", "native")
+                    .store(LARGE, 0.60),
+            of(DequantizeBenchmark.class, "dequantize", "dequantize-nf4-array", "nf4-g64-s8x256-fp32", "array")
                     .store(LARGE, 0.60),
             of(QuantizeBenchmark.class, "quantize", "quantize-nf4", "nf4-g64-s8x256-fp32")
                     .timesS(LARGE, 3.2),

@@ -24,6 +24,7 @@ public final class DecodedProducts {
     private static final int ROWS_IN_CACHE = 8;
 
     private static final Kernels KERNELS = Kernels.get();
+    private static final ThreadLocal<ScratchMatrix> PANELS = ThreadLocal.withInitial(ScratchMatrix::new);
     private static final ThreadLocal<ScratchMatrix> SUMS = ThreadLocal.withInitial(ScratchMatrix::new);
     private static final ThreadLocal<ScratchMatrix> ROWS = ThreadLocal.withInitial(ScratchMatrix::new);
 
@@ -40,8 +41,8 @@ public final class DecodedProducts {
         int tokens = x.rows();
         int rows = matrix.rows();
         int height = Math.min(PANEL_ROWS, rows);
-        try (FloatMatrix panel = FloatMatrix.allocate(height, matrix.columns());
-                FloatMatrix products = FloatMatrix.allocate(tokens, height)) {
+        try (FloatMatrix panel = PANELS.get().of(height, matrix.columns());
+                FloatMatrix products = ROWS.get().of(tokens, height)) {
             for (int from = 0; from < rows; from += height) {
                 int count = Math.min(height, rows - from);
                 FloatMatrix some = panel.rows(0, count);
@@ -69,8 +70,8 @@ public final class DecodedProducts {
         }
         int rows = matrix.rows();
         int height = Math.min(PANEL_ROWS, rows);
-        try (FloatMatrix panel = FloatMatrix.allocate(height, matrix.columns());
-                FloatMatrix factors = FloatMatrix.allocate(tokens, height)) {
+        try (FloatMatrix panel = PANELS.get().of(height, matrix.columns());
+                FloatMatrix factors = ROWS.get().of(tokens, height)) {
             for (int from = 0; from < rows; from += height) {
                 int count = Math.min(height, rows - from);
                 FloatMatrix some = panel.rows(0, count);

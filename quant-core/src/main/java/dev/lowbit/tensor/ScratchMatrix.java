@@ -1,6 +1,5 @@
 package dev.lowbit.tensor;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -10,10 +9,10 @@ import java.lang.foreign.MemorySegment;
 public final class ScratchMatrix {
     private static final long MOST_KEPT = 1 << 20;
 
-    private MemorySegment memory = MemorySegment.NULL;
+    private float[] memory = {};
 
     /**
-     * A matrix with whatever values are there, off-heap.
+     * A matrix with whatever values are there: in an array, which kernels like best, or off-heap where it is not kept.
      *
      * @return rows x columns, valid until the next call or until it is closed
      */
@@ -22,9 +21,9 @@ public final class ScratchMatrix {
         if (bytes > MOST_KEPT) {
             return FloatMatrix.allocate(rows, columns);
         }
-        if (memory.byteSize() < bytes) {
-            memory = FloatMatrix.allocate(rows, columns, Arena.ofAuto()).segment();
+        if (memory.length < rows * columns) {
+            memory = new float[rows * columns];
         }
-        return FloatMatrix.wrap(rows, columns, memory.asSlice(0, bytes));
+        return FloatMatrix.wrap(rows, columns, MemorySegment.ofArray(memory).asSlice(0, bytes));
     }
 }

@@ -32,6 +32,9 @@ public final class BlockMatrix implements QuantizedMatrix {
     private static final BlockKernels KERNELS = BlockKernels.get();
     private static final int ROWS_PER_TASK = 64;
 
+    /** Weights that are decoded and then copied: few, so that the processor goes on to decode while it writes. */
+    private static final int MOST_COPIED = 256;
+
     /** So many codes of any width fill whole bytes. */
     private static final int CODES_OF_BYTES = 8;
 
@@ -136,11 +139,12 @@ public final class BlockMatrix implements QuantizedMatrix {
         });
     }
 
-    /** Whole groups and bytes at a time, few enough that what is copied is still in the first-level cache. */
+    /** Whole groups and bytes at a time. */
     private void dequantize(PackedPieces pieces, float[] scaleOf, FloatSpan out, long outIndex) {
         int group = format.groupSize();
         long unit = group % CODES_OF_BYTES == 0 ? group : (long) group * CODES_OF_BYTES;
-        int step = (int) Math.min(pieces.length(), Math.max(1, out.atOnce(pieces.length()) / unit) * unit);
+        long most = out.array() != null ? pieces.length() : MOST_COPIED;
+        int step = (int) Math.min(pieces.length(), Math.max(1, most / unit) * unit);
         float[] block = out.room(BlockScratch.ofThread().results(step));
         for (int from = 0; from < pieces.length(); from += step) {
             int count = Math.min(step, pieces.length() - from);
