@@ -2,7 +2,10 @@ package dev.lowbit.kernel;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.util.Objects;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorSpecies;
 
 /**
  * Floats of a segment as the array that vector code works on: the {@code float[]} itself where the segment lies in one, else block by block a copy.
@@ -66,6 +69,26 @@ public record FloatSpan(float[] array, MemorySegment segment, long first) {
     public void write(long from, int count, float[] block) {
         if (array == null) {
             MemorySegment.copy(block, 0, segment, FLOAT, (first + from) * Float.BYTES, count);
+        }
+    }
+
+    /**
+     * A vector from where it lies, without a copy: for loops over one operand, because the compiler makes a loop of its own of each kind of each operand.
+     *
+     * @param at number of its first float
+     */
+    FloatVector load(VectorSpecies<Float> species, long at) {
+        return array != null
+                ? FloatVector.fromArray(species, array, (int) (first + at))
+                : FloatVector.fromMemorySegment(species, segment, (first + at) * Float.BYTES, ByteOrder.nativeOrder());
+    }
+
+    /** Writes a vector where it belongs, likewise; the memory is modified. */
+    public void store(long at, FloatVector vector) {
+        if (array != null) {
+            vector.intoArray(array, (int) (first + at));
+        } else {
+            vector.intoMemorySegment(segment, (first + at) * Float.BYTES, ByteOrder.nativeOrder());
         }
     }
 

@@ -28,34 +28,35 @@ public final class VectorKernels implements Kernels {
     private static final int VIRTUAL_LANES = 16;
     private static final int ABS_MASK = 0x7fffffff;
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
+    private static final ScalarKernels SCALAR = new ScalarKernels();
 
     @Override
     public float absMax(MemorySegment x, long offset, long length) {
+        // Without the sign bit, floats order like integers, and NaN is above infinity.
+        // Four chains: a loop that counts in longs is not unrolled, and one chain alone would pay for the counting.
         FloatSpan span = FloatSpan.of(x, offset, length);
-        float[] block = Blocks.ofThread().a;
-        int step = span.atOnce(length);
-        float max = 0;
-        for (long from = 0; from < length; from += step) {
-            int count = (int) Math.min(step, length - from);
-            max = Math.max(max, absMax(span.read(from, count, block), span.at(from), count));
+        IntVector max = IntVector.zero(INTS);
+        IntVector second = max;
+        IntVector third = max;
+        IntVector fourth = max;
+        long whole = length - length % LANES;
+        long at = 0;
+        for (; at + 4 * LANES <= whole; at += 4 * LANES) {
+            max = max.max(magnitude(span, at));
+            second = second.max(magnitude(span, at + LANES));
+            third = third.max(magnitude(span, at + 2 * LANES));
+            fourth = fourth.max(magnitude(span, at + 3 * LANES));
         }
-        return max;
+        for (; at < whole; at += LANES) {
+            max = max.max(magnitude(span, at));
+        }
+        max = max.max(second).max(third.max(fourth));
+        float body = Float.intBitsToFloat(max.reduceLanes(VectorOperators.MAX));
+        return Math.max(body, SCALAR.absMax(x, offset + whole, length - whole));
     }
 
-    private static float absMax(float[] x, int offset, int count) {
-        // Without the sign bit, floats order like integers, and NaN is above infinity.
-        IntVector max = IntVector.zero(INTS);
-        int whole = count - count % LANES;
-        for (int i = 0; i < whole; i += LANES) {
-            max = max.max(FloatVector.fromArray(FLOATS, x, offset + i)
-                    .reinterpretAsInts()
-                    .and(ABS_MASK));
-        }
-        int bits = whole == 0 ? 0 : max.reduceLanes(VectorOperators.MAX);
-        for (int i = whole; i < count; i++) {
-            bits = Math.max(bits, Float.floatToRawIntBits(x[offset + i]) & ABS_MASK);
-        }
-        return Float.intBitsToFloat(bits);
+    private static IntVector magnitude(FloatSpan span, long at) {
+        return span.load(FLOATS, at).reinterpretAsInts().and(ABS_MASK);
     }
 
     /** The summands of a sum of doubles: how a pass makes them of floats. */
@@ -232,24 +233,11 @@ public final class VectorKernels implements Kernels {
     @Override
     public void scale(float alpha, MemorySegment x, long offset, long length) {
         FloatSpan span = FloatSpan.of(x, offset, length);
-        float[] block = Blocks.ofThread().a;
-        int step = span.atOnce(length);
-        for (long from = 0; from < length; from += step) {
-            int count = (int) Math.min(step, length - from);
-            float[] values = span.read(from, count, block);
-            scale(alpha, values, span.at(from), count);
-            span.write(from, count, values);
+        long whole = length - length % LANES;
+        for (long at = 0; at < whole; at += LANES) {
+            span.store(at, span.load(FLOATS, at).mul(alpha));
         }
-    }
-
-    private static void scale(float alpha, float[] x, int at, int count) {
-        int whole = count - count % LANES;
-        for (int i = 0; i < whole; i += LANES) {
-            FloatVector.fromArray(FLOATS, x, at + i).mul(alpha).intoArray(x, at + i);
-        }
-        for (int i = whole; i < count; i++) {
-            x[at + i] *= alpha;
-        }
+        SCALAR.scale(alpha, x, offset + whole, length - whole);
     }
 
     @Override

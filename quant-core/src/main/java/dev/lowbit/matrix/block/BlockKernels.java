@@ -3,6 +3,7 @@ package dev.lowbit.matrix.block;
 import dev.lowbit.kernel.KernelLookup;
 import dev.lowbit.kernel.Lanes;
 import dev.lowbit.matrix.packed.Packing;
+import java.lang.foreign.MemorySegment;
 
 /**
  * The verbs of block quantization. All work on pieces: a run of weights that starts with a block, so that weight i of the piece
@@ -128,8 +129,8 @@ interface BlockKernels {
             float[] scales,
             int scalesOffset,
             CodeTable table,
-            float[] out,
-            int outIndex);
+            MemorySegment out,
+            long outIndex);
 
     /**
      * Adds the products of a piece with x to 16 lanes: within each block lane l sums value(code_i) * x_i over i mod 16 = l by fused

@@ -1,7 +1,6 @@
 package dev.lowbit.matrix.block;
 
 import dev.lowbit.codebook.Codebook;
-import dev.lowbit.kernel.FloatSpan;
 import dev.lowbit.kernel.Lanes;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.Accuracy;
@@ -31,12 +30,6 @@ import java.util.List;
 public final class BlockMatrix implements QuantizedMatrix {
     private static final BlockKernels KERNELS = BlockKernels.get();
     private static final int ROWS_PER_TASK = 64;
-
-    /** Weights that are decoded and then copied: few, so that the processor goes on to decode while it writes. */
-    private static final int MOST_COPIED = 256;
-
-    /** So many codes of any width fill whole bytes. */
-    private static final int CODES_OF_BYTES = 8;
 
     private final int rows;
     private final int columns;
@@ -126,40 +119,25 @@ public final class BlockMatrix implements QuantizedMatrix {
     @Override
     public void dequantize(int fromRow, FloatMatrix out, Workers workers) {
         DecodedProducts.checkRows(this, fromRow, out);
-        long first = (long) fromRow * columns;
         float[] scaleOf = scales.values();
-        FloatSpan span = FloatSpan.of(out.segment(), 0, out.size());
+        long first = (long) fromRow * columns;
         workers.forEach(tasks(out.rows()), task -> {
             PackedPieces pieces = new PackedPieces(geometry, codes, format.codeBits());
             int end = Math.min(out.rows(), (task + 1) * ROWS_PER_TASK);
             pieces.start(first + (long) task * ROWS_PER_TASK * columns, first + (long) end * columns);
             while (pieces.next()) {
-                dequantize(pieces, scaleOf, span, pieces.weight() - first);
+                KERNELS.dequantize(
+                        pieces.packed(),
+                        pieces.bitOffset(),
+                        pieces.length(),
+                        format.groupSize(),
+                        scaleOf,
+                        pieces.block(),
+                        table,
+                        out.segment(),
+                        pieces.weight() - first);
             }
         });
-    }
-
-    /** Whole groups and bytes at a time. */
-    private void dequantize(PackedPieces pieces, float[] scaleOf, FloatSpan out, long outIndex) {
-        int group = format.groupSize();
-        long unit = group % CODES_OF_BYTES == 0 ? group : (long) group * CODES_OF_BYTES;
-        long most = out.array() != null ? pieces.length() : MOST_COPIED;
-        int step = (int) Math.min(pieces.length(), Math.max(1, most / unit) * unit);
-        float[] block = out.room(BlockScratch.ofThread().results(step));
-        for (int from = 0; from < pieces.length(); from += step) {
-            int count = Math.min(step, pieces.length() - from);
-            KERNELS.dequantize(
-                    pieces.packed(),
-                    pieces.bitOffset() + from * format.codeBits(),
-                    count,
-                    group,
-                    scaleOf,
-                    pieces.block() + from / group,
-                    table,
-                    block,
-                    out.at(outIndex + from));
-            out.write(outIndex + from, count, block);
-        }
     }
 
     private static int tasks(int rows) {

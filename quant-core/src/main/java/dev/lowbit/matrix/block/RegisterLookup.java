@@ -1,8 +1,11 @@
 package dev.lowbit.matrix.block;
 
+import dev.lowbit.kernel.FloatSpan;
 import dev.lowbit.kernel.VectorWidth;
 import dev.lowbit.matrix.packed.CodeLanes;
 import dev.lowbit.matrix.packed.PackedCodes;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
@@ -32,8 +35,8 @@ final class RegisterLookup {
             float[] scales,
             int scalesOffset,
             CodeTable table,
-            float[] out,
-            int outIndex) {
+            MemorySegment out,
+            long outIndex) {
         int bits = table.bits;
         IntVector shifts = CodeLanes.shifts(bits, bitOffset);
         IntVector upper = shifts.add(WIDTH * bits);
@@ -42,6 +45,7 @@ final class RegisterLookup {
                 FloatVector.fromArray(F, table.cyclic, CodeTable.CYCLE - WIDTH).reinterpretAsInts();
         boolean two = 1 << bits > WIDTH;
         int first = bitOffset / Byte.SIZE;
+        FloatSpan floats = FloatSpan.of(out, outIndex, length);
         int block = scalesOffset;
         for (int start = 0; start < length; start += groupSize) {
             float scale = scales[block++];
@@ -50,18 +54,17 @@ final class RegisterLookup {
             for (int i = start; i < whole; i += STEP) {
                 // eight codes to a word
                 IntVector words = CodeLanes.words(packed, first + (i >>> 3) * bits, bits);
-                CodeLanes.value(words.lanewise(VectorOperators.LSHR, shifts), low, high, two)
-                        .mul(scale)
-                        .intoArray(out, outIndex + i);
+                IntVector codes = words.lanewise(VectorOperators.LSHR, shifts);
+                floats.store(i, CodeLanes.value(codes, low, high, two).mul(scale));
                 if (WIDTH < STEP) {
-                    CodeLanes.value(words.lanewise(VectorOperators.LSHR, upper), low, high, two)
-                            .mul(scale)
-                            .intoArray(out, outIndex + i + WIDTH);
+                    codes = words.lanewise(VectorOperators.LSHR, upper);
+                    floats.store(
+                            i + WIDTH, CodeLanes.value(codes, low, high, two).mul(scale));
                 }
             }
             for (int i = whole; i < end; i++) {
                 int code = PackedCodes.codeAt(packed, bitOffset + i * bits, bits);
-                out[outIndex + i] = table.values[code] * scale;
+                out.setAtIndex(ValueLayout.JAVA_FLOAT, outIndex + i, table.values[code] * scale);
             }
         }
     }

@@ -3,6 +3,8 @@ package dev.lowbit.matrix.block;
 import dev.lowbit.codebook.Codebook;
 import dev.lowbit.kernel.Lanes;
 import dev.lowbit.matrix.packed.PackedCodes;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 
 /** The formulas as they stand: what every other implementation is tested against. */
@@ -165,13 +167,13 @@ final class ScalarBlockKernels implements BlockKernels {
             float[] scales,
             int scalesOffset,
             CodeTable table,
-            float[] out,
-            int outIndex) {
+            MemorySegment out,
+            long outIndex) {
         int bits = table.bits;
         for (int i = 0; i < length; i++) {
             int code = PackedCodes.codeAt(packed, bitOffset + (long) i * bits, bits);
             float value = table.codebook.value(code) * scales[scalesOffset + i / groupSize];
-            out[outIndex + i] = value;
+            out.setAtIndex(ValueLayout.JAVA_FLOAT, outIndex + i, value);
         }
     }
 

@@ -5,6 +5,8 @@ import dev.lowbit.kernel.VectorWidth;
 import dev.lowbit.matrix.packed.CodeLanes;
 import dev.lowbit.matrix.packed.Packing;
 import dev.lowbit.matrix.packed.WordDot;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
@@ -302,22 +304,24 @@ final class VectorBlockKernels implements BlockKernels {
             float[] scales,
             int scalesOffset,
             CodeTable table,
-            float[] out,
-            int outIndex) {
+            MemorySegment out,
+            long outIndex) {
         if (CodeLanes.holds(table.bits) && RegisterLookup.keepsAlignment(groupSize, length)) {
             RegisterLookup.dequantize(packed, bitOffset, length, groupSize, scales, scalesOffset, table, out, outIndex);
             return;
         }
         byte[] codes = BlockScratch.ofThread().codes(length);
         Packing.get().unpack(packed, bitOffset, length, table.bits, codes, 0);
+        float[] results = BlockScratch.ofThread().results(length);
         float[] values = table.values;
         for (int start = 0; start < length; start += groupSize) {
             int end = Math.min(length, start + groupSize);
             float scale = scales[scalesOffset + start / groupSize];
             for (int i = start; i < end; i++) {
-                out[outIndex + i] = values[codes[i] & 0xff] * scale;
+                results[i] = values[codes[i] & 0xff] * scale;
             }
         }
+        MemorySegment.copy(results, 0, out, ValueLayout.JAVA_FLOAT, outIndex * Float.BYTES, length);
     }
 
     @Override

@@ -1,20 +1,23 @@
 package dev.lowbit.matrix.sketch;
 
 import dev.lowbit.matrix.packed.PackedCodes;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 
 /** The formulas as they stand: what every other implementation is tested against. */
 final class ScalarSketchKernels implements SketchKernels {
     @Override
-    public void decode(byte[] packed, int bitOffset, int count, int bits, float[] table, float[] out, int outIndex) {
+    public void decode(
+            byte[] packed, int bitOffset, int count, int bits, float[] table, MemorySegment out, long outIndex) {
         decode(packed, bitOffset, 0, count, bits, table, out, outIndex);
     }
 
     /** Codes {@code from} to {@code to} of a group. */
     static void decode(
-            byte[] packed, int bitOffset, int from, int to, int bits, float[] table, float[] out, int outIndex) {
+            byte[] packed, int bitOffset, int from, int to, int bits, float[] table, MemorySegment out, long outIndex) {
         for (int i = from; i < to; i++) {
             int code = PackedCodes.codeAt(packed, bitOffset + (long) i * bits, bits);
-            out[outIndex + i] = table[code];
+            out.setAtIndex(ValueLayout.JAVA_FLOAT, outIndex + i, table[code]);
         }
     }
 

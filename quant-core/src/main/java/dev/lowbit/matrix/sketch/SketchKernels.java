@@ -3,6 +3,7 @@ package dev.lowbit.matrix.sketch;
 import dev.lowbit.kernel.KernelLookup;
 import dev.lowbit.kernel.Lanes;
 import dev.lowbit.matrix.packed.Packing;
+import java.lang.foreign.MemorySegment;
 
 /**
  * The verbs of sketches, each on the codes of one group. Codes start at a bit from which eight of them lie in one 32-bit word ({@code
@@ -24,7 +25,7 @@ interface SketchKernels {
      * @param table 16 values, those of the group repeated
      * @param out floats; modified from index {@code outIndex} on
      */
-    void decode(byte[] packed, int bitOffset, int count, int bits, float[] table, float[] out, int outIndex);
+    void decode(byte[] packed, int bitOffset, int count, int bits, float[] table, MemorySegment out, long outIndex);
 
     /**
      * Adds the product of a group with x to 16 lanes: for i ascending, lane i mod 16 += table[code_i] x_i, fused.

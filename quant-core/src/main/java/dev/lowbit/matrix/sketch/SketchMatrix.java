@@ -1,6 +1,5 @@
 package dev.lowbit.matrix.sketch;
 
-import dev.lowbit.kernel.FloatSpan;
 import dev.lowbit.kernel.Lanes;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.DecodedProducts;
@@ -145,19 +144,16 @@ public final class SketchMatrix implements QuantizedMatrix {
     @Override
     public void dequantize(int fromRow, FloatMatrix out, Workers workers) {
         DecodedProducts.checkRows(this, fromRow, out);
-        FloatSpan span = FloatSpan.of(out.segment(), 0, out.size());
         workers.forEach(Math.ceilDiv(out.rows(), ROWS_PER_TASK), task -> {
             byte[] packed = packedGroup();
             float[] table = new float[SketchKernels.LANES];
-            float[] values = span.array() != null ? span.array() : new float[groupColumns];
             int end = Math.min(out.rows(), (task + 1) * ROWS_PER_TASK);
             for (int i = task * ROWS_PER_TASK; i < end; i++) {
                 for (int group = 0; group < format.groups(); group++) {
                     int bitOffset = load(fromRow + i, group, packed);
                     load(fromRow + i, group, table);
                     long at = (long) i * columns + (long) group * groupColumns;
-                    KERNELS.decode(packed, bitOffset, groupColumns, format.codeBits(), table, values, span.at(at));
-                    span.write(at, groupColumns, values);
+                    KERNELS.decode(packed, bitOffset, groupColumns, format.codeBits(), table, out.segment(), at);
                 }
             }
         });

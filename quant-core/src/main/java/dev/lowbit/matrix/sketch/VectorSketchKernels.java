@@ -1,7 +1,9 @@
 package dev.lowbit.matrix.sketch;
 
+import dev.lowbit.kernel.FloatSpan;
 import dev.lowbit.kernel.VectorWidth;
 import dev.lowbit.matrix.packed.CodeLanes;
+import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorSpecies;
@@ -15,7 +17,8 @@ final class VectorSketchKernels implements SketchKernels {
     private static final int WIDTH = F.length();
 
     @Override
-    public void decode(byte[] packed, int bitOffset, int count, int bits, float[] table, float[] out, int outIndex) {
+    public void decode(
+            byte[] packed, int bitOffset, int count, int bits, float[] table, MemorySegment out, long outIndex) {
         int whole = CodeLanes.holds(bits) ? count / WIDTH * WIDTH : 0;
         if (whole > 0) {
             IntVector shifts = CodeLanes.shifts(bits, bitOffset);
@@ -23,9 +26,10 @@ final class VectorSketchKernels implements SketchKernels {
             IntVector high = FloatVector.fromArray(F, table, LANES - WIDTH).reinterpretAsInts();
             // with four lanes and 3 bits the upper half of a table of 8 is its second register
             boolean two = 1 << bits > WIDTH;
+            FloatSpan floats = FloatSpan.of(out, outIndex, count);
             for (int i = 0; i < whole; i += WIDTH) {
                 IntVector index = CodeLanes.codes(packed, bitOffset, i, bits, shifts);
-                CodeLanes.value(index, low, high, two).intoArray(out, outIndex + i);
+                floats.store(i, CodeLanes.value(index, low, high, two));
             }
         }
         ScalarSketchKernels.decode(packed, bitOffset, whole, count, bits, table, out, outIndex);

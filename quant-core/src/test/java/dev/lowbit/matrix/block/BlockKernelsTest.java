@@ -7,6 +7,7 @@ import dev.lowbit.codebook.NormalFloat;
 import dev.lowbit.codebook.UniformGrid;
 import dev.lowbit.matrix.packed.PackedCodes;
 import dev.lowbit.matrix.packed.Packing;
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.Random;
 import java.util.stream.IntStream;
@@ -206,8 +207,8 @@ class BlockKernelsTest {
             int bit = c.offset * bits;
             float[] expected = c.weights.clone();
             float[] actual = c.weights.clone();
-            scalar.dequantize(packed, bit, c.length, c.group, c.scales, c.offset, c.table, expected, c.offset);
-            vector.dequantize(packed, bit, c.length, c.group, c.scales, c.offset, c.table, actual, c.offset);
+            scalar.dequantize(packed, bit, c.length, c.group, c.scales, c.offset, c.table, segment(expected), c.offset);
+            vector.dequantize(packed, bit, c.length, c.group, c.scales, c.offset, c.table, segment(actual), c.offset);
             assertThat(bitsOf(actual)).isEqualTo(bitsOf(expected));
 
             float[] x = new float[c.weights.length];
@@ -255,6 +256,10 @@ class BlockKernelsTest {
 
     private static float nextTo(float x, int direction) {
         return direction == 0 ? x : direction > 0 ? Math.nextUp(x) : Math.nextDown(x);
+    }
+
+    private static MemorySegment segment(float[] values) {
+        return MemorySegment.ofArray(values);
     }
 
     /** Raw bits, so that zeros of different sign differ; NaN (inf - inf of a huge scale) is one value. */

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.lowbit.matrix.packed.PackedCodes;
 import dev.lowbit.matrix.packed.Packing;
+import java.lang.foreign.MemorySegment;
 import java.util.Random;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -37,8 +38,8 @@ class SketchKernelsTest {
                 int offset = random.nextInt(5);
                 float[] expected = new float[offset + length + 1];
                 float[] actual = expected.clone();
-                scalar.decode(packed, bitOffset, length, bits, table, expected, offset);
-                vector.decode(packed, bitOffset, length, bits, table, actual, offset);
+                scalar.decode(packed, bitOffset, length, bits, table, MemorySegment.ofArray(expected), offset);
+                vector.decode(packed, bitOffset, length, bits, table, MemorySegment.ofArray(actual), offset);
                 assertThat(actual).isEqualTo(expected);
                 for (int i = 0; i < length; i++) {
                     assertThat(expected[offset + i]).isEqualTo(table[codes[first + i]]);
