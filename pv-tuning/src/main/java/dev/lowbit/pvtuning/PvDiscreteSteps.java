@@ -9,7 +9,7 @@ public final class PvDiscreteSteps implements DiscreteSteps {
     public PvDiscreteSteps() {}
 
     @Override
-    public DiscreteStep subspace(double fraction, double trust, double decay) {
-        return new SubspaceStep(fraction, trust, decay);
+    public DiscreteStep subspace(double fraction, double trust, double decay, double temperature) {
+        return new SubspaceStep(fraction, trust, decay, temperature);
     }
 }

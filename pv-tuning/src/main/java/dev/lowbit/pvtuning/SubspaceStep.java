@@ -2,6 +2,8 @@ package dev.lowbit.pvtuning;
 
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.kernel.Workers;
+import dev.lowbit.linalg.RandomStream;
+import dev.lowbit.matrix.CodeRounding;
 import dev.lowbit.matrix.LiveCodes;
 import dev.lowbit.method.DiscreteStep;
 import dev.lowbit.method.Tunable.DiscretePart;
@@ -24,8 +26,10 @@ import java.util.Arrays;
  * @param fraction of the tiles of a matrix that may change in a step, above 0, at most 1
  * @param trust how far a matrix may move in a step, as a share of its norm; the tile that reaches it still moves. Above 0, infinite for no limit
  * @param decay of the target, from 0, which never forgets, to 1, which starts every step from Ŵ
+ * @param temperature τ of stochastic rounding, the baseline of the paper: of the two nearest choices of codes, at distances d1 and d2 from the target, the
+ *     second with odds (d1 / d2)^(1 / τ), so never where the first is exact; 0 for the nearest always
  */
-record SubspaceStep(double fraction, double trust, double decay) implements DiscreteStep {
+record SubspaceStep(double fraction, double trust, double decay, double temperature) implements DiscreteStep {
     public SubspaceStep {
         if (!(fraction > 0 && fraction <= 1)) {
             throw InvalidRequestException.usage(
@@ -37,11 +41,16 @@ record SubspaceStep(double fraction, double trust, double decay) implements Disc
         if (!(decay >= 0 && decay <= 1)) {
             throw InvalidRequestException.usage("a decay of " + decay + " is not possible; give one from 0 to 1");
         }
+        if (!(temperature >= 0 && temperature < Double.POSITIVE_INFINITY)) {
+            throw InvalidRequestException.usage("a temperature of " + temperature
+                    + " is not possible; give 0 for the nearest codes or a number above");
+        }
     }
 
     @Override
-    public int apply(DiscretePart part, Workers workers) {
+    public int apply(DiscretePart part, RandomStream random, Workers workers) {
         LiveCodes codes = part.codes();
+        CodeRounding rounding = rounding(codes.tiles(), random);
         FloatMatrix target = part.target().values();
         int count = (int) Math.ceil(fraction * codes.tiles());
         int changed;
@@ -55,8 +64,8 @@ record SubspaceStep(double fraction, double trust, double decay) implements Disc
                 tiles = farthest(codes, target, decoded, count, workers);
             }
             changed = Double.isInfinite(trust)
-                    ? codes.choose(tiles, target, workers)
-                    : chooseWithinTrust(codes, target, decoded, tiles, workers);
+                    ? codes.choose(tiles, target, rounding, workers)
+                    : chooseWithinTrust(codes, target, decoded, tiles, rounding, workers);
             if (decay > 0) {
                 codes.dequantize(0, decoded, workers);
                 forget(target, decoded, workers);
@@ -65,20 +74,37 @@ record SubspaceStep(double fraction, double trust, double decay) implements Disc
         return changed;
     }
 
+    /** One draw for every tile of the matrix, in their order, whoever asks. */
+    private CodeRounding rounding(int tiles, RandomStream random) {
+        if (temperature == 0) {
+            return CodeRounding.NEAREST;
+        }
+        double[] draws = new double[tiles];
+        Arrays.setAll(draws, tile -> random.nextDouble());
+        // d2^(-1/τ) / (d1^(-1/τ) + d2^(-1/τ)), without powers that overflow to no number
+        return (tile, nearest, second) ->
+                nearest > 0 && draws[tile] * (1 + StrictMath.pow(second / nearest, 1 / temperature)) < 1;
+    }
+
     /** Moves all tiles to see how far each goes, and then again only those that trust reaches to. */
     private int chooseWithinTrust(
-            LiveCodes codes, FloatMatrix target, FloatMatrix decoded, int[] tiles, Workers workers) {
+            LiveCodes codes,
+            FloatMatrix target,
+            FloatMatrix decoded,
+            int[] tiles,
+            CodeRounding rounding,
+            Workers workers) {
         try (FloatMatrix before = FloatMatrix.allocate(1, codes.codeCount());
                 FloatMatrix moved = FloatMatrix.allocate(codes.rows(), codes.columns())) {
             codes.readCodes(before);
-            int changed = codes.choose(tiles, target, workers);
+            int changed = codes.choose(tiles, target, rounding, workers);
             codes.dequantize(0, moved, workers);
             int within = within(codes, decoded, moved, tiles);
             if (within == tiles.length) {
                 return changed;
             }
             codes.writeCodes(before);
-            return codes.choose(Arrays.copyOf(tiles, within), target, workers);
+            return codes.choose(Arrays.copyOf(tiles, within), target, rounding, workers);
         }
     }
 

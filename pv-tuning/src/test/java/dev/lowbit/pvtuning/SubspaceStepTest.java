@@ -14,6 +14,8 @@ import dev.lowbit.method.DiscreteSteps;
 import dev.lowbit.method.Tunable;
 import dev.lowbit.method.Tunable.DiscretePart;
 import dev.lowbit.tensor.FloatMatrix;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
@@ -29,6 +31,7 @@ class SubspaceStepTest {
             Tunable.of(matrix(), Tunable.Extent.CODES, SERIAL).orElseThrow();
     private final DiscretePart part = tunable.discrete().orElseThrow();
     private final FloatMatrix target = part.target().values();
+    private final RandomStream random = RandomStream.of(5, "test", "draws");
 
     private static QuantizedMatrix matrix() {
         FloatMatrix weights = FloatMatrix.wrap(ROWS, COLUMNS, new float[ROWS * COLUMNS]);
@@ -50,8 +53,9 @@ class SubspaceStepTest {
     @Test
     void aTargetThatHasNotMovedChangesNothing() {
         float[] before = decoded();
-        assertThat(DiscreteSteps.find().subspace(1, ALL, 0).apply(part, SERIAL)).isZero();
-        assertThat(DiscreteSteps.find().subspace(0.01, ALL, 1).apply(part, SERIAL))
+        assertThat(DiscreteSteps.find().subspace(1, ALL, 0, 0).apply(part, random, SERIAL))
+                .isZero();
+        assertThat(DiscreteSteps.find().subspace(0.01, ALL, 1, 0).apply(part, random, SERIAL))
                 .isZero();
         assertThat(decoded()).isEqualTo(before);
     }
@@ -66,7 +70,7 @@ class SubspaceStepTest {
             }
         }
         int allowed = (int) Math.ceil(0.26 * ROWS * COLUMNS);
-        int changed = new SubspaceStep(0.26, ALL, 0).apply(part, SERIAL);
+        int changed = new SubspaceStep(0.26, ALL, 0, 0).apply(part, random, SERIAL);
         assertThat(changed).isPositive().isLessThanOrEqualTo(allowed);
         float[] after = decoded();
         double least = Double.POSITIVE_INFINITY;
@@ -80,7 +84,7 @@ class SubspaceStepTest {
             }
         }
         assertThat(least).isGreaterThanOrEqualTo(most);
-        assertThat(new SubspaceStep(1, ALL, 0).apply(part, SERIAL)).isGreaterThan(changed);
+        assertThat(new SubspaceStep(1, ALL, 0, 0).apply(part, random, SERIAL)).isGreaterThan(changed);
     }
 
     /** As the spec has it: the change without its last tile is below the limit, and one tile may always change. */
@@ -96,14 +100,14 @@ class SubspaceStepTest {
         FloatMatrix codes = FloatMatrix.wrap(
                 1, part.codes().codeCount(), new float[part.codes().codeCount()]);
         part.codes().readCodes(codes);
-        assertThat(new SubspaceStep(1, 1e-9, 0).apply(part, SERIAL)).isOne();
+        assertThat(new SubspaceStep(1, 1e-9, 0, 0).apply(part, random, SERIAL)).isOne();
         double far = norm(difference(decoded(), before));
-        int all = new SubspaceStep(1, ALL, 0).apply(part, SERIAL);
+        int all = new SubspaceStep(1, ALL, 0, 0).apply(part, random, SERIAL);
         double trust = 0.5 * norm(difference(decoded(), before)) / norm;
         assertThat(far / norm).as("fixture: one tile does not go half the way").isLessThan(trust);
 
         part.codes().writeCodes(codes);
-        int changed = new SubspaceStep(1, trust, 0).apply(part, SERIAL);
+        int changed = new SubspaceStep(1, trust, 0, 0).apply(part, random, SERIAL);
         assertThat(changed).isGreaterThan(1).isLessThan(all);
         double[] squares = squares(difference(decoded(), before));
         double sum = DoubleStream.of(squares).sum();
@@ -136,31 +140,92 @@ class SubspaceStepTest {
         for (int j = 0; j < COLUMNS; j++) {
             target.set(2, j, 5);
         }
-        new SubspaceStep(1, ALL, 0.25).apply(part, SERIAL);
+        new SubspaceStep(1, ALL, 0.25, 0).apply(part, random, SERIAL);
         float[] after = decoded();
         for (int j = 0; j < COLUMNS; j++) {
             assertThat(target.get(2, j)).isCloseTo(0.25f * after[2 * COLUMNS + j] + 0.75f * 5, within(1e-6f));
         }
-        new SubspaceStep(1, ALL, 1).apply(part, SERIAL);
+        new SubspaceStep(1, ALL, 1, 0).apply(part, random, SERIAL);
         assertThat(target.toArray()).isEqualTo(decoded());
     }
 
     @Test
     void impossibleNumbersAreRefused() {
         for (double fraction : new double[] {0, -1, 1.01, Double.NaN}) {
-            assertThatThrownBy(() -> new SubspaceStep(fraction, ALL, 0))
+            assertThatThrownBy(() -> new SubspaceStep(fraction, ALL, 0, 0))
                     .isInstanceOf(InvalidRequestException.class)
                     .hasMessageContaining("fraction");
         }
         for (double trust : new double[] {0, -1, Double.NaN}) {
-            assertThatThrownBy(() -> new SubspaceStep(1, trust, 0))
+            assertThatThrownBy(() -> new SubspaceStep(1, trust, 0, 0))
                     .isInstanceOf(InvalidRequestException.class)
                     .hasMessageContaining("trust");
         }
         for (double decay : new double[] {-0.1, 1.1, Double.NaN}) {
-            assertThatThrownBy(() -> new SubspaceStep(1, ALL, decay))
+            assertThatThrownBy(() -> new SubspaceStep(1, ALL, decay, 0))
                     .isInstanceOf(InvalidRequestException.class)
                     .hasMessageContaining("decay");
         }
+        for (double temperature : new double[] {-0.1, ALL, Double.NaN}) {
+            assertThatThrownBy(() -> new SubspaceStep(1, ALL, 0, temperature))
+                    .isInstanceOf(InvalidRequestException.class)
+                    .hasMessageContaining("temperature");
+        }
+    }
+
+    /** One weight a quarter of the way from a level to the next. */
+    @Test
+    void theSecondNearestIsTakenWithItsOdds() {
+        float[] levels = new float[4];
+        for (int code = 0; code < levels.length; code++) {
+            part.codes().writeCodes(codes(code));
+            levels[code] = decoded()[0];
+        }
+        double wanted = 0.75 * levels[2] + 0.25 * levels[1];
+        // d1 : d2 = 1 : 3, so 1 in 4 where τ is 1, 1 in 10 where it is 1/2
+        for (double[] expected : new double[][] {{1, 0.25}, {0.5, 0.1}, {0, 0}}) {
+            int seconds = 0;
+            int rounds = 4000;
+            for (int round = 0; round < rounds; round++) {
+                part.codes().writeCodes(codes(0));
+                target.set(0, 0, (float) wanted);
+                new SubspaceStep(1, ALL, 0, expected[0]).apply(part, random, SERIAL);
+                float now = decoded()[0];
+                assertThat(now).isIn(levels[1], levels[2]);
+                seconds += now == levels[1] ? 1 : 0;
+            }
+            // five standard deviations
+            double deviation = Math.sqrt(rounds * expected[1] * (1 - expected[1]));
+            assertThat((double) seconds).isCloseTo(rounds * expected[1], within(5 * deviation));
+        }
+        target.set(0, 0, levels[3]);
+        for (int round = 0; round < 100; round++) {
+            new SubspaceStep(1, ALL, 0, 5).apply(part, random, SERIAL);
+            assertThat(decoded()[0]).isEqualTo(levels[3]);
+        }
+    }
+
+    private FloatMatrix codes(int code) {
+        FloatMatrix codes = FloatMatrix.wrap(1, ROWS * COLUMNS, new float[ROWS * COLUMNS]);
+        part.codes().readCodes(codes);
+        codes.set(0, 0, code);
+        return codes;
+    }
+
+    @Test
+    void chanceDependsOnItsStreamAlone() {
+        FloatMatrix start = FloatMatrix.wrap(1, ROWS * COLUMNS, new float[ROWS * COLUMNS]);
+        part.codes().readCodes(start);
+        RandomStream.of(9, "test", "target").fillGaussian(target);
+        SubspaceStep step = new SubspaceStep(1, ALL, 0, 1);
+        step.apply(part, RandomStream.of(1, "test", "a"), SERIAL);
+        float[] once = decoded();
+        part.codes().writeCodes(start);
+        try (ExecutorService threads = Executors.newFixedThreadPool(3)) {
+            step.apply(part, RandomStream.of(1, "test", "a"), Workers.on(threads, 3));
+        }
+        assertThat(decoded()).isEqualTo(once);
+        step.apply(part, RandomStream.of(2, "test", "a"), SERIAL);
+        assertThat(decoded()).isNotEqualTo(once);
     }
 }

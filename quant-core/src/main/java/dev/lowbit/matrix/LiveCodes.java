@@ -32,7 +32,18 @@ public interface LiveCodes extends QuantizedMatrix {
      * @param target rows x columns, finite; not modified
      * @return how many tiles have other codes than before
      */
-    int choose(int[] tiles, FloatMatrix target, Workers workers);
+    default int choose(int[] tiles, FloatMatrix target, Workers workers) {
+        return choose(tiles, target, CodeRounding.NEAREST, workers);
+    }
+
+    /**
+     * Likewise, but a tile may get the second nearest choice, as far as there is another with other weights.
+     *
+     * @param tiles numbers of tiles, each once; not modified
+     * @param target rows x columns, finite; not modified
+     * @return how many tiles have other codes than before
+     */
+    int choose(int[] tiles, FloatMatrix target, CodeRounding rounding, Workers workers);
 
     /** Codes of all tiles. */
     int codeCount();

@@ -3,6 +3,8 @@ package dev.lowbit.matrix;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.packed.PackedCodes;
 import dev.lowbit.tensor.FloatMatrix;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 
@@ -39,6 +41,21 @@ public abstract class LiveScalars implements LiveCodes {
      * @param target rows x columns, finite; not modified
      */
     protected abstract Choice choice(FloatMatrix target, Workers workers);
+
+    /** The weight that a code stands for at a place. */
+    @FunctionalInterface
+    protected interface Levels {
+        /**
+         * The weight.
+         *
+         * @param at place of the weight, row-major
+         * @param code unsigned
+         */
+        float weight(int at, int code);
+    }
+
+    /** What all codes stand for now; called from many threads. */
+    protected abstract Levels levels(Workers workers);
 
     /** The matrix with its codes, its other parts rounded as they are stored. */
     public abstract QuantizedMatrix stored();
@@ -90,8 +107,11 @@ public abstract class LiveScalars implements LiveCodes {
     }
 
     @Override
-    public final int choose(int[] tiles, FloatMatrix target, Workers workers) {
-        Choice choice = choice(target, workers);
+    public final int choose(int[] tiles, FloatMatrix target, CodeRounding rounding, Workers workers) {
+        Choice nearest = choice(target, workers);
+        Choice choice = rounding == CodeRounding.NEAREST
+                ? nearest
+                : rounded(nearest, levels(workers), target.segment(), rounding);
         AtomicInteger changed = new AtomicInteger();
         workers.forEach(Math.ceilDiv(tiles.length, TILES_PER_TASK), task -> {
             int end = Math.min(tiles.length, (task + 1) * TILES_PER_TASK);
@@ -106,6 +126,26 @@ public abstract class LiveScalars implements LiveCodes {
             changed.addAndGet(exchanged);
         });
         return changed.get();
+    }
+
+    private Choice rounded(Choice choice, Levels levels, MemorySegment target, CodeRounding rounding) {
+        return at -> {
+            byte code = choice.code(at);
+            float wanted = target.getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, at);
+            float nearest = levels.weight(at, code & 0xff);
+            int second = -1;
+            double distance = Double.POSITIVE_INFINITY;
+            for (int other = 0; other < 1 << codeBits; other++) {
+                float weight = levels.weight(at, other);
+                double away = Math.abs((double) weight - wanted);
+                if (weight != nearest && away < distance) {
+                    second = other;
+                    distance = away;
+                }
+            }
+            boolean takes = second >= 0 && rounding.takesSecond(at, Math.abs((double) nearest - wanted), distance);
+            return takes ? (byte) second : code;
+        };
     }
 
     @Override

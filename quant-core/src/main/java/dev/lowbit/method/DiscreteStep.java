@@ -1,6 +1,7 @@
 package dev.lowbit.method;
 
 import dev.lowbit.kernel.Workers;
+import dev.lowbit.linalg.RandomStream;
 import dev.lowbit.method.Tunable.DiscretePart;
 
 /**
@@ -13,7 +14,8 @@ public interface DiscreteStep {
      * One step of one matrix.
      *
      * @param part its codes and its target; both may be modified
+     * @param random of this step and this matrix alone; used where codes are rounded by chance
      * @return tiles that have other codes than before
      */
-    int apply(DiscretePart part, Workers workers);
+    int apply(DiscretePart part, RandomStream random, Workers workers);
 }

@@ -10,9 +10,11 @@ public interface DiscreteSteps {
      * @param fraction of the tiles that may change in a step, above 0, at most 1: those that the target has left the farthest
      * @param trust how far the matrix may move in a step, as a share of its norm, above 0; infinite for no limit
      * @param decay how much of what the codes have not followed the target forgets, from 0, nothing, to 1, all
+     * @param temperature τ of stochastic rounding: the second nearest codes are taken with odds (d1 / d2)^(1 / τ), d being the distances from the
+     *     target; 0 for the nearest always
      * @throws dev.lowbit.error.InvalidRequestException (usage) for other numbers
      */
-    DiscreteStep subspace(double fraction, double trust, double decay);
+    DiscreteStep subspace(double fraction, double trust, double decay, double temperature);
 
     /** The one on the class path. */
     static DiscreteSteps find() {

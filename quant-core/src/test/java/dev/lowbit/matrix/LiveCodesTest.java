@@ -1,6 +1,7 @@
 package dev.lowbit.matrix;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.lowbit.importance.Importance;
 import dev.lowbit.kernel.Workers;
@@ -135,6 +136,78 @@ class LiveCodesTest {
         FloatMatrix kept = FloatMatrix.wrap(1, codesBefore.length, codesBefore);
         live.writeCodes(kept);
         assertThat(distances(live, target)).isEqualTo(before);
+    }
+
+    /** With one code for a tile: the nearest of all codes that stand for other weights than the nearest does. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "aq1x3-g4-row-f32",
+                "aq1x5-g4o2-s8-s4x16-bf16",
+                "nf2-g16-f16",
+                "lc3-g8-s3x4-fp16-flat",
+                "affine2-g16-f32",
+                "affine3-row-s4x16-bf16",
+                "sketch2-r1-f32"
+            })
+    void theSecondIsTheNextNearest(String format) {
+        LiveCodes live = live(format);
+        FloatMatrix target = gaussian();
+        int[] all = IntStream.range(0, live.tiles()).toArray();
+        live.choose(all, target, SERIAL);
+        double[] nearest = distances(live, target);
+        double[] ratios = new double[live.tiles()];
+        live.choose(
+                all,
+                target,
+                (tile, first, second) -> {
+                    ratios[tile] = second / first;
+                    return true;
+                },
+                SERIAL);
+        double[] chosen = distances(live, target);
+        double[] next = new double[live.tiles()];
+        Arrays.fill(next, Double.POSITIVE_INFINITY);
+        int bits = Integer.parseInt(format.replaceAll("^(aq1x|[a-z]+)([0-9]+).*", "$2"));
+        for (int code = 0; code < 1 << bits; code++) {
+            FloatMatrix same = FloatMatrix.wrap(1, live.codeCount(), new float[live.codeCount()]);
+            for (int i = 0; i < same.columns(); i++) {
+                same.set(0, i, code);
+            }
+            live.writeCodes(same);
+            double[] distances = distances(live, target);
+            for (int tile = 0; tile < next.length; tile++) {
+                if (distances[tile] > nearest[tile] * (1 + 1e-5)) {
+                    next[tile] = Math.min(next[tile], distances[tile]);
+                }
+            }
+        }
+        for (int tile = 0; tile < next.length; tile++) {
+            // distances of about 1 from floats
+            assertThat(chosen[tile]).isCloseTo(next[tile], within(1e-5 * (1 + next[tile])));
+            double squares = ratios[tile] * ratios[tile] * nearest[tile];
+            assertThat(squares).isCloseTo(next[tile], within(1e-3 * (1 + next[tile])));
+        }
+    }
+
+    /** With several codes for a tile the search is none of all sums. */
+    @ParameterizedTest
+    @ValueSource(strings = {"aq2x4-g8-row-f16", "aq3x2-g5-row-f16"})
+    void theSecondOfSeveralCodesIsAnotherSumAndNoNearer(String format) {
+        LiveCodes live = live(format);
+        FloatMatrix target = gaussian();
+        int[] all = IntStream.range(0, live.tiles()).toArray();
+        float[] start = codes(live);
+        live.choose(all, target, (tile, first, second) -> first > second, SERIAL);
+        double[] nearest = distances(live, target);
+        float[] of = decoded(live).toArray();
+        live.writeCodes(FloatMatrix.wrap(1, start.length, start));
+        live.choose(all, target, (tile, first, second) -> true, SERIAL);
+        double[] second = distances(live, target);
+        for (int tile = 0; tile < second.length; tile++) {
+            assertThat(second[tile]).isGreaterThanOrEqualTo(nearest[tile] - 1e-5);
+        }
+        assertThat(decoded(live).toArray()).isNotEqualTo(of);
     }
 
     /** With one code for a tile the search is exhaustive. */

@@ -190,6 +190,14 @@ public final class TuneCommand implements Callable<Integer> {
                             + " (default: 0).")
     private Double codeDecay;
 
+    @Option(
+            names = "--code-temperature",
+            paramLabel = "T",
+            description =
+                    "With --parts codes: stochastic rounding: a code is the second nearest to its target with odds (d1 / d2)^(1/T),"
+                            + " d being the distances (default: 0, always the nearest).")
+    private Double codeTemperature;
+
     @Option(names = "--resume", description = "Go on with this job where it was stopped.")
     private boolean resume;
 
@@ -217,9 +225,11 @@ public final class TuneCommand implements Callable<Integer> {
                     || codeFraction != null
                     || codeTrust != null
                     || codeRate != null
-                    || codeDecay != null) {
+                    || codeDecay != null
+                    || codeTemperature != null) {
                 throw InvalidRequestException.usage(
-                        "--code-steps, --code-fraction, --code-trust, --code-rate and --code-decay are about codes; give --parts codes too");
+                        "--code-steps, --code-fraction, --code-trust, --code-rate, --code-decay"
+                                + " and --code-temperature are about codes; give --parts codes too");
             }
             return Optional.empty();
         }
@@ -229,6 +239,7 @@ public final class TuneCommand implements Callable<Integer> {
                 codeFraction == null ? usual.fraction() : codeFraction,
                 codeTrust == null ? usual.trust() : codeTrust,
                 codeDecay == null ? usual.decay() : codeDecay,
+                codeTemperature == null ? usual.temperature() : codeTemperature,
                 codeRate == null ? usual.rate() : codeRate));
     }
 

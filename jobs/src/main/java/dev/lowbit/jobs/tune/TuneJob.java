@@ -209,6 +209,9 @@ public final class TuneJob implements AutoCloseable {
                 options.put("tune.codeTrust", Double.toString(codes.trust()));
             }
             options.put("tune.codeDecay", Double.toString(codes.decay()));
+            if (codes.temperature() > 0) {
+                options.put("tune.codeTemperature", Double.toString(codes.temperature()));
+            }
         });
         // rounding differs from the CPU's, and with it what is trained
         request.device().ifPresent(device -> options.put("tune.device", device.name()));

@@ -72,14 +72,17 @@ public record TuneRequest(
      * @param fraction of the codes of a matrix that may change in a step
      * @param trust how far a matrix may move in a step, as a share of its norm; infinite for no limit
      * @param decay how much of what codes have not followed their target forgets after a step
+     * @param temperature of stochastic rounding; 0 for the nearest codes
      * @param rate the highest rate of the target, as a share of the error that its bits leave, size · 2^-bits
      */
-    public record Codes(TargetSteps targets, double fraction, double trust, double decay, double rate) {
+    public record Codes(
+            TargetSteps targets, double fraction, double trust, double decay, double temperature, double rate) {
         /** How codes are trained unless said otherwise. */
-        public static final Codes USUAL = new Codes(TargetSteps.NATURAL, 1, Double.POSITIVE_INFINITY, 0, 0.05);
+        public static final Codes USUAL = new Codes(TargetSteps.NATURAL, 1, Double.POSITIVE_INFINITY, 0, 0, 0.05);
 
         TuningSettings.CodeTuning tuning() {
-            return new TuningSettings.CodeTuning(DiscreteSteps.find().subspace(fraction, trust, decay), targets, rate);
+            return new TuningSettings.CodeTuning(
+                    DiscreteSteps.find().subspace(fraction, trust, decay, temperature), targets, rate);
         }
     }
 

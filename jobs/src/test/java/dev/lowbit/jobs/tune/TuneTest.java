@@ -225,6 +225,13 @@ class TuneTest {
         assertThat(Manifest.read(folder.resolve("trusted")).job().options()).containsEntry("tune.codeTrust", "0.01");
         assertThat(tuned.job().options()).doesNotContainKey("tune.codeTrust");
         assertThat(digest("trusted")).isNotEqualTo(digest("codes"));
+        List<Object> byChance = Arrays.asList(with(codes, "--code-temperature", 0.5));
+        succeeded(tune(plain, "chance", with(byChance, "--threads", 1)));
+        assertThat(Manifest.read(folder.resolve("chance")).job().options())
+                .containsEntry("tune.codeTemperature", "0.5");
+        assertThat(digest("chance")).isNotEqualTo(digest("codes"));
+        succeeded(tune(plain, "chance again", with(byChance, "--threads", 3)));
+        assertThat(digest("chance again")).isEqualTo(digest("chance"));
         // codes alone, which is straight-through: values stay as they are
         succeeded(tune(plain, "alone", with(codes, "--learning-rate", 0, "--code-fraction", 1)));
         for (int i = 0; i < before.matrices().size(); i++) {
@@ -294,6 +301,8 @@ class TuneTest {
                 "--code-trust",
                 0.5,
                 "--code-decay",
+                0.5,
+                "--code-temperature",
                 0.5,
                 "--code-steps",
                 "adam");
@@ -442,7 +451,7 @@ class TuneTest {
                 0,
                 learningRate,
                 extent == Tunable.Extent.CODES
-                        ? Optional.of(new TuneRequest.Codes(TargetSteps.NATURAL, 0.1, 0.5, 0.1, learningRate))
+                        ? Optional.of(new TuneRequest.Codes(TargetSteps.NATURAL, 0.1, 0.5, 0.1, 0, learningRate))
                         : Optional.empty(),
                 Optional.empty(),
                 0,

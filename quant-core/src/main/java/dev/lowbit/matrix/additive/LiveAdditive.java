@@ -2,6 +2,7 @@ package dev.lowbit.matrix.additive;
 
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.kernel.Workers;
+import dev.lowbit.matrix.CodeRounding;
 import dev.lowbit.matrix.DecodedProducts;
 import dev.lowbit.matrix.LiveCodes;
 import dev.lowbit.matrix.Part;
@@ -234,7 +235,7 @@ public final class LiveAdditive implements LiveCodes, AutoCloseable {
     }
 
     @Override
-    public int choose(int[] tiles, FloatMatrix target, Workers workers) {
+    public int choose(int[] tiles, FloatMatrix target, CodeRounding rounding, Workers workers) {
         Codewords whole = Codewords.unrounded(format, codewords.toArray());
         Codewords[] edges = new Codewords[4];
         for (int i = 0; i < edges.length; i++) {
@@ -257,7 +258,7 @@ public final class LiveAdditive implements LiveCodes, AutoCloseable {
                     searches[edge] = new NearestCodes(edges[edge]);
                 }
                 if (setPoint(tiles[i], target, scaleOf, point)
-                        && searches[edge].improve(point, codes, tiles[i] * format.codebooks())) {
+                        && searches[edge].improve(point, codes, tiles[i] * format.codebooks(), rounding, tiles[i])) {
                     exchanged++;
                 }
             }

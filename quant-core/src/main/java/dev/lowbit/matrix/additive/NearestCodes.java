@@ -1,5 +1,6 @@
 package dev.lowbit.matrix.additive;
 
+import dev.lowbit.matrix.CodeRounding;
 import java.util.Arrays;
 
 /**
@@ -39,24 +40,60 @@ final class NearestCodes {
      *
      * @param point t; not modified
      * @param codes K of them from {@code at} on: the present ones; modified
+     * @param rounding says whether it is the second nearest that is wanted
+     * @param tile what it is asked about
      * @return whether they are others than before
      */
-    boolean improve(float[] point, char[] codes, int at) {
-        if (books == 1) {
-            KERNELS.gains(words, 0, offsets, point, gains);
-            char best = (char) KERNELS.largest(gains, words.entries);
-            boolean changed = best != codes[at];
-            codes[at] = best;
-            return changed;
-        }
+    boolean improve(float[] point, char[] codes, int at, CodeRounding rounding, int tile) {
+        boolean one = rounding == CodeRounding.NEAREST;
         int count = 1;
-        System.arraycopy(codes, at, hypotheses, 0, books);
-        for (int m = 0; m < books; m++) {
-            count = exchange(point, m, count, m == books - 1 ? 1 : BEAM);
+        if (books == 1 && one) {
+            KERNELS.gains(words, 0, offsets, point, gains);
+            hypotheses[0] = (char) KERNELS.largest(gains, words.entries);
+        } else {
+            System.arraycopy(codes, at, hypotheses, 0, books);
+            for (int m = 0; m < books; m++) {
+                count = exchange(point, m, count, one && m == books - 1 ? 1 : BEAM);
+            }
         }
-        boolean changed = !Arrays.equals(hypotheses, 0, books, codes, at, at + books);
-        System.arraycopy(hypotheses, 0, codes, at, books);
+        int chosen = one ? 0 : rounded(point, count, rounding, tile);
+        int from = chosen * books;
+        boolean changed = !Arrays.equals(hypotheses, from, from + books, codes, at, at + books);
+        System.arraycopy(hypotheses, from, codes, at, books);
         return changed;
+    }
+
+    /** The first hypothesis, or the next with another sum. */
+    private int rounded(float[] point, int count, CodeRounding rounding, int tile) {
+        float[] nearest = sum(0);
+        for (int h = 1; h < count; h++) {
+            float[] other = sum(h);
+            if (!Arrays.equals(nearest, other)) {
+                double second = distance(point, other);
+                return rounding.takesSecond(tile, distance(point, nearest), second) ? h : 0;
+            }
+        }
+        return 0;
+    }
+
+    private float[] sum(int hypothesis) {
+        float[] sum = new float[words.tileSize];
+        for (int m = 0; m < books; m++) {
+            int from = (m * words.entries + hypotheses[hypothesis * books + m]) * words.tileSize;
+            for (int i = 0; i < sum.length; i++) {
+                sum[i] += words.values[from + i];
+            }
+        }
+        return sum;
+    }
+
+    private static double distance(float[] point, float[] sum) {
+        double squares = 0;
+        for (int i = 0; i < sum.length; i++) {
+            double difference = (double) point[i] - sum[i];
+            squares += difference * difference;
+        }
+        return Math.sqrt(squares);
     }
 
     /** Every hypothesis with every code of one codebook in place of its own; the best {@code keep} stay, best first. */

@@ -99,6 +99,15 @@ public final class LiveAffine extends LiveScalars implements AutoCloseable {
         };
     }
 
+    @Override
+    protected Levels levels(Workers workers) {
+        float[] scaleOf = scales.ofBlocks();
+        return (at, code) -> {
+            int group = group(at / columns(), at % columns());
+            return scaleOf[group] * (code - (zeros[group] & 0xff));
+        };
+    }
+
     /**
      * The matrix with its codes, its scales rounded to their types.
      *

@@ -149,6 +149,13 @@ public final class LiveBlocks extends LiveScalars implements AutoCloseable {
         };
     }
 
+    @Override
+    protected Levels levels(Workers workers) {
+        float[] values = codebook.toArray();
+        float[] scaleOf = scales.ofBlocks();
+        return (at, code) -> values[code] * scaleOf[geometry.blockOf(at)];
+    }
+
     private static byte nearest(float[] values, float weight) {
         int best = 0;
         for (int k = 1; k < values.length; k++) {

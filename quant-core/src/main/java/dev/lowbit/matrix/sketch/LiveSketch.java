@@ -96,16 +96,13 @@ public final class LiveSketch extends LiveScalars implements AutoCloseable {
     /** The nearest entry of the table, of equal ones the first. */
     @Override
     protected Choice choice(FloatMatrix target, Workers workers) {
-        float[][] values = new float[rows()][];
-        workers.forEach(values.length, row -> values[row] = row(row));
+        Levels levels = levels(workers);
         return at -> {
-            int row = at / columns();
-            int table = at % columns() / groupColumns * format.entries();
             float weight = target.segment().getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, at);
             int best = 0;
             float smallest = Float.POSITIVE_INFINITY;
             for (int c = 0; c < format.entries(); c++) {
-                float distance = Math.abs(values[row][table + c] - weight);
+                float distance = Math.abs(levels.weight(at, c) - weight);
                 if (distance < smallest) {
                     smallest = distance;
                     best = c;
@@ -113,6 +110,13 @@ public final class LiveSketch extends LiveScalars implements AutoCloseable {
             }
             return (byte) best;
         };
+    }
+
+    @Override
+    protected Levels levels(Workers workers) {
+        float[][] values = new float[rows()][];
+        workers.forEach(values.length, row -> values[row] = row(row));
+        return (at, code) -> values[at / columns()][at % columns() / groupColumns * format.entries() + code];
     }
 
     /**

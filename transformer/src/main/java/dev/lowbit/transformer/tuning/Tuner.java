@@ -3,6 +3,7 @@ package dev.lowbit.transformer.tuning;
 import dev.lowbit.error.BeyondFormat;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.kernel.Workers;
+import dev.lowbit.linalg.RandomStream;
 import dev.lowbit.matrix.MatrixFormats;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.method.Tunable;
@@ -315,9 +316,12 @@ public final class Tuner implements AutoCloseable {
             }
         });
         settings.codes()
-                .ifPresent(codes -> tunables.values().stream()
-                        .flatMap(tunable -> tunable.discrete().stream())
-                        .forEach(part -> codes.step().apply(part, workers)));
+                .ifPresent(codes -> tunables.forEach((name, tunable) -> tunable.discrete()
+                        .ifPresent(part -> codes.step()
+                                .apply(
+                                        part,
+                                        RandomStream.of(settings.seed(), "codes of step " + step, name),
+                                        workers))));
         return true;
     }
 
