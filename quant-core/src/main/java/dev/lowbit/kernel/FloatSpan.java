@@ -17,7 +17,7 @@ import jdk.incubator.vector.VectorSpecies;
  */
 public record FloatSpan(float[] array, MemorySegment segment, long first) {
     /** Floats of a copied block; a multiple of every number of lanes. */
-    public static final int BLOCK = 1024;
+    static final int BLOCK = 1024;
 
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
 
@@ -37,7 +37,7 @@ public record FloatSpan(float[] array, MemorySegment segment, long first) {
     }
 
     /** How many of {@code count} floats are at hand at once: all of an array. */
-    public int atOnce(long count) {
+    int atOnce(long count) {
         return (int) (array != null ? count : Math.min(BLOCK, count));
     }
 
@@ -47,7 +47,7 @@ public record FloatSpan(float[] array, MemorySegment segment, long first) {
      * @param count at most {@link #atOnce}
      * @param block {@link #BLOCK} floats; modified where floats are copied
      */
-    public float[] read(long from, int count, float[] block) {
+    float[] read(long from, int count, float[] block) {
         if (array != null) {
             return array;
         }
@@ -56,17 +56,17 @@ public record FloatSpan(float[] array, MemorySegment segment, long first) {
     }
 
     /** What {@link #read} gives, for floats that are only written: with whatever values are there. */
-    public float[] room(float[] block) {
+    float[] room(float[] block) {
         return array != null ? array : block;
     }
 
     /** Where float {@code from} is in what {@link #read} and {@link #room} give. */
-    public int at(long from) {
+    int at(long from) {
         return array != null ? (int) (first + from) : 0;
     }
 
     /** Writes what has been changed in the copy; an array has it already. The memory is modified. */
-    public void write(long from, int count, float[] block) {
+    void write(long from, int count, float[] block) {
         if (array == null) {
             MemorySegment.copy(block, 0, segment, FLOAT, (first + from) * Float.BYTES, count);
         }
@@ -89,6 +89,44 @@ public record FloatSpan(float[] array, MemorySegment segment, long first) {
             vector.intoArray(array, (int) (first + at));
         } else {
             vector.intoMemorySegment(segment, (first + at) * Float.BYTES, ByteOrder.nativeOrder());
+        }
+    }
+
+    /** What becomes of some floats of one array in another; count floats from index at and outAt on. */
+    @FunctionalInterface
+    interface Unary {
+        void apply(float[] x, int at, float[] out, int outAt, int count);
+    }
+
+    /** What becomes of some floats of two arrays in a third; count floats from index aAt, bAt and outAt on. */
+    @FunctionalInterface
+    interface Binary {
+        void apply(float[] a, int aAt, float[] b, int bAt, float[] out, int outAt, int count);
+    }
+
+    /** Writes what a loop over arrays makes of x to out, which is modified and may be the same floats. */
+    static void map(FloatSpan x, FloatSpan out, long length, Unary loop) {
+        Blocks blocks = Blocks.ofThread();
+        int step = Math.min(x.atOnce(length), out.atOnce(length));
+        for (long from = 0; from < length; from += step) {
+            int count = (int) Math.min(step, length - from);
+            float[] results = out.room(blocks.b);
+            loop.apply(x.read(from, count, blocks.a), x.at(from), results, out.at(from), count);
+            out.write(from, count, results);
+        }
+    }
+
+    /** Writes what a loop over arrays makes of a and b to out, which is modified and may be the same floats as either. */
+    static void map(FloatSpan a, FloatSpan b, FloatSpan out, long length, Binary loop) {
+        Blocks blocks = Blocks.ofThread();
+        int step = Math.min(Math.min(a.atOnce(length), b.atOnce(length)), out.atOnce(length));
+        for (long from = 0; from < length; from += step) {
+            int count = (int) Math.min(step, length - from);
+            float[] left = a.read(from, count, blocks.a);
+            float[] right = b.read(from, count, blocks.b);
+            float[] results = out.room(blocks.c);
+            loop.apply(left, a.at(from), right, b.at(from), results, out.at(from), count);
+            out.write(from, count, results);
         }
     }
 

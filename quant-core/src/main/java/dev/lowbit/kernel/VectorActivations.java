@@ -91,16 +91,11 @@ public final class VectorActivations implements Activations {
 
     @Override
     public void exp(MemorySegment x, long offset, float minus, MemorySegment out, long outOffset, long length) {
-        FloatSpan in = FloatSpan.of(x, offset, length);
-        FloatSpan to = FloatSpan.of(out, outOffset, length);
-        Blocks blocks = Blocks.ofThread();
-        int step = Math.min(in.atOnce(length), to.atOnce(length));
-        for (long from = 0; from < length; from += step) {
-            int count = (int) Math.min(step, length - from);
-            float[] values = to.room(blocks.b);
-            exp(in.read(from, count, blocks.a), in.at(from), minus, values, to.at(from), count);
-            to.write(from, count, values);
-        }
+        FloatSpan.map(
+                FloatSpan.of(x, offset, length),
+                FloatSpan.of(out, outOffset, length),
+                length,
+                (values, at, results, outAt, count) -> exp(values, at, minus, results, outAt, count));
     }
 
     private static void exp(float[] x, int at, float minus, float[] out, int outAt, int count) {
@@ -122,19 +117,12 @@ public final class VectorActivations implements Activations {
             MemorySegment out,
             long outOffset,
             long length) {
-        FloatSpan left = FloatSpan.of(a, aOffset, length);
-        FloatSpan right = FloatSpan.of(b, bOffset, length);
-        FloatSpan to = FloatSpan.of(out, outOffset, length);
-        Blocks blocks = Blocks.ofThread();
-        int step = Math.min(Math.min(left.atOnce(length), right.atOnce(length)), to.atOnce(length));
-        for (long from = 0; from < length; from += step) {
-            int count = (int) Math.min(step, length - from);
-            float[] x = left.read(from, count, blocks.a);
-            float[] y = right.read(from, count, blocks.b);
-            float[] products = to.room(blocks.c);
-            multiply(x, left.at(from), y, right.at(from), products, to.at(from), count);
-            to.write(from, count, products);
-        }
+        FloatSpan.map(
+                FloatSpan.of(a, aOffset, length),
+                FloatSpan.of(b, bOffset, length),
+                FloatSpan.of(out, outOffset, length),
+                length,
+                VectorActivations::multiply);
     }
 
     private static void multiply(float[] a, int aAt, float[] b, int bAt, float[] out, int outAt, int count) {
@@ -149,28 +137,22 @@ public final class VectorActivations implements Activations {
 
     @Override
     public void apply(Activation f, MemorySegment x, long offset, MemorySegment out, long outOffset, long length) {
-        FloatSpan in = FloatSpan.of(x, offset, length);
-        FloatSpan to = FloatSpan.of(out, outOffset, length);
-        Blocks blocks = Blocks.ofThread();
-        int step = Math.min(in.atOnce(length), to.atOnce(length));
-        for (long from = 0; from < length; from += step) {
-            int count = (int) Math.min(step, length - from);
-            float[] values = in.read(from, count, blocks.a);
-            float[] results = to.room(blocks.b);
-            int at = in.at(from);
-            int outAt = to.at(from);
-            int whole = count - count % LANES;
-            switch (f) {
-                case SILU -> silu(values, at, results, outAt, whole);
-                case GELU_TANH -> geluTanh(values, at, results, outAt, whole);
-                case GELU_ERF -> geluErf(values, at, results, outAt, whole);
-                case RELU -> relu(values, at, results, outAt, whole);
-            }
-            for (int i = whole; i < count; i++) {
-                results[outAt + i] = ScalarActivations.value(f, values[at + i]);
-            }
-            to.write(from, count, results);
-        }
+        FloatSpan.map(
+                FloatSpan.of(x, offset, length),
+                FloatSpan.of(out, outOffset, length),
+                length,
+                (values, at, results, outAt, count) -> {
+                    int whole = count - count % LANES;
+                    switch (f) {
+                        case SILU -> silu(values, at, results, outAt, whole);
+                        case GELU_TANH -> geluTanh(values, at, results, outAt, whole);
+                        case GELU_ERF -> geluErf(values, at, results, outAt, whole);
+                        case RELU -> relu(values, at, results, outAt, whole);
+                    }
+                    for (int i = whole; i < count; i++) {
+                        results[outAt + i] = ScalarActivations.value(f, values[at + i]);
+                    }
+                });
     }
 
     private static void silu(float[] x, int at, float[] out, int outAt, int count) {
@@ -203,28 +185,22 @@ public final class VectorActivations implements Activations {
 
     @Override
     public void derivative(Activation f, MemorySegment x, long offset, MemorySegment out, long outOffset, long length) {
-        FloatSpan in = FloatSpan.of(x, offset, length);
-        FloatSpan to = FloatSpan.of(out, outOffset, length);
-        Blocks blocks = Blocks.ofThread();
-        int step = Math.min(in.atOnce(length), to.atOnce(length));
-        for (long from = 0; from < length; from += step) {
-            int count = (int) Math.min(step, length - from);
-            float[] values = in.read(from, count, blocks.a);
-            float[] results = to.room(blocks.b);
-            int at = in.at(from);
-            int outAt = to.at(from);
-            int whole = count - count % LANES;
-            switch (f) {
-                case SILU -> siluSlope(values, at, results, outAt, whole);
-                case GELU_TANH -> geluTanhSlope(values, at, results, outAt, whole);
-                case GELU_ERF -> geluErfSlope(values, at, results, outAt, whole);
-                case RELU -> reluSlope(values, at, results, outAt, whole);
-            }
-            for (int i = whole; i < count; i++) {
-                results[outAt + i] = ScalarActivations.slope(f, values[at + i]);
-            }
-            to.write(from, count, results);
-        }
+        FloatSpan.map(
+                FloatSpan.of(x, offset, length),
+                FloatSpan.of(out, outOffset, length),
+                length,
+                (values, at, results, outAt, count) -> {
+                    int whole = count - count % LANES;
+                    switch (f) {
+                        case SILU -> siluSlope(values, at, results, outAt, whole);
+                        case GELU_TANH -> geluTanhSlope(values, at, results, outAt, whole);
+                        case GELU_ERF -> geluErfSlope(values, at, results, outAt, whole);
+                        case RELU -> reluSlope(values, at, results, outAt, whole);
+                    }
+                    for (int i = whole; i < count; i++) {
+                        results[outAt + i] = ScalarActivations.slope(f, values[at + i]);
+                    }
+                });
     }
 
     private static void siluSlope(float[] x, int at, float[] out, int outAt, int count) {

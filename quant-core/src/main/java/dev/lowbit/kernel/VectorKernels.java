@@ -59,10 +59,10 @@ public final class VectorKernels implements Kernels {
         return span.load(FLOATS, at).reinterpretAsInts().and(ABS_MASK);
     }
 
-    /** The summands of a sum of doubles: how a pass makes them of floats. */
+    /** The part of a sum that two vectors of virtual lanes have. */
     @FunctionalInterface
     private interface Pass {
-        /** The sum over whole sixteens of two vectors of lanes, the first of them {@code lane}. */
+        /** @param lane the first of the lanes */
         double sum(int lane);
     }
 
@@ -205,28 +205,24 @@ public final class VectorKernels implements Kernels {
 
     @Override
     public void axpy(float alpha, MemorySegment x, long xOffset, MemorySegment y, long yOffset, long length) {
-        FloatSpan in = FloatSpan.of(x, xOffset, length);
-        FloatSpan out = FloatSpan.of(y, yOffset, length);
-        Blocks blocks = Blocks.ofThread();
-        int step = Math.min(in.atOnce(length), out.atOnce(length));
-        for (long from = 0; from < length; from += step) {
-            int count = (int) Math.min(step, length - from);
-            float[] added = in.read(from, count, blocks.a);
-            float[] sums = out.read(from, count, blocks.b);
-            axpy(alpha, added, in.at(from), sums, out.at(from), count);
-            out.write(from, count, sums);
-        }
+        FloatSpan sums = FloatSpan.of(y, yOffset, length);
+        FloatSpan.map(
+                FloatSpan.of(x, xOffset, length),
+                sums,
+                sums,
+                length,
+                (a, aAt, b, bAt, out, at, count) -> axpy(alpha, a, aAt, b, bAt, out, at, count));
     }
 
-    private static void axpy(float alpha, float[] x, int xAt, float[] y, int yAt, int count) {
+    private static void axpy(float alpha, float[] x, int xAt, float[] y, int yAt, float[] out, int at, int count) {
         FloatVector factor = FloatVector.broadcast(FLOATS, alpha);
         int whole = count - count % LANES;
         for (int i = 0; i < whole; i += LANES) {
             factor.fma(FloatVector.fromArray(FLOATS, x, xAt + i), FloatVector.fromArray(FLOATS, y, yAt + i))
-                    .intoArray(y, yAt + i);
+                    .intoArray(out, at + i);
         }
         for (int i = whole; i < count; i++) {
-            y[yAt + i] = Math.fma(alpha, x[xAt + i], y[yAt + i]);
+            out[at + i] = Math.fma(alpha, x[xAt + i], y[yAt + i]);
         }
     }
 
@@ -249,19 +245,12 @@ public final class VectorKernels implements Kernels {
             MemorySegment out,
             long outOffset,
             long length) {
-        FloatSpan left = FloatSpan.of(a, aOffset, length);
-        FloatSpan right = FloatSpan.of(b, bOffset, length);
-        FloatSpan to = FloatSpan.of(out, outOffset, length);
-        Blocks blocks = Blocks.ofThread();
-        int step = Math.min(Math.min(left.atOnce(length), right.atOnce(length)), to.atOnce(length));
-        for (long from = 0; from < length; from += step) {
-            int count = (int) Math.min(step, length - from);
-            float[] x = left.read(from, count, blocks.a);
-            float[] y = right.read(from, count, blocks.b);
-            float[] differences = to.room(blocks.c);
-            subtract(x, left.at(from), y, right.at(from), differences, to.at(from), count);
-            to.write(from, count, differences);
-        }
+        FloatSpan.map(
+                FloatSpan.of(a, aOffset, length),
+                FloatSpan.of(b, bOffset, length),
+                FloatSpan.of(out, outOffset, length),
+                length,
+                VectorKernels::subtract);
     }
 
     private static void subtract(float[] a, int aAt, float[] b, int bAt, float[] out, int outAt, int count) {

@@ -25,6 +25,7 @@ public final class DecodedProducts {
 
     private static final Kernels KERNELS = Kernels.get();
     private static final ThreadLocal<ScratchMatrix> PANELS = ThreadLocal.withInitial(ScratchMatrix::new);
+    private static final ThreadLocal<ScratchMatrix> COLUMNS = ThreadLocal.withInitial(ScratchMatrix::new);
     private static final ThreadLocal<ScratchMatrix> SUMS = ThreadLocal.withInitial(ScratchMatrix::new);
     private static final ThreadLocal<ScratchMatrix> ROWS = ThreadLocal.withInitial(ScratchMatrix::new);
 
@@ -42,7 +43,7 @@ public final class DecodedProducts {
         int rows = matrix.rows();
         int height = Math.min(PANEL_ROWS, rows);
         try (FloatMatrix panel = PANELS.get().of(height, matrix.columns());
-                FloatMatrix products = ROWS.get().of(tokens, height)) {
+                FloatMatrix products = COLUMNS.get().of(tokens, height)) {
             for (int from = 0; from < rows; from += height) {
                 int count = Math.min(height, rows - from);
                 FloatMatrix some = panel.rows(0, count);
@@ -71,7 +72,7 @@ public final class DecodedProducts {
         int rows = matrix.rows();
         int height = Math.min(PANEL_ROWS, rows);
         try (FloatMatrix panel = PANELS.get().of(height, matrix.columns());
-                FloatMatrix factors = ROWS.get().of(tokens, height)) {
+                FloatMatrix factors = COLUMNS.get().of(tokens, height)) {
             for (int from = 0; from < rows; from += height) {
                 int count = Math.min(height, rows - from);
                 FloatMatrix some = panel.rows(0, count);

@@ -19,7 +19,9 @@ import dev.lowbit.matrix.sketch.LiveSketch;
 import dev.lowbit.matrix.sketch.SketchFormat;
 import dev.lowbit.matrix.sketch.SketchSamples;
 import dev.lowbit.tensor.FloatMatrix;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -138,6 +140,19 @@ class LiveCodesTest {
         assertThat(distances(live, target)).isEqualTo(before);
     }
 
+    /** Squared distances of the tiles when all of them have the same code, for each code; one code for a tile. */
+    private static List<double[]> distancesOfEveryCode(LiveCodes live, String format, FloatMatrix target) {
+        int bits = Integer.parseInt(format.replaceAll("^(aq1x|[a-z]+)([0-9]+).*", "$2"));
+        List<double[]> all = new ArrayList<>();
+        for (int code = 0; code < 1 << bits; code++) {
+            float[] same = new float[live.codeCount()];
+            Arrays.fill(same, code);
+            live.writeCodes(FloatMatrix.wrap(1, same.length, same));
+            all.add(distances(live, target));
+        }
+        return all;
+    }
+
     /** With one code for a tile: the nearest of all codes that stand for other weights than the nearest does. */
     @ParameterizedTest
     @ValueSource(
@@ -168,14 +183,7 @@ class LiveCodesTest {
         double[] chosen = distances(live, target);
         double[] next = new double[live.tiles()];
         Arrays.fill(next, Double.POSITIVE_INFINITY);
-        int bits = Integer.parseInt(format.replaceAll("^(aq1x|[a-z]+)([0-9]+).*", "$2"));
-        for (int code = 0; code < 1 << bits; code++) {
-            FloatMatrix same = FloatMatrix.wrap(1, live.codeCount(), new float[live.codeCount()]);
-            for (int i = 0; i < same.columns(); i++) {
-                same.set(0, i, code);
-            }
-            live.writeCodes(same);
-            double[] distances = distances(live, target);
+        for (double[] distances : distancesOfEveryCode(live, format, target)) {
             for (int tile = 0; tile < next.length; tile++) {
                 if (distances[tile] > nearest[tile] * (1 + 1e-5)) {
                     next[tile] = Math.min(next[tile], distances[tile]);
@@ -229,14 +237,7 @@ class LiveCodesTest {
         int[] all = IntStream.range(0, live.tiles()).toArray();
         live.choose(all, target, SERIAL);
         double[] chosen = distances(live, target);
-        int bits = Integer.parseInt(format.replaceAll("^(aq1x|[a-z]+)([0-9]+).*", "$2"));
-        for (int code = 0; code < 1 << bits; code++) {
-            FloatMatrix same = FloatMatrix.wrap(1, live.codeCount(), new float[live.codeCount()]);
-            for (int i = 0; i < same.columns(); i++) {
-                same.set(0, i, code);
-            }
-            live.writeCodes(same);
-            double[] others = distances(live, target);
+        for (double[] others : distancesOfEveryCode(live, format, target)) {
             for (int tile = 0; tile < others.length; tile++) {
                 assertThat(chosen[tile]).isLessThanOrEqualTo(others[tile] + 1e-5);
             }
