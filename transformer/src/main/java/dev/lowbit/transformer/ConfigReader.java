@@ -9,8 +9,8 @@ import java.util.OptionalInt;
 
 /** What the forward pass needs from a config.json, with a sentence for everything it cannot do. */
 final class ConfigReader {
-    /** Sines and cosines of all positions, 1 GB of floats: far beyond any model's, near enough to refuse a mistyped context. */
-    private static final long MAX_POSITION_TABLE = 1L << 28;
+    /** What Mistral's own configuration says where a file is silent. */
+    private static final int MISTRAL_WINDOW = 4096;
 
     private final ModelConfig config;
 
@@ -42,7 +42,11 @@ final class ConfigReader {
     }
 
     private boolean isGpt2() {
-        return config.modelType().filter("gpt2"::equals).isPresent();
+        return isOf("gpt2");
+    }
+
+    private boolean isOf(String type) {
+        return config.modelType().filter(type::equals).isPresent();
     }
 
     /** A product of sizes that is the side of a matrix. */
@@ -54,11 +58,15 @@ final class ConfigReader {
         return (int) width;
     }
 
-    /** Within a sliding window attention is full attention, so a model with one is read up to its window. */
+    /**
+     * Within a sliding window attention is full attention, so a model with one is read up to its window. Where config.json is silent, Mistral has
+     * one (null says that it has none) and Qwen2 does not use its own.
+     */
     private int context() {
         int context = need("max_position_embeddings", config.maxPositionEmbeddings());
-        Object window = config.raw().get("sliding_window");
-        if (window == null || !config.bool("use_sliding_window").orElse(true)) {
+        boolean named = config.raw().containsKey("sliding_window");
+        Object window = named || !isOf("mistral") ? config.raw().get("sliding_window") : (Integer) MISTRAL_WINDOW;
+        if (window == null || !config.bool("use_sliding_window").orElse(!isOf("qwen2"))) {
             return context;
         }
         if (window instanceof Number number && number.longValue() > 0) {
@@ -122,10 +130,6 @@ final class ConfigReader {
     double[] rotaryFrequencies(ModelShape shape) {
         if (shape.headDim() % 2 != 0) {
             throw bad("has an odd head_dim of " + shape.headDim() + "; rotary embedding turns pairs");
-        }
-        if ((long) shape.context() * shape.headDim() > MAX_POSITION_TABLE) {
-            throw unsupported("positions up to " + shape.context() + " need tables of more than " + MAX_POSITION_TABLE
-                    + " numbers; lower max_position_embeddings");
         }
         Object parameters = config.raw().get("rope_parameters");
         double theta = parameters instanceof Map<?, ?> map && map.containsKey("rope_theta")

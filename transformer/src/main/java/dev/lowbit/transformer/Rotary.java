@@ -1,34 +1,52 @@
 package dev.lowbit.transformer;
 
 import dev.lowbit.tensor.FloatMatrix;
+import java.util.concurrent.atomic.AtomicReferenceArray;
 
 /**
  * Rotary position embedding in half-split order: dimensions i and i + headDim/2 of a head are the plane that position p turns
- * by p f_i. Angles, sines and cosines are formed in double by StrictMath.
+ * by p f_i. Angles, sines and cosines are formed in double by StrictMath, those of a position when it is first met: a model's context can be a
+ * thousand times as long as what it reads. Usable from several threads.
  */
 final class Rotary {
-    private final int headDim;
-    /** Row p: the values of position p. */
-    private final float[] cos;
+    /** Positions whose values are formed together. */
+    private static final int BLOCK = 1024;
 
-    private final float[] sin;
+    private final int context;
+    private final double[] frequencies;
+    /** Of each block, for each of its positions the cosines and then the sines of all frequencies; null where none was met. */
+    private final AtomicReferenceArray<float[]> blocks;
 
     /**
-     * The tables of a model.
+     * The turns of a model.
      *
+     * @param context positions
      * @param frequencies f_i, headDim / 2 of them
      */
     Rotary(int context, double[] frequencies) {
-        int half = frequencies.length;
-        headDim = 2 * half;
-        cos = new float[Math.multiplyExact(context, half)];
-        sin = new float[cos.length];
-        for (int p = 0; p < context; p++) {
-            for (int i = 0; i < half; i++) {
-                cos[p * half + i] = (float) StrictMath.cos(p * frequencies[i]);
-                sin[p * half + i] = (float) StrictMath.sin(p * frequencies[i]);
+        this.context = context;
+        this.frequencies = frequencies.clone();
+        this.blocks = new AtomicReferenceArray<>(Math.ceilDiv(context, BLOCK));
+    }
+
+    /** Two threads that form the same block form the same values. */
+    private float[] block(int index) {
+        float[] values = blocks.get(index);
+        if (values == null) {
+            int half = frequencies.length;
+            int first = index * BLOCK;
+            int count = Math.min(BLOCK, context - first);
+            values = new float[Math.multiplyExact(2 * count, half)];
+            for (int i = 0; i < count; i++) {
+                int position = first + i;
+                for (int f = 0; f < half; f++) {
+                    values[2 * i * half + f] = (float) StrictMath.cos(position * frequencies[f]);
+                    values[(2 * i + 1) * half + f] = (float) StrictMath.sin(position * frequencies[f]);
+                }
             }
+            blocks.set(index, values);
         }
+        return values;
     }
 
     /**
@@ -38,18 +56,19 @@ final class Rotary {
      * @param sign 1 to turn, -1 to turn back, which is also the gradient's way
      */
     void turn(FloatMatrix x, int row, int position, float sign) {
-        int half = headDim / 2;
-        int at = position * half;
+        int half = frequencies.length;
+        float[] turns = block(position / BLOCK);
+        int at = 2 * (position % BLOCK) * half;
         float[] values = new float[x.columns()];
         Tokens.read(x, row, values);
-        for (int head = 0; head < values.length; head += headDim) {
-            for (int i = head; i < head + half; i++) {
-                float c = cos[at + i - head];
-                float s = sign * sin[at + i - head];
-                float a = values[i];
-                float b = values[i + half];
-                values[i] = a * c - b * s;
-                values[i + half] = b * c + a * s;
+        for (int head = 0; head < values.length; head += 2 * half) {
+            for (int i = 0; i < half; i++) {
+                float c = turns[at + i];
+                float s = sign * turns[at + half + i];
+                float a = values[head + i];
+                float b = values[head + i + half];
+                values[head + i] = a * c - b * s;
+                values[head + i + half] = b * c + a * s;
             }
         }
         Tokens.write(values, x, row);

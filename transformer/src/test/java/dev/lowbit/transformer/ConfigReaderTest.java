@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.checkpoint.MalformedFileException;
 import dev.lowbit.error.UnsupportedModelException;
+import dev.lowbit.tensor.FloatMatrix;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -94,6 +95,46 @@ class ConfigReaderTest {
         assertThatThrownBy(() -> with("\"sliding_window\": 0").shape()).isInstanceOf(MalformedFileException.class);
     }
 
+    /** The defaults of their configurations in the library that wrote the files. */
+    @Test
+    void whereNothingIsSaidAboutTheWindowTheModelTypeDecides() throws IOException {
+        String sizes =
+                "\"hidden_size\": 12, \"num_hidden_layers\": 1, \"num_attention_heads\": 2, \"intermediate_size\": 20,"
+                        + " \"vocab_size\": 17, \"max_position_embeddings\": 32768}";
+        assertThat(of("{\"model_type\": \"mistral\", " + sizes).shape().context())
+                .isEqualTo(4096);
+        assertThat(of("{\"model_type\": \"mistral\", \"sliding_window\": null, " + sizes)
+                        .shape()
+                        .context())
+                .isEqualTo(32768);
+        assertThat(of("{\"model_type\": \"qwen2\", \"sliding_window\": 128, " + sizes)
+                        .shape()
+                        .context())
+                .isEqualTo(32768);
+        assertThat(of("{\"model_type\": \"qwen2\", \"sliding_window\": 128, \"use_sliding_window\": true, " + sizes)
+                        .shape()
+                        .context())
+                .isEqualTo(128);
+    }
+
+    /** A context as long as numbers go costs what is read of it. */
+    @Test
+    void positionsAreFormedWhereTheyAreMet() {
+        Rotary rotary = new Rotary(Integer.MAX_VALUE, plain(1e4));
+        for (int position : new int[] {0, 1023, 1024, 5000, Integer.MAX_VALUE - 1}) {
+            float[] row = {1, 2, 3, 4, 5, 6};
+            rotary.turn(FloatMatrix.wrap(1, 6, row), 0, position, 1);
+            for (int i = 0; i < 3; i++) {
+                double angle = position * Math.pow(1e4, -i / 3.0);
+                // (1 + i, 4 + i) turned; the angle is of up to 2^31 turns, of which a double keeps 2^-21
+                assertThat((double) row[i])
+                        .isCloseTo((1 + i) * Math.cos(angle) - (4 + i) * Math.sin(angle), within(1e-5));
+                assertThat((double) row[i + 3])
+                        .isCloseTo((4 + i) * Math.cos(angle) + (1 + i) * Math.sin(angle), within(1e-5));
+            }
+        }
+    }
+
     @Test
     void whatCannotBeIsRefused() {
         assertThatThrownBy(() -> frequencies("\"rope_scaling\": {\"type\": \"yarn\", \"factor\": 4}"))
@@ -110,11 +151,6 @@ class ConfigReaderTest {
                         + " \"rope_scaling\": {\"type\": \"linear\", \"factor\": 4}"))
                 .isInstanceOf(MalformedFileException.class)
                 .hasMessageContaining("both");
-        ConfigReader reader = with("\"x\": 0");
-        ModelShape endless = new ModelShape(12, 1, 2, 1, 6, 20, 17, Integer.MAX_VALUE);
-        assertThatThrownBy(() -> reader.rotaryFrequencies(endless))
-                .isInstanceOf(UnsupportedModelException.class)
-                .hasMessageContaining("max_position_embeddings");
     }
 
     /** A config.json alone, without the fields of another. */

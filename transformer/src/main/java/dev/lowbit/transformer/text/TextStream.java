@@ -4,10 +4,12 @@ import java.util.Arrays;
 
 /** Turns ids into text as they come. What could still change is held back: the bytes of a character that is not complete. */
 public final class TextStream {
-    /** Ids that are decoded anew with each further one; older ones are text that no later id changes. */
+    /** Ids that are decoded anew with each further one before older ones are left out. */
     private static final int WINDOW = 64;
 
+    /** Ids that stay, at least. */
     private static final int KEPT = 8;
+
     /** Most bytes of a character, which is the most tokens one can be spread over. */
     private static final int MOST_PENDING = 4;
 
@@ -45,9 +47,24 @@ public final class TextStream {
         pending = 0;
         written = text;
         if (window.length > WINDOW) {
-            window = Arrays.copyOfRange(window, window.length - KEPT, window.length);
-            written = tokenizer.decode(window);
+            leaveOut(text);
         }
         return added;
+    }
+
+    /**
+     * Cuts the window where a character begins. A run of tokens of single bytes is text as a whole or not at all, so that one which begins
+     * within a character would be lost to its end. Where there is no such place near the end all ids stay, until there is one.
+     */
+    private void leaveOut(String text) {
+        for (int kept = KEPT; kept < KEPT + MOST_PENDING; kept++) {
+            int[] last = Arrays.copyOfRange(window, window.length - kept, window.length);
+            String end = tokenizer.decode(last);
+            if (!end.startsWith("\uFFFD") && text.endsWith(end)) {
+                window = last;
+                written = end;
+                return;
+            }
+        }
     }
 }

@@ -7,6 +7,8 @@ import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.error.UnsupportedModelException;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Set;
 
@@ -21,6 +23,9 @@ public final class Tokenizer implements AutoCloseable {
 
     private final Path file;
     private final SpecialTokens special;
+    /** Of the added tokens outside the vocabulary: the id that {@code plain} gives, which counts no special tokens, and the model's. */
+    private final Map<Integer, Integer> modelIds = new HashMap<>();
+
     private long whole;
     private long plain;
 
@@ -29,7 +34,9 @@ public final class Tokenizer implements AutoCloseable {
         this.file = source.path();
         try {
             whole = create(source, source.text());
-            plain = create(source, source.textWithoutSpecialTokens());
+            TokenizerFile.Plain others = source.withoutSpecialTokens();
+            plain = create(source, others.json());
+            others.added().forEach(this::addModelId);
             special = SpecialTokens.read(folder, this::specialId);
         } catch (RuntimeException | Error e) {
             close();
@@ -72,12 +79,25 @@ public final class Tokenizer implements AutoCloseable {
      * @throws InvalidRequestException usage for half a surrogate pair, which is no text
      */
     public int[] encode(String text) {
-        return encode(plain, text);
+        int[] ids = encode(plain, text);
+        if (!modelIds.isEmpty()) {
+            Arrays.setAll(ids, i -> modelIds.getOrDefault(ids[i], ids[i]));
+        }
+        return ids;
     }
 
     /** The ids of a prompt, in which the name of a special token stands for that token. */
     public int[] encodePrompt(String prompt) {
         return encode(whole, prompt);
+    }
+
+    /** An added token is found in a text before anything else is, so its name alone gives its id alone. */
+    private void addModelId(String name) {
+        int[] ids = encode(plain, name);
+        int[] modelsIds = encode(whole, name);
+        if (ids.length == 1 && modelsIds.length == 1 && ids[0] != modelsIds[0]) {
+            modelIds.put(ids[0], modelsIds[0]);
+        }
     }
 
     private static int[] encode(long tokenizer, String text) {

@@ -7,6 +7,8 @@ import dev.lowbit.error.InvalidRequestException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonParser;
 import tools.jackson.core.JsonToken;
@@ -101,11 +103,16 @@ final class TokenizerFile {
     }
 
     /**
-     * The same tokenizer in whose texts the name of a special token is text like any other. The rest of the file stays as it is,
-     * byte for byte.
+     * A tokenizer in whose texts the name of a special token is text like any other.
+     *
+     * @param json the file without its special tokens, all else byte for byte
+     * @param added names of the added tokens that it still has
      */
-    String textWithoutSpecialTokens() {
+    record Plain(String json, List<String> added) {}
+
+    Plain withoutSpecialTokens() {
         StringBuilder kept = new StringBuilder();
+        List<String> added = new ArrayList<>();
         int from = 0;
         int to = 0;
         try (JsonParser parser = parser()) {
@@ -115,7 +122,7 @@ final class TokenizerFile {
                     token = parser.nextToken();
                     if (wanted && token == JsonToken.START_ARRAY) {
                         from = offset(parser) + 1;
-                        ordinary(parser, kept);
+                        ordinary(parser, kept, added);
                         to = offset(parser);
                     } else {
                         parser.skipChildren();
@@ -125,20 +132,26 @@ final class TokenizerFile {
         } catch (JacksonException e) {
             throw bad(JsonFault.of(e), e);
         }
-        return string(0, from) + kept + string(to, json.length);
+        return new Plain(string(0, from) + kept + string(to, json.length), added);
     }
 
-    /** Appends the tokens of the array that are not special; the parser stops at the array's end. */
-    private void ordinary(JsonParser parser, StringBuilder kept) {
+    /** Appends the tokens of the array that are not special, and their names; the parser stops at the array's end. */
+    private void ordinary(JsonParser parser, StringBuilder kept, List<String> added) {
         while (parser.nextToken() == JsonToken.START_OBJECT) {
             int start = offset(parser);
             boolean special = false;
+            String content = null;
             while (parser.nextToken() == JsonToken.PROPERTY_NAME) {
-                boolean flag = parser.currentName().equals("special");
-                special |= parser.nextToken() == JsonToken.VALUE_TRUE && flag;
+                String field = parser.currentName();
+                JsonToken value = parser.nextToken();
+                special |= value == JsonToken.VALUE_TRUE && field.equals("special");
+                if (value == JsonToken.VALUE_STRING && field.equals("content")) {
+                    content = parser.getString();
+                }
                 parser.skipChildren();
             }
             if (!special) {
+                added.add(content);
                 kept.append(kept.isEmpty() ? "" : ",").append(string(start, offset(parser) + 1));
             }
         }

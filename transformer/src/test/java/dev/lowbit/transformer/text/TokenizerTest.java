@@ -59,6 +59,27 @@ class TokenizerTest {
         }
     }
 
+    /** The library numbers added tokens outside the vocabulary in the order of the file; a text is read without the special ones. */
+    @Test
+    void anAddedTokenKeepsItsIdBehindSpecialOnes() throws IOException {
+        String outside =
+                "{\"id\": %d, \"content\": \"%s\", \"single_word\": false, \"lstrip\": false, \"rstrip\": false,"
+                        + " \"normalized\": false, \"special\": %b}";
+        write(
+                "tokenizer.json",
+                JSON.replaceFirst(
+                        "\"added_tokens\": \\[",
+                        "\"added_tokens\": [" + outside.formatted(7, "<start>", true) + ","
+                                + outside.formatted(8, "<think>", false) + "," + outside.formatted(9, "<call>", true)
+                                + "," + outside.formatted(10, "</think>", false) + ","));
+        write("config.json", "{}");
+        try (Tokenizer tokenizer = Tokenizer.open(folder)) {
+            assertThat(tokenizer.encodePrompt("<start> <think> one </think>")).containsExactly(7, 8, 1, 10);
+            assertThat(tokenizer.encode("<think> one </think> two")).containsExactly(8, 1, 10, 2);
+            assertThat(tokenizer.encode("<end> <call>")).containsExactly(0, 4, 0, 0, 0, 0);
+        }
+    }
+
     @Test
     void idsComeBeforeNames() throws IOException {
         write("tokenizer_config.json", "{\"bos_token\": \"one\", \"eos_token\": {\"content\": \"<end>\"}}");
