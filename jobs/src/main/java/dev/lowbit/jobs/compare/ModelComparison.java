@@ -13,12 +13,12 @@ import dev.lowbit.jobs.compress.CompressJob;
 import dev.lowbit.jobs.compress.TargetSelection;
 import dev.lowbit.jobs.evaluate.EvaluationJob;
 import dev.lowbit.jobs.tune.TuneJob;
-import dev.lowbit.jobs.tune.TuneRequest;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.Accuracy;
 import dev.lowbit.method.Compressor;
 import dev.lowbit.store.FloatModel;
 import dev.lowbit.store.Manifest;
+import dev.lowbit.transformer.Transformers;
 import dev.lowbit.transformer.calibration.CalibrationFile;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -50,6 +50,7 @@ final class ModelComparison {
     private final SortedMap<String, String> source = new TreeMap<>();
     private final SortedMap<String, String> measured = new TreeMap<>();
     private final String calibrationDigest;
+    private final int context;
 
     /**
      * Checks what can be checked before the work.
@@ -71,6 +72,8 @@ final class ModelComparison {
         measured.put("maxTokens", Integer.toString(request.maxTokens()));
         try (Checkpoint checkpoint = Checkpoint.open(model)) {
             FloatModel.require(checkpoint);
+            context =
+                    Transformers.shape(checkpoint.requireConfig("a comparison")).context();
             source.put("software", request.software());
             source.put("model", checkpoint.digest());
             source.put("tokenizer", settingsDigest(checkpoint.root()));
@@ -128,13 +131,7 @@ final class ModelComparison {
         made.put("rank", Integer.toString(request.limits().maxRank()));
         made.put("seed", Long.toString(request.limits().seed()));
         if (cell.tuned()) {
-            TuneRequest tune = request.tune(model, cell, folder);
-            made.put("tune.parts", tune.extent().id());
-            made.put("tune.maxTokens", Integer.toString(tune.maxTokens()));
-            made.put("tune.epochs", Integer.toString(tune.epochs()));
-            made.put("tune.batch", tune.batch().toString());
-            made.put("tune.learningRate", Double.toString(tune.learningRate()));
-            tune.codes().ifPresent(codes -> made.put("tune.codes", codes.toString()));
+            made.putAll(request.tune(model, cell, folder).options(context));
         }
         return made;
     }

@@ -46,7 +46,6 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -130,7 +129,7 @@ public final class TuneJob implements AutoCloseable {
         Map<String, QuantizedMatrix> fresh = addFactors(model);
         Map<String, String> formats = new HashMap<>();
         fresh.forEach((name, matrix) -> formats.put(name, matrix.format()));
-        ModelLayout layout = ModelLayout.of(input, job(settings, checkpoint), formats);
+        ModelLayout layout = ModelLayout.of(input, job(model.shape().context(), checkpoint), formats);
         try (Tokenizer tokenizer = Tokenizer.open(request.input());
                 WorkDirectory work = WorkDirectory.open(output, resume);
                 Tuner tuner = new Tuner(
@@ -188,34 +187,11 @@ public final class TuneJob implements AutoCloseable {
     }
 
     /** The job that made the model, and what is done to it now. */
-    private CompressionJob job(TuningSettings settings, Checkpoint reference) {
-        Map<String, String> options = new HashMap<>();
+    private CompressionJob job(int modelContext, Checkpoint reference) {
+        Map<String, String> options = new HashMap<>(request.options(modelContext));
         options.put("tune.model", Digest.sha256(request.input().resolve(Manifest.FILE)));
         options.put("tune.text", Digest.sha256(request.text()));
         options.put("tune.reference", reference == null ? "none" : reference.digest());
-        options.put("tune.parts", settings.extent().id());
-        options.put("tune.rank", Integer.toString(request.rank()));
-        options.put("tune.maxTokens", Integer.toString(request.maxTokens()));
-        options.put("tune.context", Integer.toString(settings.context()));
-        options.put("tune.epochs", Integer.toString(settings.epochs()));
-        options.put("tune.batch", Integer.toString(settings.windows()));
-        options.put("tune.crossEntropy", Double.toString(settings.crossEntropy()));
-        options.put("tune.learningRate", Double.toString(settings.learningRate()));
-        request.codes().ifPresent(codes -> {
-            options.put("tune.codeSteps", codes.targets().name().toLowerCase(Locale.ROOT));
-            options.put("tune.codeRate", Double.toString(codes.rate()));
-            options.put("tune.codeFraction", Double.toString(codes.fraction()));
-            if (!Double.isInfinite(codes.trust())) {
-                options.put("tune.codeTrust", Double.toString(codes.trust()));
-            }
-            options.put("tune.codeDecay", Double.toString(codes.decay()));
-            if (codes.temperature() > 0) {
-                options.put("tune.codeTemperature", Double.toString(codes.temperature()));
-            }
-        });
-        // rounding differs from the CPU's, and with it what is trained
-        request.device().ifPresent(device -> options.put("tune.device", device.name()));
-        options.put("tune.seed", Long.toString(settings.seed()));
         return input.manifest().job().followedBy(request.software(), options);
     }
 

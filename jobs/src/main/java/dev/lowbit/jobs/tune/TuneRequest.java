@@ -6,9 +6,14 @@ import dev.lowbit.method.Tunable;
 import dev.lowbit.transformer.tuning.TuningSettings;
 import dev.lowbit.transformer.tuning.TuningSettings.TargetSteps;
 import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
+import java.util.SortedMap;
+import java.util.TreeMap;
 
 /**
  * What is asked of {@code lowbit tune}.
@@ -80,10 +85,49 @@ public record TuneRequest(
         /** How codes are trained unless said otherwise. */
         public static final Codes USUAL = new Codes(TargetSteps.NATURAL, 1, Double.POSITIVE_INFINITY, 0, 0, 0.05);
 
+        private Map<String, String> options() {
+            Map<String, String> options = new HashMap<>();
+            options.put("tune.codeSteps", targets.name().toLowerCase(Locale.ROOT));
+            options.put("tune.codeRate", Double.toString(rate));
+            options.put("tune.codeFraction", Double.toString(fraction));
+            if (!Double.isInfinite(trust)) {
+                options.put("tune.codeTrust", Double.toString(trust));
+            }
+            options.put("tune.codeDecay", Double.toString(decay));
+            if (temperature > 0) {
+                options.put("tune.codeTemperature", Double.toString(temperature));
+            }
+            return options;
+        }
+
         TuningSettings.CodeTuning tuning() {
             return new TuningSettings.CodeTuning(
                     DiscreteSteps.find().subspace(fraction, trust, decay, temperature), targets, rate);
         }
+    }
+
+    /**
+     * All but the files that decides what is trained, by the names that a manifest has for it. What is off is left out, so that an option that did
+     * not exist yet does not tell apart what is the same.
+     *
+     * @param modelContext of the model that is tuned
+     */
+    public SortedMap<String, String> options(int modelContext) {
+        TuningSettings settings = settings(modelContext);
+        SortedMap<String, String> options = new TreeMap<>();
+        options.put("tune.parts", extent.id());
+        options.put("tune.rank", Integer.toString(rank));
+        options.put("tune.maxTokens", Integer.toString(maxTokens));
+        options.put("tune.context", Integer.toString(settings.context()));
+        options.put("tune.epochs", Integer.toString(epochs));
+        options.put("tune.batch", Integer.toString(settings.windows()));
+        options.put("tune.crossEntropy", Double.toString(crossEntropy));
+        options.put("tune.learningRate", Double.toString(learningRate));
+        codes.ifPresent(some -> options.putAll(some.options()));
+        // rounding differs from the CPU's, and with it what is trained
+        device.ifPresent(some -> options.put("tune.device", some.name()));
+        options.put("tune.seed", Long.toString(seed));
+        return options;
     }
 
     TuningSettings settings(int modelContext) {

@@ -207,5 +207,41 @@ class CompareTest {
         assertThat(results.resolve("pv-tuning-5-tuned").resolve("lowbit.json"))
                 .content()
                 .contains("\"tune.parts\"", "\"codes\"");
+        assertPublishedResultsAreUsedAgain(results);
+    }
+
+    /** The comparison in docs/pareto goes on with every later version that makes the same of the same options. */
+    private static void assertPublishedResultsAreUsedAgain(Path results) throws IOException {
+        Path published = Path.of(System.getProperty("lowbit.root", ".."), "docs", "pareto");
+        try (Stream<Path> files = Files.walk(published)) {
+            List<Path> tuned = files.filter(file -> file.toString().endsWith("-tuned.json"))
+                    .toList();
+            assertThat(tuned).isNotEmpty();
+            for (Path file : tuned) {
+                Map<String, String> made = made(file);
+                Path now = results.resolve(made.get("method") + "-5-tuned.json");
+                if (Files.exists(now)) {
+                    assertThat(options(made)).as("%s", file).isEqualTo(options(made(now)));
+                }
+            }
+        }
+    }
+
+    private static Map<String, String> made(Path cell) {
+        Map<String, String> made = new TreeMap<>();
+        JsonMapper.shared()
+                .readTree(cell.toFile())
+                .get("made")
+                .properties()
+                .forEach(entry -> made.put(entry.getKey(), entry.getValue().stringValue()));
+        return made;
+    }
+
+    /** What was asked, with a mark in place of what is another model's or another text's. */
+    private static Map<String, String> options(Map<String, String> made) {
+        Map<String, String> options = new TreeMap<>(made);
+        List.of("model", "tokenizer", "calibration", "bits", "rank", "tune.context", "tune.batch")
+                .forEach(name -> options.replace(name, "its own"));
+        return options;
     }
 }
