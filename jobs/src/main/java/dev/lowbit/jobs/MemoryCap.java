@@ -54,7 +54,7 @@ public record MemoryCap(OptionalLong bytes) {
         OptionalLong peak = PeakMemory.bytes();
         return bytes.isPresent() && peak.orElse(0) > bytes.getAsLong()
                 ? Optional.of("the peak of " + Quantity.bytes(peak.getAsLong()) + " is above the cap of "
-                        + Quantity.bytes(bytes.getAsLong()) + "; give the Java heap less room with -Xmx")
+                        + Quantity.bytes(bytes.getAsLong()) + "; give that much, or the Java heap less room with -Xmx")
                 : Optional.empty();
     }
 }

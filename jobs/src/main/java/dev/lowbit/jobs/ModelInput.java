@@ -9,6 +9,7 @@ import dev.lowbit.store.CompressedModel;
 import dev.lowbit.store.Manifest;
 import dev.lowbit.store.MatrixEntry;
 import dev.lowbit.store.TaskFile;
+import dev.lowbit.transformer.ModelShape;
 import dev.lowbit.transformer.TaskSwitch;
 import dev.lowbit.transformer.Transformer;
 import dev.lowbit.transformer.Transformers;
@@ -17,6 +18,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.function.ToLongFunction;
 import java.util.stream.Collectors;
 
 /** A model that a command runs: a Hugging Face folder in floats, or what {@code compress} wrote with its matrices packed. */
@@ -89,14 +91,15 @@ public final class ModelInput implements AutoCloseable {
      * Refuses models that cannot be held and run together under a cap.
      *
      * @param capBytes of the process's memory; empty for none
-     * @param rows tokens read together
+     * @param running bytes that running a model of this shape takes beside its weights
      * @param copies how often the bytes of compressed matrices are in memory
      * @throws InvalidRequestException impossible, naming the need
      */
-    public static void require(OptionalLong capBytes, int rows, List<Path> models, int copies) {
+    public static void require(
+            OptionalLong capBytes, ToLongFunction<ModelShape> running, List<Path> models, int copies) {
         if (capBytes.isPresent()) {
             new MemoryCap(capBytes)
-                    .require(bytes(rows, models, copies), "running " + names(models), "run it on a larger machine");
+                    .require(bytes(running, models, copies), "running " + names(models), "run it on a larger machine");
         }
     }
 
@@ -108,22 +111,22 @@ public final class ModelInput implements AutoCloseable {
     /**
      * Bytes that models take that are held and run together.
      *
-     * @param rows tokens read together
+     * @param running bytes that running a model of this shape takes beside its weights
      * @param copies how often the bytes of compressed matrices are in memory
      */
-    public static long bytes(int rows, List<Path> models, int copies) {
+    public static long bytes(ToLongFunction<ModelShape> running, List<Path> models, int copies) {
         long bytes = 0;
         for (Path path : models) {
             if (Manifest.isIn(path)) {
                 try (CompressedModel compressed = CompressedModel.open(path)) {
-                    bytes += runningBytes(compressed.checkpointOfOthers(), rows);
+                    bytes += runningBytes(compressed.checkpointOfOthers(), running);
                     for (MatrixEntry matrix : compressed.manifest().matrices()) {
                         bytes += copies * matrix.bytes();
                     }
                 }
             } else {
                 try (Checkpoint checkpoint = Checkpoint.open(path)) {
-                    bytes += runningBytes(checkpoint, rows);
+                    bytes += runningBytes(checkpoint, running);
                 }
             }
         }
@@ -135,12 +138,33 @@ public final class ModelInput implements AutoCloseable {
         return accuracy == Accuracy.FAST ? 3 : 1;
     }
 
-    private static long runningBytes(Checkpoint checkpoint, int rows) {
+    private static long runningBytes(Checkpoint checkpoint, ToLongFunction<ModelShape> running) {
         long activations = checkpoint
                 .config()
-                .map(config -> Transformers.shape(config).forwardBytes(rows))
+                .map(config -> running.applyAsLong(Transformers.shape(config)))
                 .orElse(0L);
         return floatBytes(checkpoint) + activations;
+    }
+
+    /**
+     * The shape of a model that is not open.
+     *
+     * @throws UnsupportedModelException when it has no config.json
+     * @throws MalformedFileException when files break their formats
+     */
+    public static ModelShape shape(Path path) {
+        if (Manifest.isIn(path)) {
+            try (CompressedModel compressed = CompressedModel.open(path)) {
+                return shape(compressed.checkpointOfOthers());
+            }
+        }
+        try (Checkpoint checkpoint = Checkpoint.open(path)) {
+            return shape(checkpoint);
+        }
+    }
+
+    private static ModelShape shape(Checkpoint checkpoint) {
+        return Transformers.shape(checkpoint.requireConfig("the forward pass"));
     }
 
     /** Bytes of all tensors of a model with its weights in floats. */

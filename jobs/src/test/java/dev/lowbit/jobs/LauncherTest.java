@@ -117,7 +117,7 @@ class LauncherTest {
         assertThat(result.out()).isEmpty();
     }
 
-    /** A quarter of the cap, two thirds where Hessians lie in the heap, and the user's own options win over ours. */
+    /** A quarter of the cap, two thirds where Hessians lie in the heap, a half where codes do, and the user's own options win over ours. */
     @Test
     void memoryCapBoundsTheHeap() throws Exception {
         Map<String, String> log = Map.of("JAVA_OPTS", "-Xlog:gc+init");
@@ -133,6 +133,7 @@ class LauncherTest {
             args[arrays.length] = "--memory=960MiB";
             assertThat(run(log, args).out()).as(String.join(" ", args)).contains("Heap Max Capacity: 640M");
         }
+        assertThat(run(log, "tune", "--memory=9600MiB").out()).contains("Heap Max Capacity: 4800M");
         assertThat(run(log, "plan", "--method", "lq-lora", "--memory=960MiB").out())
                 .contains("Heap Max Capacity: 240M");
         Map<String, String> own = Map.of("JAVA_OPTS", "-Xlog:gc+init", "LOWBIT_JAVA_OPTS", "-Xmx100m");

@@ -6,12 +6,17 @@ import dev.lowbit.linalg.Norms;
 import dev.lowbit.matrix.LiveCodes;
 import dev.lowbit.matrix.MatrixFormat;
 import dev.lowbit.matrix.QuantizedMatrix;
+import dev.lowbit.matrix.additive.AdditiveFormat;
 import dev.lowbit.matrix.additive.AdditiveMatrix;
+import dev.lowbit.matrix.affine.AffineFormat;
 import dev.lowbit.matrix.affine.AffineMatrix;
+import dev.lowbit.matrix.block.BlockFormat;
 import dev.lowbit.matrix.block.BlockMatrix;
 import dev.lowbit.matrix.dense.DenseMatrix;
 import dev.lowbit.matrix.dense.FloatWeights;
+import dev.lowbit.matrix.sketch.SketchFormat;
 import dev.lowbit.matrix.sketch.SketchMatrix;
+import dev.lowbit.matrix.sum.SumFormat;
 import dev.lowbit.matrix.sum.SumMatrix;
 import dev.lowbit.tensor.FloatMatrix;
 import java.util.List;
@@ -46,11 +51,14 @@ public interface Tunable extends AutoCloseable {
         }
     }
 
+    /** What scales of two levels may have beside themselves. */
+    long OFFSET = 1;
+
     /** How much of a representation is trained. */
     enum Extent {
-        /** Low-rank factors and dense weights; what is quantized stays frozen. */
+        /** Low-rank factors; all else stays frozen. */
         LOW_RANK,
-        /** Codebooks and scales too; only codes stay. */
+        /** Codebooks, scales and dense weights too; only codes stay. */
         ALL,
         /** Codes too. */
         CODES;
@@ -87,9 +95,40 @@ public interface Tunable extends AutoCloseable {
             case AffineMatrix affine -> coded(extent, workers, () -> new TunableAffine(affine));
             case AdditiveMatrix sums -> coded(extent, workers, () -> new TunableAdditive(sums, values(sharing)));
             case SketchMatrix sketch -> coded(extent, workers, () -> new TunableSketch(sketch));
-            case DenseMatrix dense -> Optional.of(new TunableDense(dense, workers));
-            case FloatWeights floats -> Optional.of(new TunableDense(floats, workers));
+            case DenseMatrix dense -> dense(dense, extent, workers);
+            case FloatWeights floats -> dense(floats, extent, workers);
             default -> Optional.empty();
+        };
+    }
+
+    private static Optional<Tunable> dense(QuantizedMatrix matrix, Extent extent, Workers workers) {
+        return extent == Extent.LOW_RANK ? Optional.empty() : Optional.of(new TunableDense(matrix, workers));
+    }
+
+    /**
+     * How many numbers {@link #parts()} hold at most, a target of codes not among them.
+     *
+     * @param format of a matrix of {@code rows} x {@code columns}
+     * @param sharing whether its {@link MatrixFormat#shareable} parts are another's
+     */
+    static long trainedNumbers(MatrixFormat format, int rows, int columns, Extent extent, boolean sharing) {
+        if (format instanceof SumFormat sum) {
+            long factors = sum.rank() * ((long) rows + columns);
+            return factors + trainedNumbers(sum.base(), rows, columns, extent, sharing);
+        }
+        if (extent == Extent.LOW_RANK) {
+            return 0;
+        }
+        return switch (format) {
+            case BlockFormat blocks ->
+                OFFSET + blocks.geometry(rows, columns).blocks() + (sharing ? 0 : 1L << blocks.codeBits());
+            case AffineFormat affine -> OFFSET + affine.groups(rows, columns);
+            case AdditiveFormat sums ->
+                OFFSET
+                        + sums.scaleCount(rows, columns)
+                        + (sharing ? 0 : (long) sums.codebooks() * sums.entries() * sums.tileSize());
+            case SketchFormat sketch -> (long) sketch.tableCount(rows, columns) * sketch.entries();
+            default -> (long) rows * columns;
         };
     }
 

@@ -8,6 +8,7 @@ import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.importance.Importance;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.linalg.RandomStream;
+import dev.lowbit.matrix.MatrixFormat;
 import dev.lowbit.matrix.MatrixFormats;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.matrix.additive.AdditiveFormat;
@@ -119,6 +120,7 @@ class TunableTest {
         FloatMatrix x = gaussian(TOKENS, COLUMNS);
         FloatMatrix dy = gaussian(TOKENS, ROWS);
         try (Tunable tunable = Tunable.of(matrix, Tunable.Extent.ALL, SERIAL).orElseThrow()) {
+            numbersAreCounted(tunable, matrix.format());
             tunable.accumulate(x, dy, SERIAL);
             tunable.accumulate(x, dy, SERIAL);
             for (Tunable.TrainablePart part : tunable.parts()) {
@@ -137,6 +139,20 @@ class TunableTest {
                     }
                 }
             }
+        }
+    }
+
+    /** What memory is asked for by is no less than what there is, and not twice as much but for a few. */
+    private static void numbersAreCounted(Tunable tunable, String format) {
+        long numbers =
+                tunable.parts().stream().mapToLong(part -> part.values().size()).sum();
+        MatrixFormat parsed = MatrixFormats.parse(format);
+        long counted = Tunable.trainedNumbers(parsed, ROWS, COLUMNS, Tunable.Extent.ALL, false);
+        assertThat(counted).isGreaterThanOrEqualTo(numbers);
+        boolean codedScales = parsed.layout(ROWS, COLUMNS).stream()
+                .anyMatch(part -> part.name().equals("super_scales"));
+        if (!codedScales) {
+            assertThat(counted).isLessThanOrEqualTo(numbers + 1 + (1L << 4));
         }
     }
 
@@ -319,6 +335,8 @@ class TunableTest {
     void gradientsOfADenseMatrix() {
         gradientsAreThoseOf(DenseMatrix.of(gaussian(ROWS, COLUMNS), DType.F32));
         gradientsAreThoseOf(new FloatWeights(gaussian(ROWS, COLUMNS)));
+        assertThat(Tunable.of(DenseMatrix.of(gaussian(ROWS, COLUMNS), DType.F32), Tunable.Extent.LOW_RANK, SERIAL))
+                .isEmpty();
     }
 
     @ParameterizedTest

@@ -21,6 +21,11 @@ public final class Evaluation {
 
     private Evaluation() {}
 
+    /** Rows of activations of a batch of windows: those of several that hold {@link #BATCH_TOKENS} tokens, or of one that is longer. */
+    public static int rowsAtOnce(int context) {
+        return Math.max(1, BATCH_TOKENS / context) * (context - 1);
+    }
+
     /**
      * Figures of a text.
      *
@@ -89,10 +94,9 @@ public final class Evaluation {
         double[] losses = new double[tokens.length];
         double[] divergences = reference == null ? null : new double[tokens.length];
         boolean[] agree = new boolean[tokens.length];
-        int windowsAtOnce = Math.max(1, BATCH_TOKENS / context);
         try (Workspace space = new Workspace();
                 Workspace referenceSpace = new Workspace()) {
-            int stride = (context - 1) * windowsAtOnce;
+            int stride = rowsAtOnce(context);
             for (int from = 0; from < tokens.length; from += stride) {
                 int to = Math.min(tokens.length, from + stride);
                 TokenBatch batch = TokenBatch.windows(beginning, tokens, from, to, context - 1);

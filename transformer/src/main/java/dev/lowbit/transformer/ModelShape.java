@@ -38,6 +38,11 @@ public record ModelShape(
         return Float.BYTES * (row * rows + 2L * Transformer.LOGIT_ROWS * vocabulary);
     }
 
+    /** Bytes of the keys and values of so many tokens. */
+    public long cacheBytes(long tokens) {
+        return 2L * Float.BYTES * layers * keyValueWidth() * tokens;
+    }
+
     /** Columns of the queries: heads * headDim. */
     public int queryWidth() {
         return Math.multiplyExact(heads, headDim);

@@ -37,7 +37,11 @@ public final class DecodeJob {
             OptionalLong memoryBytes,
             ProgressListener progress) {
         int copies = accuracies.stream().mapToInt(ModelInput::copies).max().orElseThrow();
-        ModelInput.require(memoryBytes, 1, List.of(model), copies);
+        ModelInput.require(
+                memoryBytes,
+                shape -> shape.forwardBytes(1) + shape.cacheBytes(DecodeSpeed.context(tokens)),
+                List.of(model),
+                copies);
         int[] counts = threads == 1 ? new int[] {1} : new int[] {1, threads};
         List<BenchResult.Bandwidth> bandwidths = new ArrayList<>();
         List<DecodeSpeed> speeds = new ArrayList<>();

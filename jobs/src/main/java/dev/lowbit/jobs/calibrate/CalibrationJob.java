@@ -4,6 +4,7 @@ import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.importance.Importance;
 import dev.lowbit.jobs.MemoryCap;
+import dev.lowbit.jobs.ModelInput;
 import dev.lowbit.jobs.PeakMemory;
 import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.kernel.Workers;
@@ -86,10 +87,11 @@ public final class CalibrationJob {
             Path out,
             Workers workers,
             ProgressListener progress) {
+        MemoryCap cap = new MemoryCap(memoryBytes);
+        require(cap, ModelInput.floatBytes(checkpoint));
         try (Transformer model = Transformers.load(checkpoint)) {
             CalibrationTokens tokens = text.tokens();
             Statistics statistics = new Statistics(model, tokens, workers);
-            MemoryCap cap = new MemoryCap(memoryBytes);
             long sums = sumBytes(statistics, cap);
             CalibrationHeader header = new CalibrationHeader(
                     software,
@@ -138,11 +140,12 @@ public final class CalibrationJob {
 
     /** What is left of the cap for the sums. */
     private static long sumBytes(Statistics statistics, MemoryCap cap) {
-        cap.require(
-                statistics.scratchBytes() + statistics.leastBytes(),
-                "calibration with the whole model in floats",
-                "calibrate on a larger machine");
+        require(cap, statistics.scratchBytes() + statistics.leastBytes());
         return Math.min(statistics.bytes(), cap.room() - statistics.scratchBytes());
+    }
+
+    private static void require(MemoryCap cap, long more) {
+        cap.require(more, "calibration with the whole model in floats", "calibrate on a larger machine");
     }
 
     private static Map<String, Double> divergences(

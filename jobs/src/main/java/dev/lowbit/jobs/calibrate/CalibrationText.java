@@ -2,18 +2,19 @@ package dev.lowbit.jobs.calibrate;
 
 import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.checkpoint.Digest;
-import dev.lowbit.checkpoint.ModelConfig;
 import dev.lowbit.error.UnsupportedModelException;
+import dev.lowbit.jobs.MemoryCap;
+import dev.lowbit.jobs.TextTokens;
 import dev.lowbit.store.FloatModel;
+import dev.lowbit.transformer.ModelShape;
+import dev.lowbit.transformer.Transformers;
 import dev.lowbit.transformer.calibration.CalibrationTokens;
-import dev.lowbit.transformer.text.Corpus;
 import dev.lowbit.transformer.text.Tokenizer;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.OptionalInt;
 
 /**
- * A text to calibrate with: a text file, or JSON lines of texts or token ids, which are put one behind the other, see {@link Corpus}.
+ * A text to calibrate with: a text file, or JSON lines of texts or token ids, which are put one behind the other.
  *
  * @param digest of the file
  */
@@ -29,22 +30,18 @@ public record CalibrationText(String digest, CalibrationTokens tokens) {
      *
      * @param most tokens that are read
      * @param context tokens of a window; the model's (but at most 2048) unless said
+     * @param cap of the process's memory
      * @throws dev.lowbit.checkpoint.MalformedFileException when the file is no text or holds a token id out of range
      * @throws dev.lowbit.error.InvalidRequestException (impossible) for an empty text or a model without a tokenizer
      * @throws UnsupportedModelException when the model has no config.json
      */
-    public static CalibrationText read(Path file, Checkpoint checkpoint, int most, OptionalInt context) {
+    public static CalibrationText read(Path file, Checkpoint checkpoint, int most, OptionalInt context, MemoryCap cap) {
         FloatModel.require(checkpoint);
-        ModelConfig config = checkpoint.requireConfig("calibration");
-        int vocabulary = config.vocabSize()
-                .orElseThrow(() -> new UnsupportedModelException(
-                        config.file() + " has no vocab_size, which calibration needs; give a complete model folder"));
-        int window = context.orElse(
-                Math.min(DEFAULT_CONTEXT, config.maxPositionEmbeddings().orElse(DEFAULT_CONTEXT)));
+        ModelShape shape = Transformers.shape(checkpoint.requireConfig("calibration"));
+        int window = context.orElse(Math.min(DEFAULT_CONTEXT, shape.context()));
         try (Tokenizer tokenizer = Tokenizer.open(checkpoint.root())) {
-            int[] all = Corpus.read(file, tokenizer, vocabulary).joined();
-            int[] ids = Arrays.copyOf(all, Math.min(most, all.length));
-            int beginning = tokenizer.requireBeginning(vocabulary);
+            int[] ids = TextTokens.read(file, tokenizer, shape.vocabulary(), most, cap);
+            int beginning = tokenizer.requireBeginning(shape.vocabulary());
             return new CalibrationText(Digest.sha256(file), new CalibrationTokens(beginning, ids, window));
         }
     }

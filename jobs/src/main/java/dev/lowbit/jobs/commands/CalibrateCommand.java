@@ -5,6 +5,7 @@ import dev.lowbit.jobs.Console;
 import dev.lowbit.jobs.DeviceOptions;
 import dev.lowbit.jobs.ExitCodes;
 import dev.lowbit.jobs.JsonOutput;
+import dev.lowbit.jobs.MemoryCap;
 import dev.lowbit.jobs.OptionValues;
 import dev.lowbit.jobs.OutputDirectory;
 import dev.lowbit.jobs.OutputFile;
@@ -84,7 +85,7 @@ public final class CalibrateCommand implements Callable<Integer> {
                 Checkpoint checkpoint = Checkpoint.open(model)) {
             result = CalibrationJob.run(
                     checkpoint,
-                    CalibrationText.read(text, checkpoint, maxTokens, context),
+                    CalibrationText.read(text, checkpoint, maxTokens, context, new MemoryCap(resources.memoryBytes())),
                     "lowbit " + Version.lowbit(),
                     weight -> TargetSelection.isInputMajor(checkpoint, weight),
                     resources.memoryBytes(),

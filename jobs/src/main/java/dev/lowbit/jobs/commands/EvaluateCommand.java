@@ -80,7 +80,8 @@ public final class EvaluateCommand implements Callable<Integer> {
     @Option(
             names = "--context",
             paramLabel = "N",
-            description = "Tokens of a window, the beginning included (default: the model's context).")
+            description =
+                    "Tokens of a window, the beginning included (default: the model's context, but at most 2048).")
     private void context(int value) {
         context = OptionalInt.of((int) OptionValues.atLeast(command, "--context", value, 2));
     }

@@ -16,7 +16,6 @@ import dev.lowbit.jobs.PeakMemory;
 import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.jobs.RunOptions;
 import dev.lowbit.jobs.WorkerPool;
-import dev.lowbit.transformer.Evaluation;
 import dev.lowbit.transformer.text.Generation;
 import dev.lowbit.transformer.text.TextStream;
 import dev.lowbit.transformer.text.TokenChoice;
@@ -119,8 +118,9 @@ public final class GenerateCommand implements Callable<Integer> {
     public Integer call() {
         List<Path> models = new ArrayList<>(List.of(model));
         task.ifPresent(models::add);
-        ModelInput.require(
-                runOptions.memoryBytes(), Evaluation.BATCH_TOKENS, models, ModelInput.copies(accuracy.accuracy()));
+        if (runOptions.memoryBytes().isPresent()) {
+            requireMemory(models);
+        }
         TokenChoice choice = TokenChoice.sampled(temperature, runOptions.seed());
         try (WorkerPool pool = runOptions.openWorkers();
                 Device used = DeviceOptions.open(device.provider(), accuracy.accuracy());
@@ -134,6 +134,20 @@ public final class GenerateCommand implements Callable<Integer> {
             write(input, tokenizer, choice, pool);
         }
         return ExitCodes.OK;
+    }
+
+    /** The prompt is read at once, and keys and values of all tokens are kept. */
+    private void requireMemory(List<Path> models) {
+        int read;
+        try (Tokenizer tokenizer = Tokenizer.open(model)) {
+            read = tokenizer.encodePrompt(prompt).length + 1;
+        }
+        ModelInput.require(
+                runOptions.memoryBytes(),
+                shape -> shape.forwardBytes(Math.min(shape.context(), read))
+                        + shape.cacheBytes(Math.min(shape.context(), (long) read + maxTokens)),
+                models,
+                ModelInput.copies(accuracy.accuracy()));
     }
 
     private void write(ModelInput input, Tokenizer tokenizer, TokenChoice choice, WorkerPool pool) {

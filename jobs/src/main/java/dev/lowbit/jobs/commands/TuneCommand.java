@@ -70,7 +70,7 @@ public final class TuneCommand implements Callable<Integer> {
             names = "--parts",
             paramLabel = "NAME",
             description =
-                    "What is trained: low-rank, the factors; all, codebooks and scales too; or codes, these too, which"
+                    "What is trained: low-rank, the factors; all, codebooks, scales and weights in floats too; or codes, these too, which"
                             + " is PV-Tuning (default: low-rank).")
     private void extent(String name) {
         extent = Arrays.stream(Tunable.Extent.values())

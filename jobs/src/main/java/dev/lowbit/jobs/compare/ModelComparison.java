@@ -4,6 +4,7 @@ import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.checkpoint.Digest;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.error.InvalidRequestException.Kind;
+import dev.lowbit.jobs.MemoryCap;
 import dev.lowbit.jobs.OutputDirectory;
 import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.jobs.calibrate.CalibrationJob;
@@ -237,7 +238,11 @@ final class ModelComparison {
             CalibrationJob.run(
                     checkpoint,
                     CalibrationText.read(
-                            request.calibration(), checkpoint, CalibrationText.DEFAULT_TOKENS, OptionalInt.empty()),
+                            request.calibration(),
+                            checkpoint,
+                            CalibrationText.DEFAULT_TOKENS,
+                            OptionalInt.empty(),
+                            new MemoryCap(request.memoryBytes())),
                     request.software(),
                     weight -> TargetSelection.isInputMajor(checkpoint, weight),
                     request.memoryBytes(),

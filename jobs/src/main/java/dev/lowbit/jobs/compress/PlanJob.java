@@ -208,7 +208,8 @@ public final class PlanJob implements AutoCloseable {
                 request.calibration().orElseThrow().file(),
                 checkpoint,
                 CalibrationText.DEFAULT_TOKENS,
-                OptionalInt.empty());
+                OptionalInt.empty(),
+                cap);
         if (!isOf(text, file)) {
             CalibrationJob.run(
                     checkpoint,

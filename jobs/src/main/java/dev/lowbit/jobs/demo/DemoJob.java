@@ -77,7 +77,7 @@ public final class DemoJob {
         long start = System.nanoTime();
         Path model = folder.resolve("model");
         DemoModel.write(model);
-        ModelInput.require(memoryBytes, Evaluation.BATCH_TOKENS, List.of(model), 1);
+        ModelInput.require(memoryBytes, shape -> shape.forwardBytes(Evaluation.BATCH_TOKENS), List.of(model), 1);
         String text = DemoModel.evaluationText(EVALUATION_CHARACTERS);
         AtomicOutput.writeString(folder.resolve("evaluation.txt"), text);
         AtomicOutput.writeString(folder.resolve("calibration.txt"), DemoModel.calibrationText(CALIBRATION_CHARACTERS));

@@ -31,7 +31,7 @@ import java.util.OptionalLong;
  * @param reference to compare it with
  * @param text plain text or JSON lines; exactly one of it and {@code ids}
  * @param ids windows of ids, see {@link EvaluationTokens#ofIds}
- * @param context tokens of a window of the text; empty for all that the models read
+ * @param context tokens of a window of the text; empty for all that the models read, but at most {@value #USUAL_CONTEXT}
  * @param maxTokens tokens to predict from the beginning on
  * @param accuracy of the model's products; the reference is always exact
  * @param device that multiplies, for the reference too; empty for the CPU
@@ -48,6 +48,9 @@ public record EvaluationJob(
         Accuracy accuracy,
         Optional<DeviceProvider> device,
         OptionalLong memoryBytes) {
+    /** The longest window unless said otherwise: activations and attention grow with it, and a model may read a thousand times as many. */
+    private static final int USUAL_CONTEXT = 2048;
+
     public EvaluationJob {
         if (text.isPresent() == ids.isPresent()) {
             throw InvalidRequestException.usage((text.isPresent() ? "both of" : "neither of")
@@ -72,7 +75,11 @@ public record EvaluationJob(
         List<Path> models = new ArrayList<>(List.of(model));
         task.ifPresent(models::add);
         reference.ifPresent(models::add);
-        ModelInput.require(memoryBytes, Evaluation.BATCH_TOKENS, models, ModelInput.copies(accuracy));
+        MemoryCap cap = new MemoryCap(memoryBytes);
+        if (memoryBytes.isPresent()) {
+            int rows = Math.min(maxTokens, Evaluation.rowsAtOnce(asked()));
+            ModelInput.require(memoryBytes, shape -> shape.forwardBytes(rows), models, ModelInput.copies(accuracy));
+        }
         try (Device used = DeviceOptions.open(device, accuracy);
                 ModelInput input = ModelInput.open(model, task);
                 ModelInput other = reference.map(ModelInput::open).orElse(null)) {
@@ -89,7 +96,7 @@ public record EvaluationJob(
             EvaluationTokens tokens = ids.isPresent()
                     ? EvaluationTokens.ofIds(ids.get(), input, maxTokens)
                     : EvaluationTokens.ofText(
-                            text.orElseThrow(), input, context(input.transformer(), beside), maxTokens);
+                            text.orElseThrow(), input, context(input.transformer(), beside), maxTokens, cap);
             Evaluation.Result result;
             try (ProgressListener.Stage stage = progress.stage("evaluating", tokens.tokens().length, "tokens")) {
                 result = Evaluation.evaluate(
@@ -102,7 +109,7 @@ public record EvaluationJob(
                         stage::advance);
             }
             result.overflow().ifPresent(overflow -> refuse(overflow, tokens.context()));
-            new MemoryCap(memoryBytes).broken().ifPresent(progress::note);
+            cap.broken().ifPresent(progress::note);
             return EvaluationResult.of(
                     input,
                     accuracy,
@@ -121,6 +128,12 @@ public record EvaluationJob(
                         + " is no finite number; its activations overflow, check it with lowbit verify or give another model");
     }
 
+    /** Tokens of a window, before a model is loaded. */
+    private int asked() {
+        return ids.map(EvaluationTokens::lengthOfIds)
+                .orElseGet(() -> context.orElse(Math.min(ModelInput.shape(model).context(), USUAL_CONTEXT)));
+    }
+
     /** Refuses a context before the text is read, which can take long. */
     private int context(Transformer input, Transformer beside) {
         int most = input.shape().context();
@@ -131,6 +144,6 @@ public record EvaluationJob(
             throw InvalidRequestException.impossible("--context " + context.getAsInt()
                     + " exceeds the model's context of " + most + "; give 2 to " + most);
         }
-        return context.orElse(most);
+        return context.orElse(Math.min(most, USUAL_CONTEXT));
     }
 }

@@ -5,17 +5,17 @@ import dev.lowbit.checkpoint.MalformedFileException;
 import dev.lowbit.checkpoint.MalformedFileException.Reason;
 import dev.lowbit.checkpoint.TensorInfo;
 import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.jobs.MemoryCap;
 import dev.lowbit.jobs.ModelInput;
+import dev.lowbit.jobs.TextTokens;
 import dev.lowbit.tensor.DType;
 import dev.lowbit.tensor.Shape;
-import dev.lowbit.transformer.text.Corpus;
 import dev.lowbit.transformer.text.Tokenizer;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -33,13 +33,13 @@ record EvaluationTokens(int beginning, int[] tokens, int context) {
      * A text, cut into windows by {@link dev.lowbit.transformer.Evaluation}.
      *
      * @param most tokens that are kept from its beginning on
+     * @param cap of the process's memory
      */
-    static EvaluationTokens ofText(Path text, ModelInput model, int context, int most) {
+    static EvaluationTokens ofText(Path text, ModelInput model, int context, int most, MemoryCap cap) {
         try (Tokenizer tokenizer = Tokenizer.open(model.folder())) {
             int beginning = model.beginning(tokenizer);
             int vocabulary = model.transformer().shape().vocabulary();
-            int[] tokens = Corpus.read(text, tokenizer, vocabulary).joined();
-            return new EvaluationTokens(beginning, Arrays.copyOf(tokens, Math.min(most, tokens.length)), context);
+            return new EvaluationTokens(beginning, TextTokens.read(text, tokenizer, vocabulary, most, cap), context);
         }
     }
 
@@ -69,6 +69,14 @@ record EvaluationTokens(int beginning, int[] tokens, int context) {
                 }
                 return new EvaluationTokens(at(ids, 0), tokens, (int) length);
             }
+        }
+    }
+
+    /** Tokens of the windows of a file of ids, as {@link #ofIds} finds them. */
+    static int lengthOfIds(Path file) {
+        try (Checkpoint checkpoint = Checkpoint.open(file)) {
+            return (int) Math.min(
+                    Integer.MAX_VALUE, onlyTable(file, checkpoint).shape().get(1));
         }
     }
 

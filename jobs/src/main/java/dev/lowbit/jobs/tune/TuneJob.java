@@ -12,6 +12,7 @@ import dev.lowbit.jobs.MemoryCap;
 import dev.lowbit.jobs.OutputDirectory;
 import dev.lowbit.jobs.PeakMemory;
 import dev.lowbit.jobs.ProgressListener;
+import dev.lowbit.jobs.TextTokens;
 import dev.lowbit.jobs.compress.Cancellation;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.linalg.RandomStream;
@@ -35,14 +36,12 @@ import dev.lowbit.transformer.Linear;
 import dev.lowbit.transformer.ModelShape;
 import dev.lowbit.transformer.Transformer;
 import dev.lowbit.transformer.Transformers;
-import dev.lowbit.transformer.text.Corpus;
 import dev.lowbit.transformer.text.Tokenizer;
 import dev.lowbit.transformer.tuning.Tuner;
 import dev.lowbit.transformer.tuning.TuningResult;
 import dev.lowbit.transformer.tuning.TuningSettings;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -137,7 +136,8 @@ public final class TuneJob implements AutoCloseable {
                         compressed(),
                         reference,
                         tokenizer.requireBeginning(model.shape().vocabulary()),
-                        tokens(tokenizer, model.shape().vocabulary()),
+                        TextTokens.read(
+                                request.text(), tokenizer, model.shape().vocabulary(), request.maxTokens(), cap),
                         settings,
                         work.path().resolve(STATE),
                         workers);
@@ -179,11 +179,6 @@ public final class TuneJob implements AutoCloseable {
             }
         }
         return fresh;
-    }
-
-    private int[] tokens(Tokenizer tokenizer, int vocabulary) {
-        int[] all = Corpus.read(request.text(), tokenizer, vocabulary).joined();
-        return Arrays.copyOf(all, Math.min(all.length, request.maxTokens()));
     }
 
     /** The job that made the model, and what is done to it now. */

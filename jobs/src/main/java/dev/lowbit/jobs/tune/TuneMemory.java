@@ -4,31 +4,81 @@ import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.jobs.MemoryCap;
 import dev.lowbit.jobs.ModelInput;
 import dev.lowbit.matrix.Accuracy;
+import dev.lowbit.matrix.MatrixFormats;
 import dev.lowbit.method.Tunable;
+import dev.lowbit.method.Tunable.Extent;
 import dev.lowbit.store.MatrixEntry;
 import dev.lowbit.transformer.Evaluation;
 import dev.lowbit.transformer.ModelShape;
+import dev.lowbit.transformer.Transformer;
 import dev.lowbit.transformer.tuning.TuningSettings;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 
 /** What tuning needs, both models included: an estimate from above. */
 final class TuneMemory {
-    /** Values, gradient, two moments and the best so far of a trained number, and its stored form on the way. */
-    private static final int COPIES = 6;
+    /** Value, gradient, two moments and the best so far of a trained number, and its stored form on the way. */
+    private static final int FLOATS_OF_NUMBER = 6;
+
+    /** A code on the Java heap is a byte or two; it has at most one for each weight. */
+    private static final int BYTES_OF_CODE = 2;
+
+    /** The codes of the last judgement and the best ones. */
+    private static final int FLOATS_OF_CODE = 2;
+
+    /** Streams that backward holds beside those between the layers. */
+    private static final int STREAMS = 11;
 
     private TuneMemory() {}
 
-    /** With codebooks and scales, of which there are few: a byte for each code, and the gradient of the largest matrix. */
-    private static long unpacked(List<MatrixEntry> matrices) {
-        long codes = 0;
-        long largest = 0;
+    /** What is trained of all matrices, as long as it is trained. */
+    private static long trained(List<MatrixEntry> matrices, int rank, Extent extent) {
+        Set<String> sets = new HashSet<>();
+        long bytes = 0;
         for (MatrixEntry matrix : matrices) {
-            long weights = (long) matrix.rows() * matrix.columns();
-            codes += weights;
-            largest = Math.max(largest, weights);
+            boolean sharing = matrix.shared().isPresent()
+                    && !sets.add(matrix.shared().get().id());
+            bytes += trained(matrix, rank, extent, sharing);
         }
-        return codes + Float.BYTES * largest;
+        return bytes;
+    }
+
+    private static long trained(MatrixEntry matrix, int rank, Extent extent, boolean sharing) {
+        int rows = matrix.rows();
+        int columns = matrix.columns();
+        long numbers = Tunable.trainedNumbers(MatrixFormats.parse(matrix.format()), rows, columns, extent, sharing);
+        if (matrix.rank() == 0) {
+            numbers += Math.min(rank, Math.min(rows, columns)) * ((long) rows + columns);
+        }
+        long weights = (long) rows * columns;
+        long codes = extent == Extent.LOW_RANK ? 0 : BYTES_OF_CODE * weights;
+        if (extent == Extent.CODES) {
+            // the target that codes follow is trained like a number
+            numbers += weights;
+            codes += FLOATS_OF_CODE * Float.BYTES * weights;
+        }
+        return FLOATS_OF_NUMBER * Float.BYTES * numbers + codes;
+    }
+
+    /** Of all matrices the gradient of one, which those of its codebooks and scales are sums of. */
+    private static long gradient(List<MatrixEntry> matrices, Extent extent) {
+        return extent == Extent.LOW_RANK
+                ? 0
+                : matrices.stream()
+                        .mapToLong(matrix -> Float.BYTES * (long) matrix.rows() * matrix.columns())
+                        .max()
+                        .orElse(0);
+    }
+
+    /** Forward and backward over the tokens of a step, and what the reference predicts for them. */
+    private static long step(ModelShape shape, long tokens, int models) {
+        long row = (shape.layers() + STREAMS) * (long) shape.hidden()
+                + 4L * (shape.queryWidth() + shape.keyValueWidth())
+                + 6L * shape.feedForward();
+        long logits = 2L * Transformer.LOGIT_ROWS * shape.vocabulary();
+        return Float.BYTES * (row * tokens + logits) + (models - 1) * shape.forwardBytes(tokens);
     }
 
     /**
@@ -46,25 +96,15 @@ final class TuneMemory {
             int rank,
             ModelShape shape,
             TuningSettings settings) {
-        long trained = matrices.stream()
-                .mapToLong(matrix -> Math.max(matrix.rank(), Math.min(rank, Math.min(matrix.rows(), matrix.columns())))
-                        * ((long) matrix.rows() + matrix.columns()))
-                .sum();
-        long unpacked = settings.extent() == Tunable.Extent.LOW_RANK ? 0 : unpacked(matrices);
-        if (settings.extent() == Tunable.Extent.CODES) {
-            // target, and codes as they are and as they were at best, for every weight
-            trained += matrices.stream()
-                    .mapToLong(matrix -> (long) matrix.rows() * matrix.columns())
-                    .sum();
-        }
-        long tokens =
-                Math.max(Evaluation.BATCH_TOKENS, Math.multiplyExact((long) settings.windows(), settings.context()));
-        long perToken = (shape.layers() + 8L) * shape.hidden()
-                + 4L * (shape.queryWidth() + shape.keyValueWidth())
-                + 6L * shape.feedForward();
-        long floats = COPIES * trained + models.size() * tokens * perToken;
+        Extent extent = settings.extent();
+        long tokens = Math.multiplyExact((long) settings.windows(), settings.context());
+        long judgement = models.size() * shape.forwardBytes(Evaluation.rowsAtOnce(settings.context()));
         cap.require(
-                ModelInput.bytes(0, models, ModelInput.copies(Accuracy.EXACT)) + unpacked + Float.BYTES * floats,
+                ModelInput.bytes(running -> 0, models, ModelInput.copies(Accuracy.EXACT))
+                        + trained(matrices, rank, extent)
+                        + gradient(matrices, extent)
+                        + step(shape, tokens, models.size())
+                        + judgement,
                 "tuning " + ModelInput.names(models) + " with " + tokens + " tokens at once",
                 "give a smaller --batch or --context");
     }

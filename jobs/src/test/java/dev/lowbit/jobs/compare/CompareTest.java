@@ -237,10 +237,10 @@ class CompareTest {
         return made;
     }
 
-    /** What was asked, with a mark in place of what is another model's or another text's. */
+    /** What was asked, with a mark in place of what is of another model, text or build. */
     private static Map<String, String> options(Map<String, String> made) {
         Map<String, String> options = new TreeMap<>(made);
-        List.of("model", "tokenizer", "calibration", "bits", "rank", "tune.context", "tune.batch")
+        List.of("software", "model", "tokenizer", "calibration", "bits", "rank", "tune.context", "tune.batch")
                 .forEach(name -> options.replace(name, "its own"));
         return options;
     }

@@ -23,6 +23,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.CancellationException;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -67,6 +68,22 @@ class CalibrateTest {
         args.addAll(List.of("--calibration", data, "--json", "--quiet"));
         args.addAll(List.of(more));
         return json(args.toArray());
+    }
+
+    /** Within its window attention is full, so that is what can be read. */
+    @Test
+    void aSlidingWindowIsTheLongestWindow() throws IOException {
+        Path sliding = Files.createDirectory(folder.resolve("sliding"));
+        try (Stream<Path> files = Files.list(model)) {
+            for (Path file : files.toList()) {
+                Files.copy(file, sliding.resolve(file.getFileName()));
+            }
+        }
+        Path config = sliding.resolve("config.json");
+        String mistral = Files.readString(config).replace("\"llama\"", "\"mistral\"");
+        Files.writeString(config, mistral.replaceFirst("\\{", "{\"sliding_window\": 128,"));
+        JsonNode read = json("calibrate", sliding, "--text", text, "--out", folder.resolve("s.safetensors"), "--json");
+        assertThat(read.get("context").intValue()).isEqualTo(128);
     }
 
     @Test

@@ -12,6 +12,7 @@ import dev.lowbit.device.Finding;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.jobs.BrokenCap;
 import dev.lowbit.jobs.Lowbit;
+import dev.lowbit.jobs.PeakMemory;
 import dev.lowbit.jobs.SampleModels;
 import dev.lowbit.tensor.DType;
 import java.io.IOException;
@@ -221,6 +222,34 @@ class EvaluateAndGenerateTest {
         Lowbit generate = run("generate @model --prompt w3 --memory " + cap);
         assertThat(generate.code()).as(generate.err()).isZero();
         assertThat(generate.err()).contains("is above the cap of");
+    }
+
+    /** What a model could read decides neither the memory nor the windows; what it is to read does. */
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void aModelThatReadsMoreThanAnybodyWrites() throws IOException {
+        Path longer = copy(fixture.resolve("model"), "longer");
+        configure(longer, "\"max_position_embeddings\": 100000000,");
+        long cap = PeakMemory.residentBytes().orElseThrow() + (256L << 20);
+        Lowbit evaluate = run("evaluate @longer --text @text --json --memory " + cap);
+        assertThat(evaluate.code()).as(evaluate.err()).isZero();
+        assertThat(JsonMapper.shared().readTree(evaluate.out()).get("context").intValue())
+                .isEqualTo(2048);
+        Lowbit few = run("generate @longer --prompt w3 --max-tokens 2 --memory " + cap);
+        assertThat(few.code()).as(few.err()).isZero();
+        Lowbit many = run("generate @longer --prompt w3 --max-tokens 50000000 --memory " + cap);
+        assertThat(many.code()).isEqualTo(5);
+        assertThat(many.err()).contains("running", "needs", "--memory");
+    }
+
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void aTextCountsForTheCap() throws IOException {
+        Files.writeString(fixture.resolve("much"), "w1 ".repeat(1 << 20));
+        long cap = PeakMemory.residentBytes().orElseThrow() + (256L << 20);
+        Lowbit evaluate = run("evaluate @model --text @much --max-tokens 20 --memory " + cap);
+        assertThat(evaluate.code()).as(evaluate.err()).isEqualTo(5);
+        assertThat(evaluate.err()).contains("encoding the text", "JSON lines");
     }
 
     @Test

@@ -360,6 +360,9 @@ class TuneTest {
         Path floats = common.resolve("floats");
         Lowbit run = Lowbit.run("compress", model, "--out", floats, "--method", "float", "--format", "f32", "--quiet");
         assertThat(run.code()).as(run.err()).isZero();
+        Lowbit neither = tune(floats, "neither");
+        assertThat(neither.code()).isEqualTo(ExitCodes.IMPOSSIBLE);
+        assertThat(neither.err()).contains("--rank", "--parts all");
         JsonNode adapter = succeeded(tune(floats, "adapter", "--rank", 2));
         assertThat(adapter.get("lossAfter").doubleValue())
                 .isLessThan(adapter.get("lossBefore").doubleValue());
