@@ -65,7 +65,9 @@ public final class ConfigFile {
         for (int i = 0; i < members.size(); i++) {
             if (members.get(i).name().equals(KEY)) {
                 if (members.size() == 1) {
-                    return splice(config, indexOf(config, '{') + 1, lastIndexOf(config, '}'), "");
+                    // with the line feed behind it, which withQuantization adds too
+                    int to = members.getFirst().to();
+                    return splice(config, indexOf(config, '{') + 1, config[to] == '\n' ? to + 1 : to, "");
                 }
                 return i > 0
                         ? splice(config, members.get(i - 1).to(), members.get(i).to(), "")
@@ -126,14 +128,6 @@ public final class ConfigFile {
         int i = 0;
         while (bytes[i] != wanted) {
             i++;
-        }
-        return i;
-    }
-
-    private static int lastIndexOf(byte[] bytes, char wanted) {
-        int i = bytes.length - 1;
-        while (bytes[i] != wanted) {
-            i--;
         }
         return i;
     }

@@ -24,6 +24,8 @@ class ConfigFileTest {
     @ValueSource(
             strings = {
                 "{}",
+                "{ \t}",
+                "\n{\n\n}\n",
                 "{\"a\": 1}",
                 "{\n  \"a\": 1e-05,\n  \"b\": [1, {\"quantization_config\": 2}],\n  \"c\": \"}, \\\"quantization_config\\\": \\\\\"\n}\n",
                 "\r\n{ \"h\u00e9\" : {\"x\" : {} } , \"n\" : null }\t",
