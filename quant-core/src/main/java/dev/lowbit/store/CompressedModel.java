@@ -51,13 +51,15 @@ public final class CompressedModel implements AutoCloseable {
     /**
      * Opens the model in a directory.
      *
-     * @throws InvalidRequestException when the directory holds no manifest
-     * @throws MalformedFileException when a file is not what it should be, or the files contradict one another
-     * @throws UnsupportedModelException when a newer Lowbit wrote it
-     * @throws UncheckedIOException when something cannot be read
+     * @throws InvalidRequestException when it is a model in floats
+     * @throws MalformedFileException when the manifest was lost, a file is not what it should be, or the files contradict one another
+     * @throws UnsupportedModelException when a newer Lowbit wrote it, or others quantized it
+     * @throws UncheckedIOException when there is no such directory, or something cannot be read
      */
     public static CompressedModel open(Path directory) {
         if (!Manifest.isIn(directory)) {
+            // what is wrong with it as a model is the better answer
+            FloatModel.requireModel(directory);
             throw InvalidRequestException.usage(directory + " holds no " + Manifest.FILE
                     + "; give the directory of a model that was compressed by Lowbit");
         }

@@ -9,6 +9,8 @@ import dev.lowbit.checkpoint.TensorInfo;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.error.UnsupportedModelException;
 import dev.lowbit.tensor.DType;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -19,6 +21,25 @@ public final class FloatModel {
     private static final List<String> SCALES = List.of("_scale_inv", "_scale");
 
     private FloatModel() {}
+
+    /**
+     * Refuses what is neither a compressed model, which is not looked at, nor one in floats.
+     *
+     * @throws MalformedFileException BAD_MANIFEST, for a compressed model that has lost its manifest; as {@link Checkpoint#open(Path)}
+     * @throws UnsupportedModelException for a model that others quantized; as {@link Checkpoint#open(Path)}
+     * @throws UncheckedIOException when there is no such path, or something cannot be read
+     */
+    public static void requireModel(Path path) {
+        if (Manifest.isIn(path)) {
+            return;
+        }
+        try (Checkpoint checkpoint = Checkpoint.open(path)) {
+            // a file of a compressed model: nothing is lost, the caller knows what it needs in its place
+            if (!Manifest.isIn(checkpoint.root())) {
+                require(checkpoint);
+            }
+        }
+    }
 
     /**
      * Refuses a model that is not what it seems.
@@ -32,18 +53,30 @@ public final class FloatModel {
             throw InvalidRequestException.impossible(
                     checkpoint.root() + " is compressed already; give the model in floats that it was made from");
         }
+        requireManifest(checkpoint);
         checkpoint.config().ifPresent(FloatModel::requireUnquantized);
         checkpoint.names().forEach(name -> requireNoScale(checkpoint, name));
     }
 
-    private static void requireUnquantized(ModelConfig config) {
-        if (isOwn(config)) {
+    /**
+     * Refuses a model without a manifest that Lowbit compressed: its parts would pass for weights.
+     *
+     * @throws MalformedFileException BAD_MANIFEST
+     */
+    public static void requireManifest(Checkpoint checkpoint) {
+        if (Manifest.isIn(checkpoint.root())) {
+            return;
+        }
+        checkpoint.config().filter(FloatModel::isOwn).ifPresent(config -> {
             throw new MalformedFileException(
                     config.file(),
                     -1,
                     Reason.BAD_MANIFEST,
                     "says that Lowbit compressed the model, whose " + Manifest.FILE + " is not there; fetch it too");
-        }
+        });
+    }
+
+    private static void requireUnquantized(ModelConfig config) {
         if (config.raw().get(ConfigFile.KEY) != null) {
             String method = method(config).orElse("unnamed");
             throw new UnsupportedModelException(config.file() + ": " + ConfigFile.KEY

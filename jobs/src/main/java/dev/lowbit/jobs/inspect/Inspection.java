@@ -1,15 +1,19 @@
 package dev.lowbit.jobs.inspect;
 
 import dev.lowbit.checkpoint.Checkpoint;
+import dev.lowbit.checkpoint.MalformedFileException;
 import dev.lowbit.checkpoint.TensorInfo;
 import dev.lowbit.error.InvalidRequestException;
+import dev.lowbit.error.UnsupportedModelException;
 import dev.lowbit.jobs.DirectorySize;
 import dev.lowbit.jobs.Methods;
 import dev.lowbit.method.Compressor;
 import dev.lowbit.store.CompressedModel;
+import dev.lowbit.store.FloatModel;
 import dev.lowbit.store.Manifest;
 import dev.lowbit.store.MatrixEntry;
 import dev.lowbit.store.MeasuredError;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -79,7 +83,13 @@ public record Inspection(
     /** A tensor as it is stored. */
     public record Tensor(String name, String type, List<Long> shape, long bytes, String file) {}
 
-    /** Reads the headers and, where there is one, the manifest; no weights. */
+    /**
+     * Reads the headers and, where there is one, the manifest; no weights.
+     *
+     * @throws MalformedFileException when a file is not what it should be, or a compressed model has lost its manifest
+     * @throws UnsupportedModelException for a pickle, and when a newer Lowbit wrote the model
+     * @throws UncheckedIOException when something cannot be read
+     */
     public static Inspection of(Path path) {
         return Manifest.isIn(path) ? ofCompressed(path) : ofCheckpoint(path);
     }
@@ -115,6 +125,7 @@ public record Inspection(
 
     private static Inspection ofCheckpoint(Path path) {
         try (Checkpoint checkpoint = Checkpoint.open(path)) {
+            FloatModel.requireManifest(checkpoint);
             List<Tensor> tensors = new ArrayList<>();
             long weights = 0;
             long bytes = 0;

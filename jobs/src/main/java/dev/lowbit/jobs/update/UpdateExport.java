@@ -12,6 +12,7 @@ import dev.lowbit.jobs.MemoryCap;
 import dev.lowbit.jobs.OutputDirectory;
 import dev.lowbit.jobs.PeakMemory;
 import dev.lowbit.kernel.Workers;
+import dev.lowbit.store.FloatModel;
 import dev.lowbit.store.Manifest;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
@@ -79,8 +80,10 @@ public final class UpdateExport {
             }
             return AdapterFolder.open(input).update(cap, arena);
         }
+        FloatModel.requireModel(input);
         Path before = base.orElseThrow(() ->
                 InvalidRequestException.usage(input + " is a whole model; give the one it was tuned from with --base"));
+        FloatModel.requireModel(before);
         if (Manifest.isIn(input) != Manifest.isIn(before)) {
             throw InvalidRequestException.usage("of " + input + " and --base " + before
                     + " one is compressed by Lowbit and one is not; give two of a kind");

@@ -129,6 +129,7 @@ public final class UpdateImport {
             }
             Set<String> changed =
                     updates.get(i).tensors().stream().map(TernaryTensor::name).collect(Collectors.toSet());
+            FloatModel.requireModel(base);
             if (!Manifest.isIn(base)
                     || !BaseRecord.of(Manifest.read(base), changed).equals(record.get())) {
                 throw InvalidRequestException.impossible("the update in " + inputs.get(i)

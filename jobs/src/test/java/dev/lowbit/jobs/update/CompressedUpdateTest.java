@@ -143,6 +143,7 @@ class CompressedUpdateTest extends UpdateRuns {
                 "--calibration",
                 text);
         refused(5, "other codes", "import", update, "--base", other);
+        refused(6, "no such file or directory", "import", update, "--base", folder.resolve("absent"));
         refused(5, "other codes", "import", update, "--base", model);
         refused(5, "U8 and differs", "export", other, "--base", base, "--to", "compeft");
         // a second update on top of the first has the same codes
