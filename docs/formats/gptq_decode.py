@@ -37,10 +37,10 @@ def array(tensor):
 
 
 def configuration(directory):
-    own = directory / "quantize_config.json"
-    if own.exists():
-        return json.loads(own.read_text())
-    return json.loads((directory / "config.json").read_text())["quantization_config"]
+    """The quantization_config of config.json counts, and quantize_config.json where there is none."""
+    config = directory / "config.json"
+    block = json.loads(config.read_text()).get("quantization_config") if config.exists() else None
+    return block or json.loads((directory / "quantize_config.json").read_text())
 
 
 def fields(words, bits):

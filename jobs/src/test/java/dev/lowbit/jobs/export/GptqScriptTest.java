@@ -6,9 +6,12 @@ import dev.lowbit.NumpyScript;
 import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.jobs.Lowbit;
 import dev.lowbit.jobs.SampleModels;
+import dev.lowbit.store.ConfigFile;
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -66,5 +69,31 @@ class GptqScriptTest {
         NumpyScript.Run bad = NumpyScript.run("gptq_decode.py", out.toString(), "--compare", dense.toString());
         assertThat(bad.exitCode()).isEqualTo(1);
         assertThat(bad.output()).contains(layers + " layers, 1 bad");
+    }
+
+    /** As of lowbit import: what config.json says counts, and the file beside it where that says nothing. */
+    @Test
+    void configJsonCountsBeforeQuantizeConfigJson() throws IOException, InterruptedException {
+        Path model = SampleModels.affine(
+                SampleModels.evenLlama(folder.resolve("source")), folder.resolve("compressed"), "affine4-g32-f16");
+        Path out = folder.resolve("gptq");
+        Path plain = folder.resolve("plain");
+        for (String[] export : new String[][] {{"gptq-v2", out.toString()}, {"safetensors", plain.toString()}}) {
+            assertThat(Lowbit.run("export", model, "--to", export[0], "--out", export[1], "--quiet")
+                            .code())
+                    .isZero();
+        }
+        Path other = out.resolve("quantize_config.json");
+        String right = Files.readString(other);
+        Files.writeString(other, right.replace("gptq_v2", "gptq"));
+        assertThat(Files.readString(other)).isNotEqualTo(right);
+        NumpyScript.Run run = NumpyScript.run("gptq_decode.py", out.toString(), "--compare", plain.toString());
+        assertThat(run.output()).contains("14 layers, 0 bad");
+
+        Path config = out.resolve("config.json");
+        Files.write(config, ConfigFile.withoutQuantization(Files.readAllBytes(config)));
+        Files.writeString(other, right);
+        run = NumpyScript.run("gptq_decode.py", out.toString(), "--compare", plain.toString());
+        assertThat(run.output()).contains("14 layers, 0 bad");
     }
 }
