@@ -10,18 +10,27 @@ import dev.lowbit.matrix.Accuracy;
 import java.util.Optional;
 import picocli.CommandLine.Option;
 
-/** Where a command computes. */
+/** Where a command runs a model. */
 public final class DeviceOptions {
-    private DeviceProvider provider;
+    private Optional<DeviceProvider> provider = Optional.empty();
 
     @Option(names = "--device", paramLabel = "NAME", description = "Where to compute: cpu or cuda (default: cpu).")
     private void device(String name) {
-        provider = name.equals(Devices.CPU) ? null : Devices.named(name);
+        provider = named(name);
     }
 
     /** The device asked for, empty for the CPU; of nothing is taken hold yet. */
     public Optional<DeviceProvider> provider() {
-        return Optional.ofNullable(provider);
+        return provider;
+    }
+
+    /**
+     * The device of that name, empty for the CPU.
+     *
+     * @throws InvalidRequestException usage, when no such name is known
+     */
+    public static Optional<DeviceProvider> named(String name) {
+        return name.equals(Devices.CPU) ? Optional.empty() : Optional.of(Devices.named(name));
     }
 
     /**
@@ -44,17 +53,8 @@ public final class DeviceOptions {
         return provider.open();
     }
 
-    /** Refuses a device for a command that has no use for one. */
-    public void requireCpu() {
-        if (provider != null) {
-            requireFound(provider);
-            throw new DeviceException(
-                    "--device " + provider.name()
-                            + ": this command computes on the CPU, where its result has the same bytes on every machine; leave --device out");
-        }
-    }
-
-    private static void requireFound(DeviceProvider provider) {
+    /** Refuses a device that is not there. */
+    static void requireFound(DeviceProvider provider) {
         if (provider.find() instanceof Finding.Absent<String>(String reason)) {
             throw new DeviceException("--device " + provider.name() + ": " + reason);
         }

@@ -22,7 +22,7 @@ public final class MethodOptions {
     private static final int DEFAULT_RANK = 64;
 
     @Mixin
-    private DeviceOptions device;
+    private CpuOnlyOption device;
 
     /** How much the result may take. */
     public sealed interface Budget {
@@ -43,7 +43,8 @@ public final class MethodOptions {
             names = "--method",
             paramLabel = "NAME",
             defaultValue = Methods.DEFAULT,
-            description = "Compression method (default: ${DEFAULT-VALUE}).")
+            completionCandidates = Methods.Names.class,
+            description = "Compression method: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).")
     private String method;
 
     private Double bits;

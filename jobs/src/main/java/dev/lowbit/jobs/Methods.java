@@ -2,6 +2,7 @@ package dev.lowbit.jobs;
 
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.method.Compressor;
+import java.util.Iterator;
 import java.util.List;
 import java.util.ServiceLoader;
 
@@ -9,6 +10,14 @@ import java.util.ServiceLoader;
 public final class Methods {
     /** The method of a command that was told none. */
     public static final String DEFAULT = "lq-lora";
+
+    /** The names, for the help of an option. */
+    static final class Names implements Iterable<String> {
+        @Override
+        public Iterator<String> iterator() {
+            return names().iterator();
+        }
+    }
 
     private Methods() {}
 

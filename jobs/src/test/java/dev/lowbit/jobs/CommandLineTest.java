@@ -53,12 +53,39 @@ class CommandLineTest {
         assertThat(run.out().lines()).allMatch(line -> line.length() <= 100);
         CommandLine.Model.CommandSpec spec =
                 commandLine().getSubcommands().get(command).getCommandSpec();
+        // the list of commands shows the first line alone
+        assertThat(spec.usageMessage().description()[0]).endsWith(".");
         assertThat(spec.options())
                 .allSatisfy(option -> assertThat(option.description())
                         .as(option.longestName())
                         .isNotEmpty());
         assertThat(spec.positionalParameters())
                 .allSatisfy(parameter -> assertThat(parameter.description()).isNotEmpty());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"compress", "plan", "calibrate", "compare"})
+    void aDeviceThatIsAlwaysRefusedIsNotOffered(String command) {
+        assertThat(description(command, "--device")).contains("refused").doesNotContain("cuda");
+    }
+
+    @Test
+    void tuneOffersADeviceForItsReference() {
+        assertThat(description("tune", "--device")).contains("Only with --reference", "cuda");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"compress", "plan"})
+    void helpNamesTheMethods(String command) {
+        assertThat(Methods.names()).hasSizeGreaterThan(4);
+        String help = Lowbit.run(command, "--help").out().replaceAll("\\s+", " ");
+        assertThat(help).contains(String.join(", ", Methods.names()));
+    }
+
+    private static String description(String command, String option) {
+        CommandLine.Model.CommandSpec spec =
+                commandLine().getSubcommands().get(command).getCommandSpec();
+        return String.join(" ", spec.findOption(option).description());
     }
 
     @Test

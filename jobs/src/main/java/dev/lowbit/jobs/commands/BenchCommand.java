@@ -31,9 +31,8 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "bench",
         description = {
-            "Measure y = W x with packed weights on this machine, with one thread and with all, beside what it reads from memory;",
-            "or how fast a model writes.",
-            "Every product is checked before it is measured. The regression suite of developers is jmh/run.sh."
+            "Measure y = W x with packed weights against this machine's memory bandwidth, or how fast a model writes.",
+            "It runs with one thread and with all; every product is checked before it is measured. The regression suite of developers is jmh/run.sh."
         })
 public final class BenchCommand implements Callable<Integer> {
     private final Console console;

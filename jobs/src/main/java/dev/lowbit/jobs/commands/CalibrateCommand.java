@@ -2,7 +2,7 @@ package dev.lowbit.jobs.commands;
 
 import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.jobs.Console;
-import dev.lowbit.jobs.DeviceOptions;
+import dev.lowbit.jobs.CpuOnlyOption;
 import dev.lowbit.jobs.ExitCodes;
 import dev.lowbit.jobs.JsonOutput;
 import dev.lowbit.jobs.MemoryCap;
@@ -53,7 +53,7 @@ public final class CalibrateCommand implements Callable<Integer> {
     private OptionalInt context = OptionalInt.empty();
 
     @Mixin
-    private DeviceOptions device;
+    private CpuOnlyOption device;
 
     @Mixin
     private ResourceOptions resources;

@@ -2,7 +2,7 @@ package dev.lowbit.jobs.commands;
 
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.jobs.Console;
-import dev.lowbit.jobs.DeviceOptions;
+import dev.lowbit.jobs.CpuOnlyOption;
 import dev.lowbit.jobs.ExitCodes;
 import dev.lowbit.jobs.JsonOutput;
 import dev.lowbit.jobs.Methods;
@@ -101,7 +101,7 @@ public final class CompareCommand implements Callable<Integer> {
     }
 
     @Mixin
-    private DeviceOptions device;
+    private CpuOnlyOption device;
 
     @Mixin
     private RunOptions options;

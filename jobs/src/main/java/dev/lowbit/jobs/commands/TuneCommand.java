@@ -1,5 +1,6 @@
 package dev.lowbit.jobs.commands;
 
+import dev.lowbit.device.DeviceProvider;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.jobs.Console;
 import dev.lowbit.jobs.DeviceOptions;
@@ -201,8 +202,16 @@ public final class TuneCommand implements Callable<Integer> {
     @Option(names = "--resume", description = "Go on with this job where it was stopped.")
     private boolean resume;
 
-    @Mixin
-    private DeviceOptions device;
+    private Optional<DeviceProvider> device = Optional.empty();
+
+    @Option(
+            names = "--device",
+            paramLabel = "NAME",
+            description =
+                    "Only with --reference: where that model computes, cpu or cuda; what is trained stays on the CPU (default: cpu).")
+    private void device(String name) {
+        device = DeviceOptions.named(name);
+    }
 
     @Mixin
     private RunOptions options;
@@ -260,7 +269,7 @@ public final class TuneCommand implements Callable<Integer> {
                 crossEntropy(),
                 learningRate == null ? usual.learningRate() : learningRate,
                 codes(),
-                device.provider(),
+                device,
                 options.seed(),
                 options.memoryBytes());
         console.interruptHint("run the same command with --resume to continue");
