@@ -88,6 +88,14 @@ class CommandLineTest {
         return String.join(" ", spec.findOption(option).description());
     }
 
+    /** An error that will be measured is not bounded by what was predicted, which rounds otherwise. */
+    @Test
+    void planPredictsAndPromisesNothing() {
+        Lowbit run = Lowbit.run("plan", SampleModels.llama(folder.resolve("model")), "--bits", 5, "--quiet");
+        assertThat(run.code()).as(run.err()).isZero();
+        assertThat(run.out()).containsPattern("(?m)^error +0\\.\\d{6}, predicted$");
+    }
+
     @Test
     void helpListsEveryCommand() {
         assertThat(Lowbit.run("--help").out()).contains(commands().toList());

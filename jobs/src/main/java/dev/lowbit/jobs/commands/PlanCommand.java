@@ -47,7 +47,7 @@ public final class PlanCommand implements Callable<Integer> {
         if (runOptions.json()) {
             JsonOutput.write(console.out(), result);
         } else {
-            ResultTable.print(console.out(), result, "predicted, an upper bound of what compress will measure");
+            ResultTable.print(console.out(), result, "predicted");
         }
         return ExitCodes.OK;
     }

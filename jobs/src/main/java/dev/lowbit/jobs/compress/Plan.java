@@ -11,7 +11,7 @@ import java.util.OptionalDouble;
  * @param matrices in the order of the job
  * @param sharedBytes bytes of the sets of parts that matrices share, beside those of the candidates
  * @param budgetBytes bytes of all parts that could be spent
- * @param objective sum of the errors, an upper bound of what is measured on the bytes written
+ * @param objective sum of the errors that were predicted
  * @param bound proven lower bound of the objective over all choices within the budget that use the same shared sets
  * @param outputBytes bytes of the whole output directory
  * @param uniform the best uniform format of each family within the same budget

@@ -70,7 +70,8 @@ public final class ResultTable {
                 fixed(result.bitsPerWeight(), 4),
                 fixed(result.paperBitsPerWeight(), 4),
                 result.method());
-        out.printf(Locale.ROOT, "error       %s, %s%n", error(result.relativeError()), errorKind);
+        result.relativeError()
+                .ifPresent(error -> out.printf(Locale.ROOT, "error       %s, %s%n", fixed(error, 6), errorKind));
         result.outputError()
                 .ifPresent(error -> out.printf(
                         Locale.ROOT, "outputs     %s relative error on the calibration text%n", fixed(error, 6)));

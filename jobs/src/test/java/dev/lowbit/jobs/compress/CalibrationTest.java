@@ -202,6 +202,16 @@ class CalibrationTest {
                 .isEqualTo(64 * Manifest.read(weighted).job().objective());
     }
 
+    /** Nothing is predicted of the plain error where another is minimised. */
+    @Test
+    void planSaysNoErrorThatItDoesNotKnow() {
+        Lowbit run = Lowbit.run("plan", model, "--bits", BITS, "--rank", 4, "--calibration", fisher, "--quiet");
+        assertThat(run.code()).as(run.err()).isZero();
+        assertThat(run.out().lines())
+                .noneMatch(line -> line.startsWith("error"))
+                .anyMatch(line -> line.startsWith("objective"));
+    }
+
     @Test
     void aMatrixThatIsLeftOutNeedsNoCalibration() {
         SmallModel some = new SmallModel().random(NAMES.get(0), 40, 48, 1);
