@@ -1,7 +1,6 @@
 package dev.lowbit.kernel;
 
 import java.util.concurrent.ExecutorService;
-import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
@@ -58,15 +57,19 @@ final class ExecutorWorkers implements Workers {
         job.rethrow();
     }
 
-    /** An executor that takes no more leaves the work to the caller. */
+    /** An executor that takes no more, or cannot start a thread, leaves the work to the caller. */
     private void ask(int helpers) {
         for (int i = 0; i < helpers; i++) {
             present.incrementAndGet();
             try {
                 executor.execute(this::help);
-            } catch (RejectedExecutionException e) {
+            } catch (RuntimeException | OutOfMemoryError e) {
+                // no native thread is an OutOfMemoryError, and so is what a caller without memory soon meets itself
                 present.decrementAndGet();
                 return;
+            } catch (Error e) {
+                present.decrementAndGet();
+                throw e;
             }
         }
     }

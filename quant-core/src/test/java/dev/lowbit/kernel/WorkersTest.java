@@ -3,7 +3,9 @@ package dev.lowbit.kernel;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.List;
 import java.util.Set;
+import java.util.concurrent.AbstractExecutorService;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
@@ -126,6 +128,74 @@ class WorkersTest {
         Set<Thread> threads = ConcurrentHashMap.newKeySet();
         workers.forEach(9, task -> threads.add(Thread.currentThread()));
         assertThat(threads).containsExactly(Thread.currentThread());
+    }
+
+    /** Whether threads cannot be started or the executor is at fault: the caller does the work, and asks again the next time. */
+    @Test
+    void anExecutorThatFailsLeavesTheWorkToTheCallerUntilItDoesNot() {
+        List<Throwable> failures =
+                List.of(new OutOfMemoryError("unable to create native thread"), new IllegalStateException("not now"));
+        for (Throwable failure : failures) {
+            FailingExecutor failing = new FailingExecutor(failure);
+            Workers some = Workers.on(failing, 4);
+            AtomicInteger count = new AtomicInteger();
+            for (int round = 0; round < 8; round++) {
+                some.forEach(5, task -> count.incrementAndGet());
+            }
+            assertThat(count).hasValue(40);
+            assertThat(failing.asked).hasValue(8);
+        }
+    }
+
+    @Test
+    void otherErrorsOfAnExecutorAreThrown() {
+        FailingExecutor failing = new FailingExecutor(new LinkageError("broken"));
+        Workers some = Workers.on(failing, 4);
+        for (int round = 1; round < 8; round++) {
+            assertThatThrownBy(() -> some.forEach(5, task -> {})).isInstanceOf(LinkageError.class);
+            assertThat(failing.asked).hasValue(round);
+        }
+    }
+
+    private static final class FailingExecutor extends AbstractExecutorService {
+        private final Throwable failure;
+        private final AtomicInteger asked = new AtomicInteger();
+
+        FailingExecutor(Throwable failure) {
+            this.failure = failure;
+        }
+
+        @Override
+        public void execute(Runnable command) {
+            asked.incrementAndGet();
+            if (failure instanceof Error e) {
+                throw e;
+            }
+            throw (RuntimeException) failure;
+        }
+
+        @Override
+        public void shutdown() {}
+
+        @Override
+        public List<Runnable> shutdownNow() {
+            return List.of();
+        }
+
+        @Override
+        public boolean isShutdown() {
+            return false;
+        }
+
+        @Override
+        public boolean isTerminated() {
+            return false;
+        }
+
+        @Override
+        public boolean awaitTermination(long timeout, TimeUnit unit) {
+            return true;
+        }
     }
 
     @Test
