@@ -10,8 +10,10 @@ import java.lang.foreign.ValueLayout;
 
 /**
  * Products of any {@link QuantizedMatrix} with many tokens: panels of rows are decoded to float once and multiplied by
- * {@link Gemm}, so decoding is shared by all tokens and the scratch memory is one panel. Reproducible, because Gemm is and the
- * panels are fixed.
+ * {@link Gemm}, so decoding is shared by all tokens. Reproducible, because Gemm is and the panels are fixed.
+ *
+ * <p>Scratch memory is one panel of 256 rows and the columns of X or Y that belong to it. The transposed product with up to {@link #FEW_TOKENS} tokens has no panel
+ * but the sums of each instead, ceil(rows / 256) * tokens * columns floats, and eight rows for each thread.
  */
 public final class DecodedProducts {
     /** Up to this many tokens a representation that multiplies its packed form does better to do so. */
