@@ -27,6 +27,8 @@ abstract class JsonTokens implements AutoCloseable {
     private final Limits limits;
     private int depth;
     private int skippedKeys;
+    private long values;
+    private long maxValues;
 
     JsonTokens(Path file, Limits limits) {
         this.file = file;
@@ -100,8 +102,18 @@ abstract class JsonTokens implements AutoCloseable {
     /**
      * The value that begins with {@code token}: an unmodifiable Map in file order, an unmodifiable List, a String, Long,
      * BigInteger (only beyond 64 bits), Double, Boolean or null.
+     *
+     * @param most values that are read from this file, each map and list and each value in them; beyond it is BAD_JSON, before they fill the heap
      */
-    final Object value(JsonToken token) {
+    final Object value(JsonToken token, long most) {
+        maxValues = most;
+        return value(token);
+    }
+
+    private Object value(JsonToken token) {
+        if (++values > maxValues) {
+            throw fail(Reason.BAD_JSON, "holds more than " + maxValues + " values");
+        }
         return switch (token) {
             case START_OBJECT -> object();
             case START_ARRAY -> array();

@@ -23,6 +23,8 @@ import java.util.TreeMap;
  * @param totalSize bytes of all tensors as the index states them, -1 when it does not
  */
 public record ShardIndex(SequencedMap<String, String> weightMap, long totalSize) {
+    private static final Set<String> FIELDS = Set.of("metadata", "weight_map");
+
     public ShardIndex {
         weightMap = Collections.unmodifiableSequencedMap(new LinkedHashMap<>(weightMap));
     }
@@ -36,7 +38,9 @@ public record ShardIndex(SequencedMap<String, String> weightMap, long totalSize)
     public static ShardIndex read(Path file, Limits limits) {
         Map<String, Object> root;
         try {
-            root = StrictJson.readObject(file, limits.maxHeaderBytes(), limits);
+            // a name takes a value, and the other fields a few
+            long maxValues = 2L * limits.maxTensors();
+            root = StrictJson.readFields(file, FIELDS, limits.maxHeaderBytes(), maxValues, limits);
         } catch (MalformedFileException e) {
             if (e.reason() == Reason.DUPLICATE_KEY) {
                 throw e;

@@ -8,7 +8,11 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
+import java.util.function.Function;
 import tools.jackson.core.JsonToken;
 
 /**
@@ -20,6 +24,9 @@ import tools.jackson.core.JsonToken;
  * unmodifiable.
  */
 public final class StrictJson {
+    /** A file of the greatest length may hold a value for so many bytes: names included, real ones need more, and a map or list takes hundreds of bytes of the heap. */
+    private static final int BYTES_PER_VALUE = 16;
+
     private StrictJson() {}
 
     /**
@@ -29,6 +36,40 @@ public final class StrictJson {
      * @throws UncheckedIOException when the file cannot be read
      */
     public static Map<String, Object> readObject(Path file, long maxBytes, Limits limits) {
+        return read(
+                file,
+                maxBytes,
+                stream -> object(file, stream, limits, maxBytes / BYTES_PER_VALUE, Reason.BAD_JSON, false));
+    }
+
+    /**
+     * Reads some fields of a whole file that must hold one JSON object; the others are checked and skipped.
+     *
+     * @param maxValues most values of these fields
+     */
+    static Map<String, Object> readFields(Path file, Set<String> fields, long maxBytes, long maxValues, Limits limits) {
+        return read(file, maxBytes, stream -> {
+            try (JsonTokens tokens = new JacksonTokens(file, limits, 0, stream, false)) {
+                requireObject(tokens, Reason.BAD_JSON);
+                Map<String, Object> found = new LinkedHashMap<>();
+                Set<String> names = new HashSet<>();
+                while (tokens.next() == JsonToken.PROPERTY_NAME) {
+                    String name = tokens.text();
+                    tokens.requireNew(names.add(name), name);
+                    if (fields.contains(name)) {
+                        found.put(name, tokens.value(tokens.next(), maxValues));
+                    } else {
+                        tokens.skip(tokens.next());
+                    }
+                }
+                tokens.expectEnd();
+                return found;
+            }
+        });
+    }
+
+    private static Map<String, Object> read(
+            Path file, long maxBytes, Function<InputStream, Map<String, Object>> parse) {
         try {
             long size = Files.size(file);
             if (size > maxBytes) {
@@ -36,7 +77,7 @@ public final class StrictJson {
                         file, 0, Reason.BAD_JSON, "is " + size + " bytes long, at most " + maxBytes + " are read");
             }
             try (InputStream stream = Files.newInputStream(file)) {
-                return object(file, stream, limits, Reason.BAD_JSON, false);
+                return parse.apply(stream);
             }
         } catch (IOException e) {
             throw new UncheckedIOException("cannot read " + file + ": " + e, e);
@@ -49,7 +90,7 @@ public final class StrictJson {
      * @throws MalformedFileException with reason BAD_JSON, BAD_UTF8, DUPLICATE_KEY or NESTING_TOO_DEEP
      */
     public static Map<String, Object> parseObject(Path file, byte[] utf8, Limits limits) {
-        return object(file, new ByteArrayInputStream(utf8), limits, Reason.BAD_JSON, false);
+        return object(file, utf8, limits, Reason.BAD_JSON, false);
     }
 
     /** As above, from a string. */
@@ -60,7 +101,7 @@ public final class StrictJson {
     /** A config.json: the literals NaN and Infinity that Python writes are numbers; faults of form are BAD_CONFIG. */
     static Map<String, Object> parseConfig(Path file, byte[] utf8, Limits limits) {
         try {
-            return object(file, new ByteArrayInputStream(utf8), limits, Reason.BAD_CONFIG, true);
+            return object(file, utf8, limits, Reason.BAD_CONFIG, true);
         } catch (MalformedFileException e) {
             if (e.reason() == Reason.NESTING_TOO_DEEP) {
                 throw new MalformedFileException(file, e.byteOffset(), Reason.BAD_CONFIG, e.detail(), e);
@@ -69,20 +110,31 @@ public final class StrictJson {
         }
     }
 
+    private static Map<String, Object> object(
+            Path file, byte[] utf8, Limits limits, Reason otherValue, boolean nonFinite) {
+        long maxValues = limits.maxConfigBytes() / BYTES_PER_VALUE;
+        return object(file, new ByteArrayInputStream(utf8), limits, maxValues, otherValue, nonFinite);
+    }
+
     @SuppressWarnings("unchecked")
     private static Map<String, Object> object(
-            Path file, InputStream stream, Limits limits, Reason otherValue, boolean nonFinite) {
+            Path file, InputStream stream, Limits limits, long maxValues, Reason otherValue, boolean nonFinite) {
         try (JsonTokens tokens = new JacksonTokens(file, limits, 0, stream, nonFinite)) {
-            JsonToken first = tokens.next();
-            if (first != JsonToken.START_OBJECT) {
-                if (first != null) {
-                    tokens.skip(first);
-                }
-                throw tokens.fail(otherValue, first == null ? "is empty" : "a JSON object is needed");
-            }
-            Object value = tokens.value(first);
+            JsonToken first = requireObject(tokens, otherValue);
+            Object value = tokens.value(first, maxValues);
             tokens.expectEnd();
             return (Map<String, Object>) value;
         }
+    }
+
+    private static JsonToken requireObject(JsonTokens tokens, Reason otherValue) {
+        JsonToken first = tokens.next();
+        if (first != JsonToken.START_OBJECT) {
+            if (first != null) {
+                tokens.skip(first);
+            }
+            throw tokens.fail(otherValue, first == null ? "is empty" : "a JSON object is needed");
+        }
+        return first;
     }
 }

@@ -13,6 +13,7 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -246,6 +247,19 @@ class ModelFolderTest {
         assertThat(SmallHeapMain.cpuNanos() - start).as("nanoseconds").isLessThan(10_000_000_000L);
         assertThat(read.weightMap()).hasSize(count);
         assertThat(read.shards()).containsExactly("a");
+    }
+
+    @Test
+    void whatAnIndexHoldsBesideIsCheckedAndNotKept() {
+        String map = "\"metadata\":{\"total_size\":12},\"weight_map\":{\"t\":\"a\"}";
+        folder.text(INDEX, "{\"x\":[" + "{},".repeat(3_000_000) + "{}]," + map + "}");
+        ShardIndex read = ShardIndex.read(path.resolve(INDEX), Limits.defaults());
+        assertThat(read.weightMap()).containsOnly(Map.entry("t", "a"));
+        assertThat(read.totalSize()).isEqualTo(12);
+        folder.text(INDEX, "{" + map + ",\"x\":1,\"x\":2}");
+        assertThat(refused().reason()).isEqualTo(Reason.DUPLICATE_KEY);
+        folder.text(INDEX, "{" + map + ",\"x\":[1,]}");
+        assertThat(refused().reason()).isEqualTo(Reason.BAD_INDEX);
     }
 
     @Test

@@ -64,6 +64,19 @@ class StrictJsonTest {
         }
     }
 
+    /** Three bytes of text can ask for a hundred of the heap. */
+    @Test
+    void tooManyValuesAreRefusedBeforeTheyFillTheHeap() {
+        for (String value : new String[] {"{}", "[]", "1", "\"\""}) {
+            MalformedFileException e = refused("{\"a\":[" + (value + ",").repeat(1 << 20) + value + "]}");
+            assertThat(e).as(value).hasMessageContaining("holds more than 1048576 values");
+            assertThat(e.reason()).isEqualTo(Reason.BAD_JSON);
+        }
+        List<?> many =
+                (List<?>) parse("{\"a\":[" + "1,".repeat(1_000_000) + "1]}").get("a");
+        assertThat(many).hasSize(1_000_001);
+    }
+
     @Test
     void aLongStringIsRefusedBeforeItFillsTheHeap() {
         Limits small = new Limits(1000, 10, 10, 2, 4, 100, 100, 1000);
