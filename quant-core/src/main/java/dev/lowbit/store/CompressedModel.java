@@ -23,6 +23,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Supplier;
 
 /**
  * A compressed model on disk, opened read-only. Manifest and headers are read and compared with one another at once; a
@@ -173,7 +174,10 @@ public final class CompressedModel implements AutoCloseable {
     /**
      * A compressed matrix over mapped bytes, outputs x inputs; the same object each time, valid until this model closes.
      *
-     * @throws MalformedFileException when its parts are impossible
+     * <p>Products read the mapped bytes where they lie, without a copy. Whoever truncates the file under them ends them with an InternalError ("unsafe memory access"),
+     * and where compiled vector code meets the missing bytes, with the whole JVM. Replace model files by renaming others to their names, never by writing into them.
+     *
+     * @throws MalformedFileException when its parts are impossible; FILE_CHANGED when the file is no longer the one that was opened
      */
     public QuantizedMatrix matrix(String name) {
         return mapped.computeIfAbsent(name, n -> matrix(n, arena));
@@ -182,7 +186,7 @@ public final class CompressedModel implements AutoCloseable {
     /** A compressed matrix whose mapped bytes live as long as {@code arena}: for one matrix at a time. */
     public QuantizedMatrix matrix(String name, Arena arena) {
         MatrixEntry entry = entry(name);
-        return read(entry, parts(entry, arena));
+        return guarded(entry, () -> read(entry, parts(entry, arena)));
     }
 
     /**
@@ -192,11 +196,30 @@ public final class CompressedModel implements AutoCloseable {
      */
     public QuantizedMatrix intactMatrix(String name, Arena arena) {
         MatrixEntry entry = entry(name);
-        Map<String, Part> parts = parts(entry, arena);
-        manifest.tensorsOf(entry)
-                .forEach((part, tensor) ->
-                        requireIntact(tensor, Digest.sha256(parts.get(part).bytes())));
-        return read(entry, parts);
+        return guarded(entry, () -> {
+            Map<String, Part> parts = parts(entry, arena);
+            manifest.tensorsOf(entry)
+                    .forEach((part, tensor) ->
+                            requireIntact(tensor, Digest.sha256(parts.get(part).bytes())));
+            return read(entry, parts);
+        });
+    }
+
+    /**
+     * What {@code access}, which reads the mapped parts of a matrix, gives.
+     *
+     * @throws MalformedFileException FILE_CHANGED when it meets the end of a file that somebody truncated
+     */
+    <T> T guarded(MatrixEntry entry, Supplier<T> access) {
+        try {
+            return access.get();
+        } catch (InternalError e) {
+            // mapping a part compares its file with what it was, and so says which has changed
+            try (Arena again = Arena.ofConfined()) {
+                parts(entry, again);
+            }
+            throw e;
+        }
     }
 
     private Map<String, Part> parts(MatrixEntry entry, Arena arena) {
@@ -292,11 +315,13 @@ public final class CompressedModel implements AutoCloseable {
         return checkpoint;
     }
 
-    /** Unmaps everything that {@link #matrix(String)} gave. */
+    /** Unmaps everything that {@link #matrix(String)} gave; a second time does nothing. */
     @Override
     public void close() {
         mapped.clear();
-        arena.close();
+        if (arena.scope().isAlive()) {
+            arena.close();
+        }
         checkpoint.close();
     }
 }

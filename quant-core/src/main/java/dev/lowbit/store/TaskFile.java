@@ -134,7 +134,7 @@ public final class TaskFile implements AutoCloseable {
         own.parts().forEach(part -> all.put(part.name(), part));
         all.putAll(changed);
         try {
-            return MatrixFormats.read(entry.format(), entry.rows(), entry.columns(), all);
+            return base.guarded(entry, () -> MatrixFormats.read(entry.format(), entry.rows(), entry.columns(), all));
         } catch (MalformedPartException e) {
             throw new MalformedFileException(file, -1, Reason.DAMAGED, name + ": " + e.getMessage(), e);
         }
@@ -151,10 +151,12 @@ public final class TaskFile implements AutoCloseable {
         return changed;
     }
 
-    /** Unmaps the parts; the model's own matrices live on. */
+    /** Unmaps the parts; the model's own matrices live on. A second time does nothing. */
     @Override
     public void close() {
         matrices.clear();
-        arena.close();
+        if (arena.scope().isAlive()) {
+            arena.close();
+        }
     }
 }

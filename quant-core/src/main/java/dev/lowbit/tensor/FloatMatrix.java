@@ -118,10 +118,10 @@ public final class FloatMatrix implements AutoCloseable {
         return segment.toArray(ValueLayout.JAVA_FLOAT);
     }
 
-    /** Frees the memory when this matrix owns it. */
+    /** Frees the memory when this matrix owns it; a second time does nothing. */
     @Override
     public void close() {
-        if (owned != null) {
+        if (owned != null && owned.scope().isAlive()) {
             owned.close();
         }
     }

@@ -16,8 +16,10 @@ import dev.lowbit.tensor.DType;
 import dev.lowbit.tensor.FloatMatrix;
 import java.io.IOException;
 import java.lang.foreign.Arena;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -57,6 +59,32 @@ class CompressedModelTest {
                     assertThat(restored(stored)).isEqualTo(restored(expected));
                 }
             }
+        }
+    }
+
+    @Test
+    void closesTwice() {
+        CompressedModel model = CompressedModel.open(output);
+        model.matrix(model.names().getFirst());
+        model.close();
+        model.close();
+    }
+
+    /** As it shows when the parts were mapped before and are read after. */
+    @Test
+    void aTruncatedFileIsTheFilesFault() throws IOException {
+        try (CompressedModel model = CompressedModel.open(output)) {
+            MatrixEntry entry = model.entry(model.names().getFirst());
+            QuantizedMatrix matrix = model.matrix(entry.name());
+            try (FileChannel channel = FileChannel.open(output.resolve(entry.file()), StandardOpenOption.WRITE)) {
+                channel.truncate(0);
+            }
+            assertThatThrownBy(() -> model.guarded(
+                            entry, () -> Digest.sha256(matrix.parts().getFirst().bytes())))
+                    .isInstanceOfSatisfying(
+                            MalformedFileException.class,
+                            e -> assertThat(e.reason()).isEqualTo(Reason.FILE_CHANGED))
+                    .hasMessageContaining(entry.file());
         }
     }
 

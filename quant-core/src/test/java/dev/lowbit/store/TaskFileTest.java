@@ -83,6 +83,13 @@ class TaskFileTest {
     }
 
     @Test
+    void closesTwice() {
+        TaskFile task = TaskFile.open(good, base);
+        task.close();
+        task.close();
+    }
+
+    @Test
     void giveTheTunedMatricesOverTheCodesOfTheBase() {
         try (TaskFile task = TaskFile.open(good, base)) {
             List<String> changed = new ArrayList<>(base.names());
