@@ -54,7 +54,7 @@ final class VectorConversions implements Conversions {
         void convert(MemorySegment source, long sourceOffset, MemorySegment target, long targetOffset, long count);
     }
 
-    /** Block by block; what lies on the heap goes through native memory, see {@link FloatSpan}. */
+    /** Block by block; what vectors must not load goes through native memory, and so does what lies on the heap and is written. */
     private static void inBlocks(
             Block block,
             int sourceBytes,
@@ -68,12 +68,12 @@ final class VectorConversions implements Conversions {
             long some = Math.min(BLOCK, count - from);
             long read = sourceOffset + from * sourceBytes;
             long written = targetOffset + from * targetBytes;
-            MemorySegment in = onHeap(source) ? SOURCE.get() : source;
+            MemorySegment in = isLoadedAsCopy(source) ? SOURCE.get() : source;
             if (in != source) {
                 MemorySegment.copy(source, read, in, 0, some * sourceBytes);
                 read = 0;
             }
-            if (onHeap(target)) {
+            if (!target.isNative()) {
                 block.convert(in, read, TARGET.get(), 0, some);
                 MemorySegment.copy(TARGET.get(), 0, target, written, some * targetBytes);
             } else {
@@ -82,8 +82,12 @@ final class VectorConversions implements Conversions {
         }
     }
 
-    private static boolean onHeap(MemorySegment segment) {
-        return !segment.isNative();
+    /**
+     * Whether vectors are loaded from a copy: of heap memory, where they are slow ({@link FloatSpan}), and of a mapped file, because a vector load beyond the end of one
+     * that was truncated ends the JVM, while a copy throws an InternalError, which readers translate.
+     */
+    private static boolean isLoadedAsCopy(MemorySegment segment) {
+        return !segment.isNative() || segment.isMapped();
     }
 
     private static ThreadLocal<MemorySegment> nativeBlocks() {
@@ -257,7 +261,7 @@ final class VectorConversions implements Conversions {
     public long firstNonFinite(MemorySegment floats, long offset, long count) {
         for (long from = 0; from < count; from += BLOCK) {
             long some = Math.min(BLOCK, count - from);
-            MemorySegment in = onHeap(floats) ? SOURCE.get() : floats;
+            MemorySegment in = isLoadedAsCopy(floats) ? SOURCE.get() : floats;
             if (in != floats) {
                 MemorySegment.copy(floats, offset + 4 * from, in, 0, 4 * some);
             }

@@ -14,6 +14,8 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What only another process can show: no room on the disk, foreign locales, little memory. */
 class FaultyMachineTest {
@@ -60,6 +62,19 @@ class FaultyMachineTest {
         }
         assertThat(outputs.getFirst()).hasLineCount(3).contains("BAD_JSON at byte");
         assertThat(outputs).allMatch(outputs.getFirst()::equals);
+    }
+
+    /** A vector load beyond the end of a truncated file would end the JVM, once it is compiled. */
+    @ParameterizedTest
+    @ValueSource(strings = {"F16", "BF16"})
+    void i17ConversionsOfATruncatedFileAreItsFault(String type) throws Exception {
+        ChildJvm.Result result = ChildJvm.run(
+                List.of("-Xbatch", "-XX:-CreateCoredumpOnCrash"),
+                TruncatedMain.class,
+                path.resolve("model.safetensors").toString(),
+                type);
+        assertThat(result.lines()).as(result.text()).containsExactly("FILE_CHANGED");
+        assertThat(result.exitCode()).isZero();
     }
 
     @Test

@@ -17,7 +17,11 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.List;
 
-/** A matrix of 16- or 32-bit floats: what is too precious to quantize. Immutable. */
+/**
+ * A matrix of 16- or 32-bit floats: what is too precious to quantize. Immutable.
+ *
+ * <p>Weights of a mapped file are multiplied where they lie: a file that is truncated meanwhile ends the product with an InternalError, or in compiled vector code with the JVM.
+ */
 public final class DenseMatrix implements QuantizedMatrix {
     private static final Conversions CONVERSIONS = Conversions.get();
     private static final int ROWS_PER_TASK = 64;
