@@ -50,8 +50,16 @@ public final class ExitCodes {
             case CancellationException e -> INTERRUPTED;
             case IOException e -> IO;
             case OutOfMemoryError e -> IMPOSSIBLE;
+            case InternalError e when isLostMapping(e) -> MALFORMED;
             default -> BUG;
         };
+    }
+
+    /** Whether the JVM met the end of a mapped file that somebody truncated. */
+    static boolean isLostMapping(Throwable failure) {
+        return failure instanceof InternalError
+                && failure.getMessage() != null
+                && failure.getMessage().contains("unsafe memory access");
     }
 
     /** The failure itself, without the wrappers that only carry it. */

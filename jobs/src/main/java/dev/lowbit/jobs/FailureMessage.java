@@ -20,6 +20,9 @@ final class FailureMessage {
         if (root instanceof OutOfMemoryError) {
             return "out of memory (" + oneLine(root.getMessage()) + "); give more with --memory, or fewer --threads";
         }
+        if (ExitCodes.isLostMapping(root)) {
+            return "a file changed while it was read: it was truncated; run again when nothing writes to the input";
+        }
         return switch (ExitCodes.of(root)) {
             case ExitCodes.BUG -> "internal error, please report it with the output of --debug: " + oneLine(root);
             case ExitCodes.IO -> ofIo((IOException) root, failure);

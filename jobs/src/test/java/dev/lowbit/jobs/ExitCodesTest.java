@@ -267,6 +267,18 @@ class ExitCodesTest {
         assertThat(ExitCodes.of(new NonFiniteWeightException(2, 7, Float.NaN))).isEqualTo(ExitCodes.MALFORMED);
     }
 
+    /** What the JVM throws where a mapped file that somebody truncated is read. */
+    @Test
+    void aTruncatedMappingIsTheFilesFault() {
+        InternalError lost = new InternalError("a fault occurred in an unsafe memory access operation");
+        assertThat(ExitCodes.of(lost)).isEqualTo(ExitCodes.MALFORMED);
+        assertThat(FailureMessage.of(lost))
+                .startsWith("a file changed while it was read")
+                .hasLineCount(1);
+        assertThat(ExitCodes.of(new InternalError("platform encoding not initialized")))
+                .isEqualTo(ExitCodes.BUG);
+    }
+
     @Test
     void debugAddsTheStack() {
         Lowbit run = run("inspect @absent --debug");
