@@ -4,21 +4,20 @@ import dev.lowbit.checkpoint.MalformedFileException.Reason;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
 /**
- * A PEFT adapter_config.json of a LoRA adapter: its ranks, and which matrices of a base model it belongs to. A malformed one (a rank that
- * no matrix has, a pattern that matches nothing or never ends) is refused.
+ * A PEFT adapter_config.json of a LoRA adapter: its ranks, and which modules of a base model it belongs to. A malformed one (a rank that
+ * its matrix cannot have, a pattern that does not match what the adapter changes, or never ends) is refused.
  *
  * @param file where it was read
  * @param rank {@code r}, at least 1
  * @param alpha {@code lora_alpha}; the update is alpha / rank * B A
  * @param fanInFanOut whether the base stores its matrices inputs x outputs
- * @param targets {@code target_modules}: a regular expression for whole module names, or ends of module names
+ * @param targets {@code target_modules}: a regular expression for whole module names, ends of module names, or all
  * @param exceptions modules with a rank or alpha of their own
  * @param beyondPlain what makes it more than alpha / rank * B A, each as field and value; empty for plain LoRA
  */
@@ -30,7 +29,8 @@ public record AdapterConfig(
         Targets targets,
         ModulePatterns exceptions,
         List<String> beyondPlain) {
-    private static final String WEIGHT = ".weight";
+    /** What PEFT takes for every linear layer. */
+    private static final String ALL_LINEAR = "all-linear";
     /** Ways to begin an adapter that leave its base as it is. */
     private static final Set<String> BASE_KEPT = Set.of("gaussian", "eva", "orthogonal");
 
@@ -139,7 +139,7 @@ public record AdapterConfig(
     private static Targets targets(Path file, Object value) {
         if (value instanceof String regex) {
             try {
-                return new Matching(NamePattern.of(regex));
+                return new Matching(NamePattern.of(regex.equalsIgnoreCase(ALL_LINEAR) ? ".*" : regex));
             } catch (IllegalArgumentException e) {
                 throw new MalformedFileException(file, -1, Reason.BAD_ADAPTER, e.getMessage(), e);
             }
@@ -151,35 +151,32 @@ public record AdapterConfig(
     }
 
     /**
-     * The matrices of a base model that the adapter changes, in the order given.
+     * Refuses a module that an adapter of this configuration cannot have.
      *
-     * @throws MalformedFileException BAD_ADAPTER when there is none, when the rank exceeds a side of one, or when the regular
+     * @param module name of a module that it has factors of, as in the loaded model
+     * @param outputs rows of its matrix
+     * @param inputs columns of its matrix
+     * @throws MalformedFileException BAD_ADAPTER when it is none of the targets, when its rank exceeds a side, or when a regular
      *     expression backtracks without end
      */
-    public List<TensorInfo> matricesOf(Collection<TensorInfo> base) {
-        List<TensorInfo> matrices = new ArrayList<>();
-        for (TensorInfo tensor : base) {
-            if (!tensor.isMatrix() || !tensor.name().endsWith(WEIGHT) || !targetsModule(tensor.name())) {
-                continue;
-            }
-            long smaller = Math.min(tensor.shape().getFirst(), tensor.shape().getLast());
-            if (rank > smaller) {
-                throw bad(
-                        file,
-                        "rank " + rank + " exceeds the smaller side " + smaller + " of "
-                                + OneLine.quote(tensor.name()));
-            }
-            matrices.add(tensor);
+    public void requireModule(String module, long outputs, long inputs) {
+        if (!targetsModule(module)) {
+            throw bad(
+                    file,
+                    "target_modules does not match " + OneLine.quote(module)
+                            + ", which the adapter has factors of; give both from one training");
         }
-        if (matrices.isEmpty()) {
-            throw bad(file, "target_modules matches no matrix of the base model");
+        long smaller = Math.min(outputs, inputs);
+        if (rank(module) > smaller) {
+            throw bad(
+                    file,
+                    "rank " + rank(module) + " exceeds the smaller side " + smaller + " of " + OneLine.quote(module));
         }
-        return matrices;
     }
 
-    private boolean targetsModule(String tensor) {
+    private boolean targetsModule(String module) {
         try {
-            return targets.contain(tensor.substring(0, tensor.length() - WEIGHT.length()));
+            return targets.contain(module);
         } catch (NamePattern.TooExpensiveException e) {
             throw new MalformedFileException(file, -1, Reason.BAD_ADAPTER, e.getMessage(), e);
         }

@@ -5,9 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.lowbit.checkpoint.MalformedFileException.Reason;
-import dev.lowbit.tensor.DType;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -26,10 +24,6 @@ class AdapterConfigTest {
     private AdapterConfig read(String json) {
         new Folder(path).text("adapter_config.json", json);
         return AdapterConfig.read(path.resolve("adapter_config.json"), Limits.defaults());
-    }
-
-    private static TensorInfo matrix(String name, long rows, long columns) {
-        return new TensorInfo(name, DType.F32, List.of(rows, columns), Path.of("m"), 0, rows * columns * 4);
     }
 
     private static void refused(Runnable reading) {
@@ -65,19 +59,24 @@ class AdapterConfigTest {
     }
 
     @Test
-    void c15TargetsMustExistAndHoldTheRank() {
-        List<TensorInfo> base = List.of(matrix("a.q_proj.weight", 16, 8), matrix("a.k_proj.weight", 4, 8));
+    void c15ModulesMustBeTargetsAndHoldTheRank() {
         AdapterConfig names =
                 read("{\"r\":8,\"lora_alpha\":16,\"target_modules\":[\"q_proj\"],\"fan_in_fan_out\":true}");
-        assertThat(names.matricesOf(base)).extracting(TensorInfo::name).containsExactly("a.q_proj.weight");
+        names.requireModule("a.q_proj", 16, 8);
+        names.requireModule("q_proj", 8, 16);
+        refused(() -> names.requireModule("a.k_proj", 16, 8));
+        refused(() -> names.requireModule("a.xq_proj", 16, 8));
+        refused(() -> names.requireModule("a.q_proj", 16, 7));
+        refused(() -> names.requireModule("a.q_proj", 7, 16));
         assertThat(names.alpha()).isEqualTo(16);
         assertThat(names.fanInFanOut()).isTrue();
-        assertThat(read("{\"r\":8,\"target_modules\":\".*q_proj\"}").matricesOf(base))
-                .hasSize(1);
-        refused(() -> read("{\"r\":8,\"target_modules\":\"q_proj\"}").matricesOf(base));
-        refused(() -> read("{\"r\":8,\"target_modules\":[\"proj\"]}").matricesOf(base));
-        refused(() -> read("{\"r\":9,\"target_modules\":[\"q_proj\"]}").matricesOf(base));
-        refused(() -> read("{\"r\":8,\"target_modules\":\".*_proj\"}").matricesOf(base));
+        read("{\"r\":8,\"target_modules\":\".*q_proj\"}").requireModule("a.q_proj", 16, 8);
+        read("{\"r\":8,\"target_modules\":\"all-linear\"}").requireModule("a.q_proj", 16, 8);
+        refused(() -> read("{\"r\":8,\"target_modules\":\"q_proj\"}").requireModule("a.q_proj", 16, 8));
+        read("{\"r\":8,\"target_modules\":[\"q\"],\"rank_pattern\":{\"a.q\":2}}")
+                .requireModule("a.q", 16, 2);
+        refused(() -> read("{\"r\":8,\"target_modules\":[\"q\"],\"rank_pattern\":{\"a.q\":20}}")
+                .requireModule("a.q", 16, 16));
     }
 
     /** As PEFT matches them: a key is an expression for the end of a name from a dot on, and the first that matches counts. */
@@ -117,7 +116,7 @@ class AdapterConfigTest {
     @Test
     void c15ACatastrophicPatternIsRefusedNotRun() {
         AdapterConfig config = read("{\"r\":1,\"target_modules\":\"" + CATASTROPHIC + "\"}");
-        refused(() -> config.matricesOf(List.of(matrix("a".repeat(400) + ".weight", 4, 4))));
+        refused(() -> config.requireModule("a".repeat(400), 4, 4));
     }
 
     @Test

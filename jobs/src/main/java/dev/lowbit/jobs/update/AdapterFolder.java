@@ -1,5 +1,6 @@
 package dev.lowbit.jobs.update;
 
+import dev.lowbit.checkpoint.AdapterConfig;
 import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.checkpoint.Limits;
 import dev.lowbit.checkpoint.MalformedFileException;
@@ -71,17 +72,21 @@ public record AdapterFolder(Path path, Map<String, Object> config) {
      * All tensors as an update.
      *
      * @param arena keeps the values, mapped
+     * @throws MalformedFileException BAD_ADAPTER when configuration and tensors contradict one another
      */
     FoundUpdate update(MemoryCap cap, Arena arena) {
         try (Checkpoint weights = weights()) {
             List<UpdateTensor> tensors = new ArrayList<>();
             long bytes = 0;
             long values = 0;
+            Map<String, List<Long>> shapes = new LinkedHashMap<>();
             for (String name : weights.names()) {
                 TensorInfo info = weights.info(name);
+                shapes.put(name, info.shape());
                 bytes += info.byteSize();
                 values += info.elements();
             }
+            LoraModules.check(AdapterConfig.read(path.resolve(CONFIG), Limits.defaults()), shapes);
             cap.require(bytes + FoundUpdate.memoryBytes(values, 0), "this adapter", "use a larger machine");
             for (String name : weights.names()) {
                 TensorInfo info = weights.info(name);

@@ -10,6 +10,7 @@ import dev.lowbit.error.UnsupportedModelException;
 import dev.lowbit.kernel.Workers;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -62,14 +63,54 @@ final class LoraModules {
                 throw unsupported("it holds tensor " + name + ", which is no factor of LoRA");
             }
             String module = factor.group(1);
-            String other = name(module, factor.group(2).equals("A") ? "B" : "A");
-            if (!adapter.names().contains(other)) {
-                throw bad("tensor " + name + " stands alone, " + other + " is needed too");
-            }
+            requireBoth(config, adapter.names(), module);
             TensorInfo matrix = matrix(module);
             changes.computeIfAbsent(matrix.name(), weight -> change(module, matrix));
         }
         return changes;
+    }
+
+    /**
+     * Refuses factors that cannot be those of an adapter of this configuration, whatever else it holds and however it is added.
+     *
+     * @param shapes of its tensors by name
+     * @throws MalformedFileException BAD_ADAPTER
+     */
+    static void check(AdapterConfig config, Map<String, List<Long>> shapes) {
+        for (String name : shapes.keySet()) {
+            Matcher factor = FACTOR.matcher(name);
+            if (!factor.matches()) {
+                continue;
+            }
+            String module = factor.group(1);
+            requireBoth(config, shapes.keySet(), module);
+            List<Long> right = shapes.get(name(module, "A"));
+            List<Long> left = shapes.get(name(module, "B"));
+            // factors of convolutions have more dimensions
+            if (right.size() == 2 && left.size() == 2) {
+                requireFactors(config, module, left, right);
+            }
+        }
+    }
+
+    private static void requireFactors(AdapterConfig config, String module, List<Long> left, List<Long> right) {
+        int rank = config.rank(module);
+        if (right.size() != 2 || left.size() != 2 || right.getFirst() != rank || left.getLast() != rank) {
+            throw bad(
+                    config,
+                    "module " + module + " has factors " + right + " and " + left + ", for rank " + rank + " [" + rank
+                            + ", inputs] and [outputs, " + rank + "] are needed");
+        }
+        config.requireModule(module, left.getFirst(), right.getLast());
+    }
+
+    private static void requireBoth(AdapterConfig config, Set<String> names, String module) {
+        for (String letter : List.of("A", "B")) {
+            if (!names.contains(name(module, letter))) {
+                String other = name(module, letter.equals("A") ? "B" : "A");
+                throw bad(config, "tensor " + other + " stands alone, " + name(module, letter) + " is needed too");
+            }
+        }
     }
 
     private static String name(String module, String factor) {
@@ -92,11 +133,8 @@ final class LoraModules {
     private TensorChange change(String module, TensorInfo matrix) {
         List<Long> right = adapter.shape(name(module, "A"));
         List<Long> left = adapter.shape(name(module, "B"));
+        requireFactors(config, module, left, right);
         int rank = config.rank(module);
-        if (right.size() != 2 || left.size() != 2 || right.getFirst() != rank || left.getLast() != rank) {
-            throw bad("module " + module + " has factors " + right + " and " + left + ", for rank " + rank + " [" + rank
-                    + ", inputs] and [outputs, " + rank + "] are needed");
-        }
         List<Long> shape = config.fanInFanOut()
                 ? List.of(right.getLast(), left.getFirst())
                 : List.of(left.getFirst(), right.getLast());
@@ -120,7 +158,7 @@ final class LoraModules {
                 + ": only plain LoRA, W + lora_alpha / r B A, can be merged into a base; merge it with PEFT");
     }
 
-    private MalformedFileException bad(String detail) {
+    private static MalformedFileException bad(AdapterConfig config, String detail) {
         return new MalformedFileException(config.file(), -1, Reason.BAD_ADAPTER, detail);
     }
 }

@@ -25,11 +25,16 @@ final class Adapters {
 
     /** @param fields of the configuration beside type, rank 4 and targets, each beginning with a comma */
     static Path write(Path folder, TensorFile tensors, String fields) throws IOException {
+        return write(folder, tensors, "[\"q\", \"v\", \"q_proj\", \"up_proj\", \"c_attn\"]", fields);
+    }
+
+    /** @param targets a list or a regular expression */
+    static Path write(Path folder, TensorFile tensors, String targets, String fields) throws IOException {
         Files.createDirectories(folder);
         tensors.write(folder.resolve(AdapterFolder.WEIGHTS));
         Files.writeString(
                 folder.resolve(AdapterFolder.CONFIG),
-                "{\"peft_type\": \"LORA\", \"r\": 4, \"target_modules\": [\"q\", \"v\"]" + fields + "}\n");
+                "{\"peft_type\": \"LORA\", \"r\": 4, \"target_modules\": " + targets + fields + "}\n");
         return folder;
     }
 }

@@ -213,6 +213,31 @@ class LoraMergeTest extends UpdateRuns {
         done("back", "import", done("update", "export", adapter, "--to", "compeft"));
     }
 
+    /** Case C15: merged or compressed, an adapter is what its configuration says. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "\"(x+x+)+y|no_such_module\"",
+                "\"(.+)+(.+)+(.+)+(.+)+(.+)+(.+)+(.+)+(.+)+!\"",
+                "[\"v_proj\", \"proj\"]"
+            })
+    void c15TargetsThatAreNotTheModulesAreRefused(String targets) throws IOException {
+        Path adapter = Adapters.write(folder.resolve("adapter"), factors(), targets, PATTERNS);
+        String words = targets.contains("!") ? "takes too long" : "target_modules does not match";
+        refused(3, words, "import", adapter, "--base", llama());
+        refused(3, words, "export", adapter, "--to", "compeft");
+    }
+
+    @Test
+    void c15RanksBeyondAMatrixAreRefused() throws IOException {
+        TensorFile high = Adapters.module(new TensorFile(), "layer.q", 3, 24, 4, 1);
+        TensorFile base = new TensorFile().put("layer.q.weight", DType.F32, new float[72], 3, 24);
+        Path adapter = Adapters.write(folder.resolve("adapter"), high, "");
+        Path file = base.write(folder.resolve("base.safetensors"));
+        refused(3, "rank 4 exceeds the smaller side 3", "import", adapter, "--base", file);
+        refused(3, "rank 4 exceeds the smaller side 3", "export", adapter, "--to", "compeft");
+    }
+
     @Test
     void whatDoesNotFitIsRefused() throws IOException {
         llama();
