@@ -25,7 +25,7 @@ interface RangeCosts {
 
 /** Delays the choice until the first use. */
 final class RangeCostsHolder {
-    static final RangeCosts CHOSEN = KernelLookup.choose(ScalarRangeCosts::new, VectorRangeCosts::new);
+    static final RangeCosts CHOSEN = KernelLookup.choose(ScalarRangeCosts::new, () -> new VectorRangeCosts());
 
     private RangeCostsHolder() {}
 }

@@ -53,7 +53,8 @@ interface CodewordSearch {
 
 /** Delays the choice until the first use. */
 final class CodewordSearchHolder {
-    static final CodewordSearch CHOSEN = KernelLookup.choose(ScalarCodewordSearch::new, VectorCodewordSearch::new);
+    static final CodewordSearch CHOSEN =
+            KernelLookup.choose(ScalarCodewordSearch::new, () -> new VectorCodewordSearch());
 
     private CodewordSearchHolder() {}
 }

@@ -40,7 +40,7 @@ public interface Activations {
 
 /** Delays the choice until the first use. */
 final class ActivationsHolder {
-    static final Activations CHOSEN = KernelLookup.choose(ScalarActivations::new, VectorActivations::new);
+    static final Activations CHOSEN = KernelLookup.choose(ScalarActivations::new, () -> new VectorActivations());
 
     private ActivationsHolder() {}
 }

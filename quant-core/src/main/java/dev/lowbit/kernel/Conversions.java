@@ -113,7 +113,7 @@ public interface Conversions {
 }
 
 final class ConversionsHolder {
-    static final Conversions INSTANCE = KernelLookup.choose(ScalarConversions::new, VectorConversions::new);
+    static final Conversions INSTANCE = KernelLookup.choose(ScalarConversions::new, () -> new VectorConversions());
 
     private ConversionsHolder() {}
 }

@@ -37,7 +37,7 @@ public interface DoubleGemmKernel {
 /** Delays the choice until the first use. */
 final class DoubleGemmKernelHolder {
     static final DoubleGemmKernel CHOSEN =
-            KernelLookup.choose(ScalarDoubleGemmKernel::new, VectorDoubleGemmKernel::new);
+            KernelLookup.choose(ScalarDoubleGemmKernel::new, () -> new VectorDoubleGemmKernel());
 
     private DoubleGemmKernelHolder() {}
 }

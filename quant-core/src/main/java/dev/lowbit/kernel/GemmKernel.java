@@ -37,7 +37,7 @@ public interface GemmKernel {
 
 /** Delays the choice until the first use. */
 final class GemmKernelHolder {
-    static final GemmKernel CHOSEN = KernelLookup.choose(ScalarGemmKernel::new, VectorGemmKernel::new);
+    static final GemmKernel CHOSEN = KernelLookup.choose(ScalarGemmKernel::new, () -> new VectorGemmKernel());
 
     private GemmKernelHolder() {}
 }

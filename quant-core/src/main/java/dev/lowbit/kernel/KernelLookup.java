@@ -15,7 +15,12 @@ public final class KernelLookup {
 
     private KernelLookup() {}
 
-    /** The scalar form when {@code -Dlowbit.vector.bits=0}, else the SIMD form. */
+    /**
+     * The scalar form when {@code -Dlowbit.vector.bits=0}, else the SIMD form.
+     *
+     * @param vector a lambda: a reference to a constructor would load the class before this can say that its module is missing
+     * @throws LinkageError when the JVM was started without the module of the Vector API
+     */
     public static <K> K choose(Supplier<? extends K> scalar, Supplier<? extends K> vector) {
         return VectorWidth.bits() == 0 ? scalar.get() : vector.get();
     }

@@ -60,7 +60,7 @@ public interface Kernels {
 
 /** Delays the choice until the first use. */
 final class KernelsHolder {
-    static final Kernels CHOSEN = KernelLookup.choose(ScalarKernels::new, VectorKernels::new);
+    static final Kernels CHOSEN = KernelLookup.choose(ScalarKernels::new, () -> new VectorKernels());
 
     private KernelsHolder() {}
 }

@@ -12,11 +12,17 @@ public final class VectorWidth {
     /** The system property that forces a width in bits, or 0 for the scalar reference. */
     public static final String PROPERTY = "lowbit.vector.bits";
 
+    private static final String MODULE = "jdk.incubator.vector";
+
     private static final int BITS = decide();
 
     private VectorWidth() {}
 
     private static int decide() {
+        if (ModuleLayer.boot().findModule(MODULE).isEmpty()) {
+            // an error, because an exception would leave the initialiser without its message
+            throw new LinkageError("the module " + MODULE + " is not there; start java with --add-modules " + MODULE);
+        }
         int preferred = Math.min(512, FloatVector.SPECIES_PREFERRED.vectorBitSize());
         Integer forced = Integer.getInteger(PROPERTY);
         if (forced == null) {

@@ -30,10 +30,18 @@ final class ChildJvm {
     /** @param wrapper a command in front of java, for example one that sets a resource limit */
     static Result run(List<String> wrapper, List<String> flags, Class<?> main, String... args)
             throws IOException, InterruptedException {
+        List<String> all = new ArrayList<>(List.of("--add-modules", "jdk.incubator.vector"));
+        all.addAll(flags);
+        return runWithoutVectors(wrapper, all, main, args);
+    }
+
+    /** Without the module of the Vector API. */
+    static Result runWithoutVectors(List<String> wrapper, List<String> flags, Class<?> main, String... args)
+            throws IOException, InterruptedException {
         List<String> command = new ArrayList<>(wrapper);
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         // its own "using incubator modules" warning would otherwise stand among the results
-        command.addAll(List.of("-Xlog:disable", "-Xlog:all=off", "--add-modules", "jdk.incubator.vector"));
+        command.addAll(List.of("-Xlog:disable", "-Xlog:all=off"));
         command.add("--enable-native-access=ALL-UNNAMED");
         command.addAll(flags);
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), main.getName()));

@@ -64,6 +64,14 @@ class FaultyMachineTest {
         assertThat(outputs).allMatch(outputs.getFirst()::equals);
     }
 
+    @Test
+    void aMissingVectorModuleIsNamed() throws Exception {
+        new Folder(path).shard("model.safetensors", "t");
+        ChildJvm.Result result = ChildJvm.runWithoutVectors(List.of(), List.of(), ReadMain.class, path.toString());
+        assertThat(result.lines()).as(result.text()).hasSize(1);
+        assertThat(result.text()).contains("start java with --add-modules jdk.incubator.vector");
+    }
+
     /** A vector load beyond the end of a truncated file would end the JVM, once it is compiled. */
     @ParameterizedTest
     @ValueSource(strings = {"F16", "BF16"})

@@ -41,7 +41,7 @@ interface LearningKernels {
     /** Delays the choice until the first use. */
     final class Holder {
         private static final LearningKernels KERNELS =
-                KernelLookup.choose(ScalarLearningKernels::new, VectorLearningKernels::new);
+                KernelLookup.choose(ScalarLearningKernels::new, () -> new VectorLearningKernels());
 
         private Holder() {}
     }

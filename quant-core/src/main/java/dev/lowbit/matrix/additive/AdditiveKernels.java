@@ -69,7 +69,7 @@ interface AdditiveKernels {
     /** Delays the choice until the first use. */
     final class Holder {
         private static final AdditiveKernels KERNELS =
-                KernelLookup.choose(ScalarAdditiveKernels::new, VectorAdditiveKernels::new);
+                KernelLookup.choose(ScalarAdditiveKernels::new, () -> new VectorAdditiveKernels());
 
         private Holder() {}
     }

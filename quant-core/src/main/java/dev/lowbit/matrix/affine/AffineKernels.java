@@ -159,7 +159,7 @@ interface AffineKernels {
     /** Delays the choice until the first use. */
     final class Holder {
         private static final AffineKernels KERNELS =
-                KernelLookup.choose(ScalarAffineKernels::new, VectorAffineKernels::new);
+                KernelLookup.choose(ScalarAffineKernels::new, () -> new VectorAffineKernels());
 
         private Holder() {}
     }

@@ -187,7 +187,7 @@ interface BlockKernels {
     /** Delays the choice until the first use. */
     final class Holder {
         private static final BlockKernels KERNELS =
-                KernelLookup.choose(ScalarBlockKernels::new, VectorBlockKernels::new);
+                KernelLookup.choose(ScalarBlockKernels::new, () -> new VectorBlockKernels());
 
         private Holder() {}
     }

@@ -28,7 +28,7 @@ interface DenseKernels {
     /** Delays the choice until the first use. */
     final class Holder {
         private static final DenseKernels KERNELS =
-                KernelLookup.choose(ScalarDenseKernels::new, VectorDenseKernels::new);
+                KernelLookup.choose(ScalarDenseKernels::new, () -> new VectorDenseKernels());
 
         private Holder() {}
     }

@@ -158,7 +158,7 @@ interface LookupKernels {
     final class Holder {
         private static final LookupKernels KERNELS = Lookups.OF_MACHINE == Lookups.OF_HALVES
                 ? new HalfLookupKernels()
-                : KernelLookup.choose(ScalarLookupKernels::new, VectorLookupKernels::new);
+                : KernelLookup.choose(ScalarLookupKernels::new, () -> new VectorLookupKernels());
 
         private Holder() {}
     }

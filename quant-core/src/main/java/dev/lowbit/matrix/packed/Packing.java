@@ -30,7 +30,7 @@ public interface Packing {
 
     /** Delays the choice until the first use. */
     final class Holder {
-        private static final Packing PACKING = KernelLookup.choose(ScalarPacking::new, WordPacking::new);
+        private static final Packing PACKING = KernelLookup.choose(ScalarPacking::new, () -> new WordPacking());
 
         private Holder() {}
     }

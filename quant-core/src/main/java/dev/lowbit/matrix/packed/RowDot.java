@@ -102,7 +102,7 @@ public interface RowDot {
 
     /** Delays the choice until the first use. */
     final class Holder {
-        private static final RowDot KERNEL = KernelLookup.choose(ScalarRowDot::new, VectorRowDot::new);
+        private static final RowDot KERNEL = KernelLookup.choose(ScalarRowDot::new, () -> new VectorRowDot());
 
         private Holder() {}
     }

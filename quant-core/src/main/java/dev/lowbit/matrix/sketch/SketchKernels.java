@@ -39,7 +39,7 @@ interface SketchKernels {
     /** Delays the choice until the first use. */
     final class Holder {
         private static final SketchKernels KERNELS =
-                KernelLookup.choose(ScalarSketchKernels::new, VectorSketchKernels::new);
+                KernelLookup.choose(ScalarSketchKernels::new, () -> new VectorSketchKernels());
 
         private Holder() {}
     }
