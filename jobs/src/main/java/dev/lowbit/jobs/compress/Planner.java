@@ -3,11 +3,9 @@ package dev.lowbit.jobs.compress;
 import dev.lowbit.budget.Allocation;
 import dev.lowbit.budget.Candidate;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
-import java.util.Set;
 
 /**
  * Chooses one candidate for each matrix.
@@ -29,7 +27,7 @@ final class Planner {
     private final SharedSets sets;
     private final SpendingLimit limit;
     private final UniformSearch.FormatSize formatSize;
-    private final Confirmation confirmation;
+    private final ConfirmedErrors confirmed;
     private final Optional<Judge> judge;
 
     /** Measures what a choice does to the model on the calibration text. */
@@ -63,44 +61,40 @@ final class Planner {
         this.sets = sets;
         this.limit = limit;
         this.formatSize = formatSize;
-        this.confirmation = confirmation;
+        this.confirmed = new ConfirmedErrors(table, confirmation);
         this.judge = judge;
     }
 
     Plan plan() {
-        // which predictions this plan has looked at; an earlier plan's confirmations must not change this one
-        List<Set<String>> seen = new ArrayList<>();
-        targets.forEach(target -> seen.add(new HashSet<>()));
-        SharedSets.Menu menu = limit.menu(candidates(seen, true));
+        SharedSets.Menu menu = limit.menu(candidates(true));
         for (int round = 0; round < MAX_ROUNDS; round++) {
-            List<List<Candidate>> candidates = sets.within(menu, candidates(seen, true));
+            List<List<Candidate>> candidates = sets.within(menu, candidates(true));
             SpendingLimit.Spending spending = limit.solve(menu, candidates);
             SharedSets.Menu used = sets.used(chosen(candidates, spending));
-            if (confirmChosen(candidates, spending.allocation(), seen)
-                    && used.ids().equals(menu.ids())) {
+            if (confirmChosen(candidates, spending.allocation()) && used.ids().equals(menu.ids())) {
                 return plan(candidates, spending);
             }
             // what a set takes that is not used after all can be spent
             menu = used;
         }
-        List<List<Candidate>> exact = sets.within(menu, candidates(seen, false));
+        List<List<Candidate>> exact = sets.within(menu, candidates(false));
         return plan(exact, limit.solve(menu, exact));
     }
 
-    private List<List<Candidate>> candidates(List<Set<String>> seen, boolean predictions) {
+    private List<List<Candidate>> candidates(boolean predictions) {
         List<List<Candidate>> all = new ArrayList<>();
         for (int i = 0; i < targets.size(); i++) {
-            String name = targets.get(i).name();
+            Target target = targets.get(i);
             List<Candidate> ofMatrix = new ArrayList<>();
-            for (Candidate candidate : table.prices(name).candidates()) {
-                if (candidate.exact() || !seen.get(i).contains(candidate.format())) {
+            for (Candidate candidate : table.prices(target.name()).candidates()) {
+                OptionalDouble error = confirmed.of(target, candidate.format());
+                if (candidate.exact() || error.isEmpty()) {
                     if (candidate.exact() || predictions) {
                         ofMatrix.add(candidate);
                     }
                 } else {
-                    double error =
-                            table.confirmedError(name, candidate.format()).orElseThrow();
-                    ofMatrix.add(new Candidate(candidate.format(), candidate.rank(), candidate.bytes(), error, true));
+                    ofMatrix.add(new Candidate(
+                            candidate.format(), candidate.rank(), candidate.bytes(), error.getAsDouble(), true));
                 }
             }
             all.add(ofMatrix);
@@ -109,33 +103,25 @@ final class Planner {
     }
 
     /** Confirms every chosen prediction; true when there was none. */
-    private boolean confirmChosen(List<List<Candidate>> candidates, Allocation allocation, List<Set<String>> seen) {
-        boolean allExact = true;
-        List<Target> unknownTargets = new ArrayList<>();
-        List<Candidate> unknown = new ArrayList<>();
+    private boolean confirmChosen(List<List<Candidate>> candidates, Allocation allocation) {
+        List<Target> predictedTargets = new ArrayList<>();
+        List<Candidate> predicted = new ArrayList<>();
         for (int i = 0; i < targets.size(); i++) {
             Candidate chosen = candidates.get(i).get(allocation.choices()[i]);
             if (!chosen.exact()) {
-                allExact = false;
-                seen.get(i).add(chosen.format());
-                OptionalDouble known = table.confirmedError(targets.get(i).name(), chosen.format());
-                if (known.isEmpty()) {
-                    unknownTargets.add(targets.get(i));
-                    unknown.add(chosen);
-                }
+                predictedTargets.add(targets.get(i));
+                predicted.add(chosen);
             }
         }
-        if (!unknown.isEmpty()) {
-            confirmation.confirm(unknownTargets, unknown);
-        }
-        return allExact;
+        confirmed.ask(predictedTargets, predicted);
+        return predicted.isEmpty();
     }
 
     private Plan plan(List<List<Candidate>> candidates, SpendingLimit.Spending spending) {
         long weights = targets.stream().mapToLong(Target::weights).sum();
         OptionalDouble norm = targets.stream().map(this::squaredNorm).reduce(OptionalDouble.of(0), Planner::sum);
         List<UniformSearch.Uniform> uniform =
-                new UniformSearch(table, targets, sets, formatSize, confirmation).best(spending.budgetBytes());
+                new UniformSearch(table, targets, sets, formatSize, confirmed).best(spending.budgetBytes());
         List<Candidate> chosen = chosen(candidates, spending, uniform);
         List<Plan.Choice> choices = new ArrayList<>();
         for (int i = 0; i < targets.size(); i++) {

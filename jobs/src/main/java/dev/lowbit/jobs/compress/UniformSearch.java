@@ -3,7 +3,6 @@ package dev.lowbit.jobs.compress;
 import dev.lowbit.budget.Candidate;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -27,7 +26,7 @@ final class UniformSearch {
     private final List<Target> targets;
     private final SharedSets sets;
     private final FormatSize formatSize;
-    private final Planner.Confirmation confirmation;
+    private final ConfirmedErrors confirmed;
     private final boolean onlyExact;
 
     /** How many bytes a format takes, without what is shared; empty where it does not suit the shape. */
@@ -37,16 +36,12 @@ final class UniformSearch {
     }
 
     UniformSearch(
-            CostTable table,
-            List<Target> targets,
-            SharedSets sets,
-            FormatSize formatSize,
-            Planner.Confirmation confirmation) {
+            CostTable table, List<Target> targets, SharedSets sets, FormatSize formatSize, ConfirmedErrors confirmed) {
         this.table = table;
         this.targets = targets;
         this.sets = sets;
         this.formatSize = formatSize;
-        this.confirmation = confirmation;
+        this.confirmed = confirmed;
         this.onlyExact = table.key().importance().isEmpty();
     }
 
@@ -142,11 +137,11 @@ final class UniformSearch {
 
     private Optional<Candidate> known(Target target, String format) {
         Optional<Candidate> priced = priced(target, format);
-        OptionalDouble confirmed = table.confirmedError(target.name(), format);
-        if (priced.filter(Candidate::exact).isPresent() || confirmed.isEmpty()) {
+        OptionalDouble error = confirmed.of(target, format);
+        if (priced.filter(Candidate::exact).isPresent() || error.isEmpty()) {
             return priced;
         }
-        return Optional.of(new Candidate(format, 0, bytes(target, format), confirmed.getAsDouble(), true));
+        return Optional.of(new Candidate(format, 0, bytes(target, format), error.getAsDouble(), true));
     }
 
     private Optional<Candidate> priced(Target target, String format) {
@@ -171,15 +166,15 @@ final class UniformSearch {
     }
 
     private Uniform measured(Uniform bounded) {
-        Map<Target, Candidate> missing = new LinkedHashMap<>();
+        List<Target> missing = new ArrayList<>();
+        List<Candidate> predicted = new ArrayList<>();
         for (int i = 0; i < targets.size(); i++) {
             if (!bounded.choice().get(i).exact()) {
-                missing.put(targets.get(i), bounded.choice().get(i));
+                missing.add(targets.get(i));
+                predicted.add(bounded.choice().get(i));
             }
         }
-        if (!missing.isEmpty()) {
-            confirmation.confirm(List.copyOf(missing.keySet()), List.copyOf(missing.values()));
-        }
+        confirmed.ask(missing, predicted);
         return bounded(bounded.format());
     }
 }

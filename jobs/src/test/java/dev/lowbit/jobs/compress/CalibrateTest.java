@@ -274,16 +274,8 @@ class CalibrateTest {
     /** Stops at the first stage behind calibration, then goes on with what the work directory holds. */
     @Test
     void aStoppedJobDoesNotCalibrateAgain() {
-        JobRequest request = new JobRequest(
-                model,
-                "lowbit " + dev.lowbit.jobs.Version.lowbit(),
-                Methods.named("lq-lora"),
-                new Budget.BitsPerWeight(Double.parseDouble(BITS)),
-                new Compressor.Limits(0, 2, 0, 0),
-                TargetSelection.standard(),
-                Optional.of(new WithCalibration(text, Optional.empty(), Optional.empty())),
-                Optional.empty(),
-                OptionalLong.empty());
+        JobRequest request =
+                request(Double.parseDouble(BITS), 2, new WithCalibration(text, Optional.empty(), Optional.empty()));
         Path stopped = folder.resolve("stopped");
         Stages until = new Stages("pricing");
         try (WorkerPool pool = new WorkerPool(1)) {
@@ -295,6 +287,37 @@ class CalibrateTest {
             assertThat(all.seen).doesNotContain("calibrating", "probing").contains("pricing");
         }
         assertThat(Jobs.digests(stopped)).isEqualTo(Jobs.digests(output));
+    }
+
+    /** At these bits more uniform formats are measured than one, and which is the best depends on what of it is known before. */
+    @Test
+    void whatAStoppedJobMeasuredDoesNotChangeItsPlan() {
+        JobRequest request =
+                request(4.4, 0, new WithCalibration(calibration, Objective.parse("frobenius"), Optional.empty()));
+        Path whole = folder.resolve("whole");
+        Path planned = folder.resolve("planned");
+        try (WorkerPool pool = new WorkerPool(1)) {
+            CompressJob.run(request, whole, false, pool.workers(), ProgressListener.none());
+            assertThatThrownBy(() -> CompressJob.run(request, planned, false, pool.workers(), new Stages("writing")))
+                    .isInstanceOf(CancellationException.class);
+            Stages all = new Stages("none");
+            CompressJob.run(request, planned, true, pool.workers(), all);
+            assertThat(all.seen).doesNotContain("pricing", "confirming", "trying");
+        }
+        assertThat(Jobs.digests(planned)).isEqualTo(Jobs.digests(whole));
+    }
+
+    private static JobRequest request(double bits, int rank, WithCalibration with) {
+        return new JobRequest(
+                model,
+                "lowbit " + dev.lowbit.jobs.Version.lowbit(),
+                Methods.named("lq-lora"),
+                new Budget.BitsPerWeight(bits),
+                new Compressor.Limits(0, rank, 0, 0),
+                TargetSelection.standard(),
+                Optional.of(with),
+                Optional.empty(),
+                OptionalLong.empty());
     }
 
     /** Remembers the stages and stops at one. */

@@ -123,6 +123,22 @@ class PlannerTest {
         assertThat(measured).isEmpty();
     }
 
+    /** Both formats are bounded by 7; the first that is measured is near enough to it, so that the other one is not. */
+    @Test
+    void uniformFormatsDoNotDependOnWhatAnEarlierPlanMeasured() {
+        price("a", exact("nf2", 400, 9), exact("nf3", 600, 4));
+        price("b", exact("nf2", 400, 9), exact("nf3-f16", 600, 3));
+        Map<String, Double> truth = Map.of("b nf3", 3.05, "a nf3-f16", 4.02);
+        Plan alone = plan(bits(1200), truth);
+        assertThat(alone.uniform()).extracting(UniformFormat::format).containsExactly("nf3");
+        assertThat(measured).containsExactly("b nf3");
+        measured.clear();
+        assertThat(plan(bits(1200), truth)).isEqualTo(alone);
+        assertThat(measured).isEmpty();
+        table.confirm("a", "nf3-f16", 4.02);
+        assertThat(plan(bits(1200), truth)).isEqualTo(alone);
+    }
+
     @Test
     void neverEndsOnAPrediction() {
         Candidate[] many = new Candidate[40];
