@@ -128,18 +128,23 @@ final class Planner {
             choices.add(new Plan.Choice(targets.get(i), chosen.get(i), squaredNorm(targets.get(i))));
         }
         double objective = chosen.stream().mapToDouble(Candidate::error).sum();
+        long budgetBytes = spending.budgetBytes();
         return new Plan(
                 choices,
                 sets.used(chosen).bytes(),
-                spending.budgetBytes(),
+                budgetBytes,
                 objective,
                 Math.min(objective, spending.allocation().bound()),
-                limit.outputBytes(chosen, spending.budgetBytes()),
+                limit.outputBytes(chosen, budgetBytes),
                 uniform.stream()
                         .map(format -> format.report(weights, norm, divergence(format.choice())))
                         .toList(),
                 UnspentBudget.reason(
-                        candidates, chosen, sets.bytes(chosen), spending.budgetBytes(), EXPLAINED_FRACTION),
+                        candidates,
+                        chosen,
+                        limit.spentBytes(chosen, budgetBytes),
+                        limit.limitBytes(budgetBytes),
+                        EXPLAINED_FRACTION),
                 divergence(chosen));
     }
 

@@ -9,6 +9,7 @@ import dev.lowbit.jobs.MethodOptions;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
@@ -64,11 +65,19 @@ final class SpendingLimit {
 
     /** Whether the limit is kept by one candidate per matrix. */
     boolean allows(List<Candidate> chosen, long budgetBytes) {
-        return switch (budget) {
-            case MethodOptions.Budget.BitsPerWeight given -> sets.bytes(chosen) <= budgetBytes;
-            case MethodOptions.Budget.OutputBytes given -> outputBytes(chosen, budgetBytes) <= given.bytes();
-            case MethodOptions.Budget.OneFormat given -> true;
-        };
+        return spentBytes(chosen, budgetBytes) <= limitBytes(budgetBytes);
+    }
+
+    /** What the limit counts of one candidate per matrix: their parts, or the whole directory. */
+    long spentBytes(List<Candidate> chosen, long budgetBytes) {
+        return budget instanceof MethodOptions.Budget.OutputBytes
+                ? outputBytes(chosen, budgetBytes)
+                : sets.bytes(chosen);
+    }
+
+    /** The most that {@link #spentBytes} may be. */
+    long limitBytes(long budgetBytes) {
+        return budget instanceof MethodOptions.Budget.OutputBytes given ? given.bytes() : budgetBytes;
     }
 
     /**
@@ -197,22 +206,28 @@ final class SpendingLimit {
             throw InvalidRequestException.budgetTooSmall("--size allows " + size + " bytes, the smallest output needs "
                     + named + "; give --size " + named + " or more, or compress more of it with --embeddings");
         }
-        long budgetBytes = sets.bytes(smallest) + size - need;
-        List<List<Candidate>> charged = charged(candidates, least, descriptions);
+        List<List<Candidate>> charged = charged(candidates, descriptions);
+        long described = ownBytes(chosen(charged, least));
+        long certainBytes = sets.bytes(smallest) + size - need;
+        // what other choices save in their description they can spend
+        long budgetBytes = certainBytes + described - ownBytes(smallest);
         long room = budgetBytes - menu.bytes();
         double bound = 0;
-        for (int correction = 0; correction < MAX_CORRECTIONS && room >= ownBytes(smallest); correction++) {
+        for (int correction = 0; correction < MAX_CORRECTIONS && room >= described; correction++) {
             Allocation allocation = BudgetSolver.solve(charged, room);
+            // of the first room: what a correction takes away excludes choices that fit all the same
+            bound = correction == 0 ? allocation.bound() : bound;
             long over = outputBytes(chosen(candidates, allocation.choices()), budgetBytes) - size;
             if (over <= 0) {
-                return new Spending(allocation, budgetBytes);
+                return new Spending(
+                        new Allocation(allocation.choices(), allocation.objective(), bound, allocation.size()),
+                        budgetBytes);
             }
-            bound = allocation.bound();
             room = Math.min(room, allocation.size()) - over;
         }
         // only the smallest output itself is certain to fit
         double objective = smallest.stream().mapToDouble(Candidate::error).sum();
-        return new Spending(new Allocation(least, objective, bound, ownBytes(smallest)), budgetBytes);
+        return new Spending(new Allocation(least, objective, bound, ownBytes(smallest)), certainBytes);
     }
 
     /**
@@ -277,20 +292,19 @@ final class SpendingLimit {
         return outputBytes(chosen, 0) - sets.bytes(chosen);
     }
 
-    /** The candidates with their bytes raised by what their description takes beyond that of the candidate at {@code least}. */
-    private static List<List<Candidate>> charged(
-            List<List<Candidate>> candidates, int[] least, List<long[]> descriptions) {
+    /** The candidates with their bytes raised by what their description takes beyond the shortest of the matrix. */
+    private static List<List<Candidate>> charged(List<List<Candidate>> candidates, List<long[]> descriptions) {
         List<List<Candidate>> charged = new ArrayList<>();
         for (int matrix = 0; matrix < candidates.size(); matrix++) {
             long[] extra = descriptions.get(matrix);
+            long shortest = Arrays.stream(extra).min().orElseThrow();
             List<Candidate> ofMatrix = new ArrayList<>();
             for (int i = 0; i < extra.length; i++) {
                 Candidate candidate = candidates.get(matrix).get(i);
-                long more = Math.max(0, extra[i] - extra[least[matrix]]);
                 ofMatrix.add(new Candidate(
                         candidate.format(),
                         candidate.rank(),
-                        candidate.bytes() + more,
+                        candidate.bytes() + extra[i] - shortest,
                         candidate.error(),
                         candidate.exact()));
             }

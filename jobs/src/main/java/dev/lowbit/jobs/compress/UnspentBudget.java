@@ -10,19 +10,20 @@ final class UnspentBudget {
     private UnspentBudget() {}
 
     /**
-     * One line when more than {@code fraction} of the budget is left, else empty.
+     * One line when more than {@code fraction} of the limit is left, else empty.
      *
      * @param candidates for each matrix the ways to store it
      * @param chosen for each matrix the chosen one
-     * @param bytes of all that is chosen
+     * @param spent bytes of all that is chosen, as the limit counts them
+     * @param limit the most that may be spent
      */
     static Optional<String> reason(
-            List<List<Candidate>> candidates, List<Candidate> chosen, long bytes, long budgetBytes, double fraction) {
-        long left = budgetBytes - bytes;
-        if (left <= fraction * budgetBytes) {
+            List<List<Candidate>> candidates, List<Candidate> chosen, long spent, long limit, double fraction) {
+        long left = limit - spent;
+        if (left <= fraction * limit) {
             return Optional.empty();
         }
-        String unspent = left + " of " + budgetBytes + " bytes are left: ";
+        String unspent = left + " of " + limit + " bytes are left: ";
         OptionalLong step = smallestImprovement(candidates, chosen);
         return Optional.of(unspent
                 + (step.isEmpty()

@@ -263,4 +263,27 @@ class PlannerTest {
             assertThat(plan.objective()).as("size " + size).isEqualTo(size >= 1300 ? 4 : size >= 1100 ? 11 : 18);
         }
     }
+
+    /** What is smallest has the longer description, so that one of 200 bytes more takes but 190 more. */
+    @Test
+    void whatIsDescribedInFewerBytesLeavesThemToSpend() {
+        Candidate small = new Candidate("nf2+r1", 1, 400, 9, true);
+        price("a", small, exact("nf3", 600, 4));
+        price("b", small, exact("nf3", 600, 4));
+        for (long size = 920; size < 1400; size++) {
+            Plan plan = plan(new Budget.OutputBytes(size), Map.of());
+            assertThat(plan.outputBytes()).isLessThanOrEqualTo(size);
+            assertThat(plan.bytes()).isLessThanOrEqualTo(plan.budgetBytes());
+            assertThat(plan.objective()).as("size " + size).isEqualTo(size >= 1300 ? 8 : size >= 1110 ? 13 : 18);
+            assertThat(plan.bound()).isLessThanOrEqualTo(plan.objective());
+        }
+    }
+
+    @Test
+    void whatASizeLeavesIsCountedInTheDirectory() {
+        price("a", exact("nf2", 400, 9), exact("nf3", 600, 4));
+        price("b", exact("nf2", 400, 9), exact("nf3", 600, 4));
+        assertThat(plan(new Budget.OutputBytes(1050), Map.of()).note())
+                .contains("150 of 1050 bytes are left: the smallest step that lowers an error needs 200 bytes");
+    }
 }
