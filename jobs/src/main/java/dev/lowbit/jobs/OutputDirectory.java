@@ -91,6 +91,17 @@ public final class OutputDirectory implements AutoCloseable {
         }
     }
 
+    /** Where a file goes whose name may have folders in it, which are made. */
+    public static Path place(Path directory, String name) {
+        Path file = directory.resolve(name);
+        try {
+            Files.createDirectories(file.getParent());
+            return file;
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot create " + file.getParent() + ": " + e.getMessage(), e);
+        }
+    }
+
     /** Where to write. */
     public Path path() {
         return temporary;

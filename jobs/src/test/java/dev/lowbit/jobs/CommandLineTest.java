@@ -195,6 +195,17 @@ class CommandLineTest {
         assertThat(outputBytes(shards.getFirst())).isEqualTo(Files.size(shards.getFirst()));
     }
 
+    @Test
+    void inspectNamesShardsByTheirFolders() {
+        Path model = SampleModels.inFolders(SampleModels.llama(folder.resolve("model")));
+        JsonNode inspected =
+                STRICT.readTree(Lowbit.run("inspect", model, "--json").out());
+        for (JsonNode tensor : inspected.get("tensors")) {
+            assertThat(tensor.get("file").stringValue()).endsWith("/weights.safetensors");
+            assertThat(model.resolve(tensor.get("file").stringValue())).isRegularFile();
+        }
+    }
+
     private static long outputBytes(Path path) {
         Lowbit run = Lowbit.run("inspect", path, "--json");
         assertThat(run.code()).as(run.err()).isZero();

@@ -19,6 +19,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.random.RandomGenerator;
+import java.util.stream.Stream;
 
 /** Small models for tests of the command. */
 public final class SampleModels {
@@ -29,6 +30,26 @@ public final class SampleModels {
         SyntheticCheckpoint.write(
                 folder, new SyntheticModel(2, 24, 40, 4, 2, 32, DType.F32, 1 << 14), 5, Workers.serial());
         return folder;
+    }
+
+    /** Moves every shard of a model into a folder of its own, where they all have one name. */
+    public static Path inFolders(Path model) {
+        Path index = model.resolve("model.safetensors.index.json");
+        try (Stream<Path> files = Files.list(model)) {
+            String named = Files.readString(index);
+            for (Path shard : files.filter(file -> file.toString().endsWith(".safetensors"))
+                    .toList()) {
+                String name = shard.getFileName().toString();
+                String moved = name.replace(".safetensors", "/weights.safetensors");
+                Files.createDirectory(model.resolve(moved).getParent());
+                Files.move(shard, model.resolve(moved));
+                named = named.replace(name, moved);
+            }
+            Files.writeString(index, named);
+            return model;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     /** A sharded Llama of 2 layers whose matrices have sides that are multiples of 32. */

@@ -200,6 +200,15 @@ public final class Checkpoint implements AutoCloseable {
         return files.weights();
     }
 
+    /** The name of a weight file inside {@link #root}, as a shard index has it: {@code /} between folders. */
+    public String nameOf(Path file) {
+        return root().toAbsolutePath()
+                .normalize()
+                .relativize(file.toAbsolutePath().normalize())
+                .toString()
+                .replace('\\', '/');
+    }
+
     /** Tensors of one weight file in offset order. */
     public List<TensorInfo> tensors(Path file) {
         return shard(file).tensors();

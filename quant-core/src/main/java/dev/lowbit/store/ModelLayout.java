@@ -200,18 +200,9 @@ public final class ModelLayout {
         Map<Path, String> names = new LinkedHashMap<>();
         List<Path> files = source.files();
         for (Path file : files) {
-            names.put(file, files.size() == 1 ? SINGLE : relative(file));
+            names.put(file, files.size() == 1 ? SINGLE : source.nameOf(file));
         }
         return names;
-    }
-
-    private String relative(Path file) {
-        return source.root()
-                .toAbsolutePath()
-                .normalize()
-                .relativize(file.toAbsolutePath().normalize())
-                .toString()
-                .replace('\\', '/');
     }
 
     /** This layout, its matrices known, with its files. */

@@ -7,6 +7,7 @@ import dev.lowbit.checkpoint.DigestingChannel;
 import dev.lowbit.checkpoint.SafetensorsWriter;
 import dev.lowbit.checkpoint.TensorInfo;
 import dev.lowbit.jobs.JsonOutput;
+import dev.lowbit.jobs.OutputDirectory;
 import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.store.CompressedModel;
@@ -74,10 +75,10 @@ final class ExportWriter {
         Map<String, String> weightMap = new LinkedHashMap<>();
         try (ProgressListener.Stage stage = progress.stage("export", bytes, "bytes")) {
             files.forEach((file, tensors) -> {
-                String name = file.getFileName().toString();
+                String name = checkpoint.nameOf(file);
                 written.add(name);
                 tensors.forEach(planned -> planned.entries().forEach(entry -> weightMap.put(entry.name(), name)));
-                writeFile(directory.resolve(name), tensors, stage, workers);
+                writeFile(OutputDirectory.place(directory, name), tensors, stage, workers);
             });
         }
         if (files.size() > 1) {
@@ -138,9 +139,8 @@ final class ExportWriter {
 
     private void copyFile(String name, Path directory) {
         Path from = model.directory().resolve(name);
-        Path to = directory.resolve(name);
+        Path to = OutputDirectory.place(directory, name);
         try {
-            Files.createDirectories(to.getParent());
             if (name.equals(CONFIG)) {
                 byte[] stored = Files.readAllBytes(from);
                 model.requireIntactFile(name, Digest.sha256(stored));

@@ -99,7 +99,7 @@ public record Inspection(
             Manifest manifest = model.manifest();
             Checkpoint checkpoint = model.checkpointOfOthers();
             List<Tensor> others = manifest.tensors().stream()
-                    .map(tensor -> tensor(checkpoint.info(tensor.name())))
+                    .map(tensor -> tensor(checkpoint, checkpoint.info(tensor.name())))
                     .toList();
             return new Inspection(
                     "compressed",
@@ -131,7 +131,7 @@ public record Inspection(
             long bytes = 0;
             for (Path file : checkpoint.files()) {
                 for (TensorInfo info : checkpoint.tensors(file)) {
-                    tensors.add(tensor(info));
+                    tensors.add(tensor(checkpoint, info));
                     weights += info.elements();
                     bytes += info.byteSize();
                 }
@@ -187,13 +187,13 @@ public record Inspection(
                 entry.sourceType().safetensorsName());
     }
 
-    private static Tensor tensor(TensorInfo info) {
+    private static Tensor tensor(Checkpoint checkpoint, TensorInfo info) {
         return new Tensor(
                 info.name(),
                 info.type().safetensorsName(),
                 info.shape(),
                 info.byteSize(),
-                info.file().getFileName().toString());
+                checkpoint.nameOf(info.file()));
     }
 
     private static OptionalDouble paperBitsPerWeight(Manifest manifest) {

@@ -4,6 +4,7 @@ import dev.lowbit.checkpoint.AtomicOutput;
 import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.checkpoint.SafetensorsWriter;
 import dev.lowbit.checkpoint.TensorInfo;
+import dev.lowbit.jobs.OutputDirectory;
 import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.jobs.compress.Cancellation;
 import java.lang.foreign.Arena;
@@ -28,7 +29,7 @@ record ChangedCheckpoint(Checkpoint base, Map<String, TensorChange> changes) {
                 .sum();
         try (ProgressListener.Stage stage = progress.stage("merging", bytes, "bytes")) {
             for (Path file : base.files()) {
-                writeFile(file, directory.resolve(file.getFileName()), stage);
+                writeFile(file, OutputDirectory.place(directory, base.nameOf(file)), stage);
             }
         }
         base.sidecars().forEach(file -> copy(file, directory));

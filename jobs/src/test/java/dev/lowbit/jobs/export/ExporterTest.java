@@ -20,6 +20,8 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -82,6 +84,41 @@ class ExporterTest {
                 assertThat(out.resolve("config.json"))
                         .hasSameBinaryContentAs(folder.resolve("source").resolve("config.json"));
             }
+        }
+    }
+
+    @Test
+    void shardsInFoldersStayInThem() throws IOException {
+        Path model = SampleModels.inFolders(SampleModels.llama(folder.resolve("source")));
+        Path source = SampleModels.compressed(model, folder.resolve("compressed"), 1);
+        Path out = folder.resolve("export");
+        Path pair = folder.resolve("peft");
+        for (Path to : List.of(out, pair)) {
+            Lowbit run = Lowbit.run(
+                    "export", source, "--to", to.equals(out) ? "safetensors" : "peft", "--out", to, "--quiet");
+            assertThat(run.code()).as(run.err()).isZero();
+        }
+        for (Path exported : List.of(out, pair.resolve("base"))) {
+            assertThat(places(exported)).isEqualTo(places(model)).hasSizeGreaterThan(1);
+            assertThat(names(exported)).isEqualTo(names(model));
+        }
+    }
+
+    /** The weight file of every tensor. */
+    private static Map<String, String> places(Path model) {
+        try (Checkpoint checkpoint = Checkpoint.open(model)) {
+            Map<String, String> places = new TreeMap<>();
+            checkpoint
+                    .names()
+                    .forEach(name -> places.put(
+                            name, model.relativize(checkpoint.info(name).file()).toString()));
+            return places;
+        }
+    }
+
+    private static List<String> names(Path model) throws IOException {
+        try (Stream<Path> files = Files.walk(model)) {
+            return files.map(file -> model.relativize(file).toString()).sorted().toList();
         }
     }
 

@@ -100,6 +100,29 @@ class CheckpointUpdateTest extends UpdateRuns {
     }
 
     @Test
+    void shardsInFoldersStayInThem() throws IOException {
+        Path base = folder.resolve("base");
+        for (String part : List.of("one", "two")) {
+            Files.createDirectories(base.resolve(part));
+        }
+        model().remove("b.weight").remove("c.weight").write(base.resolve("one/w.safetensors"));
+        model().remove("a.weight").remove("untouched").write(base.resolve("two/w.safetensors"));
+        Files.writeString(base.resolve("model.safetensors.index.json"), """
+                {"weight_map": {"a.weight": "one/w.safetensors", "untouched": "one/w.safetensors",
+                 "b.weight": "two/w.safetensors", "c.weight": "two/w.safetensors"}}""");
+        Path tuned = tuned().write(folder.resolve("tuned.safetensors"));
+        Path update = done("update", "export", tuned, "--base", base, "--to", "compeft");
+        Path merged = done("merged", "import", update, "--base", base);
+        Path whole = done("whole", "import", update, "--base", model().write(folder.resolve("whole-base.safetensors")));
+        for (String name : List.of("a.weight", "b.weight", "c.weight", "untouched")) {
+            assertThat(TensorFile.values(merged, name))
+                    .isEqualTo(TensorFile.values(whole.resolve("whole-base.safetensors"), name));
+        }
+        assertThat(merged.resolve("one/w.safetensors")).isRegularFile();
+        assertThat(merged.resolve("two/w.safetensors")).isRegularFile();
+    }
+
+    @Test
     void whatDoesNotFitIsRefused() throws IOException {
         Path base = model().write(folder.resolve("base.safetensors"));
         Path tuned = tuned().write(folder.resolve("tuned.safetensors"));
