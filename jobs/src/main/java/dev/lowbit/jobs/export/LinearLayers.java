@@ -41,7 +41,12 @@ record LinearLayers(String layout, String advice) {
         if (!TargetSelection.isWeight(entry.name())) {
             throw refused(entry, "is not called <layer>.weight, and the " + layout + " layout has linear layers only");
         }
-        if (TargetSelection.isEmbedding(entry.name())) {
+        requireNoEmbedding(entry, layout);
+    }
+
+    /** Refuses a matrix that is looked up in instead of multiplied with. */
+    static void requireNoEmbedding(MatrixEntry entry, String layout) {
+        if (TargetSelection.isWeight(entry.name()) && TargetSelection.isEmbedding(entry.name())) {
             throw refused(
                     entry,
                     "is an embedding, and the " + layout

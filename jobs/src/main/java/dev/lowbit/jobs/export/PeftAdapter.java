@@ -35,7 +35,7 @@ final class PeftAdapter {
     private final CompressedModel model;
     private final List<MatrixEntry> matrices;
 
-    /** @throws InvalidRequestException impossible, when no matrix has a low-rank part */
+    /** @throws InvalidRequestException impossible, when no matrix has a low-rank part, or an embedding has one */
     PeftAdapter(CompressedModel model) {
         this.model = model;
         this.matrices = model.manifest().matrices().stream()
@@ -46,6 +46,8 @@ final class PeftAdapter {
                     + ": no matrix has a low-rank part, so there is no adapter; compress with --min-rank 1 or more, or"
                     + " export --to safetensors");
         }
+        // PEFT has factors of other names and orientation for what is looked up in
+        matrices.forEach(matrix -> LinearLayers.requireNoEmbedding(matrix, "adapter"));
     }
 
     int size() {

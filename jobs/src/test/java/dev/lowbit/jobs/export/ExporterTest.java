@@ -213,6 +213,30 @@ class ExporterTest {
         assertThat(folder.resolve("peft")).doesNotExist();
     }
 
+    @Test
+    void theLowRankPartOfAnEmbeddingIsNoAdapter() {
+        Path source = folder.resolve("compressed");
+        Path model = SampleModels.llama(folder.resolve("source"));
+        Lowbit made = Lowbit.run(
+                "compress",
+                model,
+                "--out",
+                source,
+                "--embeddings",
+                "--bits",
+                9,
+                "--rank",
+                3,
+                "--min-rank",
+                1,
+                "--quiet");
+        assertThat(made.code()).as(made.err()).isZero();
+        Lowbit run = Lowbit.run("export", source, "--to", "peft", "--out", folder.resolve("peft"), "--quiet");
+        assertThat(run.code()).isEqualTo(5);
+        assertThat(run.err().lines()).singleElement().asString().contains("model.embed_tokens.weight: is an embedding");
+        assertThat(folder.resolve("peft")).doesNotExist();
+    }
+
     /** Every failure on the way leaves neither the directory nor its temporary. */
     @ParameterizedTest
     @ValueSource(strings = {"a part", "a tensor carried over", "config.json"})
