@@ -10,9 +10,10 @@ import java.util.stream.Stream;
 public final class DirectorySize {
     private DirectorySize() {}
 
-    /** Sum of the sizes of all regular files in a directory tree, or the size of one file. */
+    /** Sum of the sizes of all regular files in a directory tree, or the size of one file; a link counts as what it leads to. */
     public static long bytes(Path path) {
-        try (Stream<Path> paths = Files.walk(path)) {
+        // a walk does not enter a link that it begins at
+        try (Stream<Path> paths = Files.walk(path.toRealPath())) {
             long bytes = 0;
             for (Path file : paths.filter(Files::isRegularFile).toList()) {
                 bytes += Files.size(file);

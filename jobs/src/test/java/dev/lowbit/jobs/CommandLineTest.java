@@ -193,6 +193,9 @@ class CommandLineTest {
         assertThat(outputBytes(index)).isEqualTo(weights + Files.size(index));
         assertThat(outputBytes(model)).isEqualTo(DirectorySize.bytes(model));
         assertThat(outputBytes(shards.getFirst())).isEqualTo(Files.size(shards.getFirst()));
+        assertThat(outputBytes(Files.createSymbolicLink(folder.resolve("link"), model)))
+                .isPositive()
+                .isEqualTo(outputBytes(model));
     }
 
     @Test

@@ -99,14 +99,22 @@ public final class Verifier {
                 verifyFile(file, path, expected.get(file.name()));
             }
         }
-        try (Stream<Path> paths = Files.walk(directory)) {
+        try {
+            reportStrays(known);
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read " + directory + ": " + e, e);
+        }
+    }
+
+    private void reportStrays(Set<String> known) throws IOException {
+        // a walk does not enter a link that it begins at
+        Path root = directory.toRealPath();
+        try (Stream<Path> paths = Files.walk(root)) {
             paths.filter(path -> !Files.isDirectory(path))
-                    .map(path -> directory.relativize(path).toString().replace('\\', '/'))
+                    .map(path -> root.relativize(path).toString().replace('\\', '/'))
                     .filter(name -> !known.contains(name))
                     .sorted()
                     .forEach(name -> report(name, "is not listed in the manifest"));
-        } catch (IOException e) {
-            throw new UncheckedIOException("cannot read " + directory + ": " + e, e);
         }
     }
 

@@ -108,6 +108,14 @@ class VerifierTest {
     }
 
     @Test
+    void whatALinkLeadsToIsVerified() throws IOException {
+        Path link = Files.createSymbolicLink(temp.resolve("link"), output);
+        assertThat(Verifier.verify(link)).isEmpty();
+        Files.writeString(output.resolve("stray.txt"), "mine");
+        assertThat(Verifier.verify(link)).isEqualTo(Verifier.verify(output)).hasSize(1);
+    }
+
+    @Test
     void anAlteredTensorIsNamed() throws IOException {
         Path file = output.resolve("model-00001-of-00002.safetensors");
         byte[] bytes = Files.readAllBytes(file);
