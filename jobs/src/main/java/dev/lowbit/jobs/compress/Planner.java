@@ -142,6 +142,7 @@ final class Planner {
                 UnspentBudget.reason(
                         candidates,
                         chosen,
+                        judge.isPresent() && !chosen.equals(chosen(candidates, spending)),
                         limit.spentBytes(chosen, budgetBytes),
                         limit.limitBytes(budgetBytes),
                         EXPLAINED_FRACTION),

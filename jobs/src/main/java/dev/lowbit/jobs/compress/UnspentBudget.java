@@ -14,16 +14,26 @@ final class UnspentBudget {
      *
      * @param candidates for each matrix the ways to store it
      * @param chosen for each matrix the chosen one
+     * @param preferred whether it is a uniform format that the calibration text preferred to the program's answer
      * @param spent bytes of all that is chosen, as the limit counts them
      * @param limit the most that may be spent
      */
     static Optional<String> reason(
-            List<List<Candidate>> candidates, List<Candidate> chosen, long spent, long limit, double fraction) {
+            List<List<Candidate>> candidates,
+            List<Candidate> chosen,
+            boolean preferred,
+            long spent,
+            long limit,
+            double fraction) {
         long left = limit - spent;
         if (left <= fraction * limit) {
             return Optional.empty();
         }
         String unspent = left + " of " + limit + " bytes are left: ";
+        if (preferred) {
+            return Optional.of(unspent + "on the calibration text one format everywhere is nearer to the model than the mix"
+                    + " that spends more");
+        }
         OptionalLong step = smallestImprovement(candidates, chosen);
         return Optional.of(unspent
                 + (step.isEmpty()
