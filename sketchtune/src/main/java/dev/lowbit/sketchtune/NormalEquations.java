@@ -1,7 +1,6 @@
 package dev.lowbit.sketchtune;
 
 import dev.lowbit.kernel.Workers;
-import dev.lowbit.linalg.Cholesky;
 import dev.lowbit.tensor.FloatMatrix;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -61,23 +60,15 @@ final class NormalEquations {
                 for (int j = 0; j < product.length; j++) {
                     b[tables[j] + sketch.codes()[codes + j]] += product[j];
                 }
-                solver.solve(from + i, a, b);
+                solver.solve(from + i, new DenseEquations(a, b));
                 halves[i] = null;
             }
         });
     }
 
-    /**
-     * Bytes that a worker takes for rows of so many entries, with those of its solver: of a row's equations that are used, and their factor.
-     *
-     * @param gathered by {@link #forEachRow}; else the equations of a row are made one after another
-     */
-    static long bytes(int columns, int entries, boolean gathered) {
-        long square = (long) entries * entries;
-        long row = 3 * Double.BYTES * square;
-        if (!gathered) {
-            return row;
-        }
+    /** Bytes that a worker takes for rows of so many entries, with those of its solver: of a row's equations that are used, and their factor. */
+    static long bytes(int columns, int entries) {
+        long row = 3L * Double.BYTES * entries * entries;
         long sums = Float.BYTES * LearningKernels.RUN * ((long) columns + (long) ROWS_AT_ONCE * entries);
         return row + Double.BYTES * (long) DOUBLES_PER_TASK + sums + (long) Integer.BYTES * ROWS_PER_TASK * columns;
     }
@@ -147,36 +138,5 @@ final class NormalEquations {
                 block[to + j - start] /= 2;
             }
         }
-    }
-
-    /** The least squares solution: {@code z} is what stays where no code means an entry, or where the system is singular beyond rounding. */
-    static void solve(double[] a, double[] b, double[] tables, int offset) {
-        int size = b.length;
-        int[] used = used(a, size);
-        double[] system = new double[used.length * used.length];
-        double[] right = new double[used.length];
-        for (int e = 0; e < used.length; e++) {
-            right[e] = b[used[e]];
-            for (int f = 0; f < used.length; f++) {
-                system[e * used.length + f] = a[used[e] * size + used[f]];
-            }
-        }
-        if (Cholesky.of(system, used.length) instanceof Cholesky cholesky) {
-            cholesky.solve(right);
-            for (int e = 0; e < used.length; e++) {
-                tables[offset + used[e]] = right[e];
-            }
-        }
-    }
-
-    private static int[] used(double[] a, int size) {
-        int[] used = new int[size];
-        int count = 0;
-        for (int e = 0; e < size; e++) {
-            if (a[e * size + e] > 0) {
-                used[count++] = e;
-            }
-        }
-        return Arrays.copyOf(used, count);
     }
 }

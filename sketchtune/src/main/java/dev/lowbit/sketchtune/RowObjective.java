@@ -26,7 +26,7 @@ interface RowObjective extends AutoCloseable {
     double descend(Sketch sketch);
 
     /**
-     * Hands a solver what each row's objective is in the entries of its tables, for the codes as they are: zᵀ A z - 2 bᵀ z and a constant.
+     * Hands a solver what each row's objective is in the entries of its tables, for the codes as they are.
      *
      * @param sketch its codes are read; the solver may change the tables of the row that it is given
      */
@@ -43,9 +43,7 @@ interface RowObjective extends AutoCloseable {
          * Chooses the entries of a row.
          *
          * @param row of the sketch
-         * @param a A, (G k) x (G k), symmetric; zeros in the rows and columns of entries that no code means; may be modified
-         * @param b as many values; may be modified
          */
-        void solve(int row, double[] a, double[] b);
+        void solve(int row, RowEquations equations);
     }
 }

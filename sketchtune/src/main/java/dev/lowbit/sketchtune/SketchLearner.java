@@ -33,7 +33,6 @@ final class SketchLearner {
 
     /** Solves the tables for the codes. */
     static void solve(RowObjective objective, Sketch sketch) {
-        objective.forEachRow(
-                sketch, (row, a, b) -> NormalEquations.solve(a, b, sketch.tables(), row * sketch.rowEntries()));
+        objective.forEachRow(sketch, (row, equations) -> equations.solve(sketch.tables(), row * sketch.rowEntries()));
     }
 }

@@ -171,10 +171,10 @@ public final class SketchTune implements Compressor {
         return 12L * rows * columns + (weighted ? 32L * columns * columns : 0) + SMALL_BYTES;
     }
 
-    /** The equations of some rows. */
+    /** The equations of some rows; where no pairs of weights count they are small. */
     @Override
     public long workerBytes(int columns, Limits limits, boolean weighted) {
-        return NormalEquations.bytes(columns, SketchGrid.mostEntries(limits.groupSize(), columns), weighted);
+        return weighted ? NormalEquations.bytes(columns, SketchGrid.mostEntries(limits.groupSize(), columns)) : 0;
     }
 
     @Override

@@ -59,17 +59,18 @@ final class TableRounding {
     private static StoredTables integers(RowObjective objective, Sketch sketch, TableFormat.Coded format) {
         int k = sketch.entries();
         float[] wanted = new float[sketch.tables().length / k];
-        objective.forEachRow(sketch, (row, a, b) -> {
+        objective.forEachRow(sketch, (row, equations) -> {
             for (int g = 0; g < sketch.groups(); g++) {
                 int table = row * sketch.groups() + g;
-                wanted[table] = (float) scale(sketch.tables(), table * k, k, a, g * k, sketch.rowEntries(), format);
+                wanted[table] = (float) scale(sketch.tables(), table * k, k, equations, g * k, format);
             }
         });
         EncodedScales scales = EncodedScales.encode(wanted, format.scales()).orElseThrow(() -> tooLarge(format));
         byte[] integers = StoredTables.nearest(sketch.floats(), k, scales.values(), format);
         double error = Double.POSITIVE_INFINITY;
         for (int round = 0; round < MOST_ROUNDS; round++) {
-            objective.forEachRow(sketch, (row, a, b) -> descend(row, a, b, scales.values(), integers, sketch, format));
+            objective.forEachRow(
+                    sketch, (row, equations) -> descend(row, equations, scales.values(), integers, sketch, format));
             double now = objective.descend(sketch);
             if (!(now < error * (1 - GAIN))) {
                 break;
@@ -80,9 +81,9 @@ final class TableRounding {
         return stored.orElseThrow(() -> tooLarge(format));
     }
 
-    /** The scale under which rounding costs least, each entry weighed by its own a. */
+    /** The scale under which rounding costs least, each entry weighed by its own A_ee. */
     private static double scale(
-            double[] tables, int from, int k, double[] a, int entry, int stride, TableFormat.Coded format) {
+            double[] tables, int from, int k, RowEquations equations, int entry, TableFormat.Coded format) {
         double largest = 0;
         for (int c = 0; c < k; c++) {
             largest = Math.max(largest, Math.abs(tables[from + c]));
@@ -95,7 +96,7 @@ final class TableRounding {
             for (int c = 0; c < k; c++) {
                 double integer = Math.clamp(Math.rint(tables[from + c] / scale), -format.largest(), format.largest());
                 double d = tables[from + c] - scale * integer;
-                cost += a[(entry + c) * (stride + 1)] * d * d;
+                cost += equations.diagonal(entry + c) * d * d;
             }
             if (cost < smallest) {
                 smallest = cost;
@@ -107,8 +108,8 @@ final class TableRounding {
 
     /** Better integers for a row's codes, one at a time: entry e wants to be (b_e - Σ_f A_ef z_f) / A_ee, the sum without e itself. */
     private static void descend(
-            int row, double[] a, double[] b, float[] scales, byte[] integers, Sketch sketch, TableFormat.Coded format) {
-        int size = b.length;
+            int row, RowEquations equations, float[] scales, byte[] integers, Sketch sketch, TableFormat.Coded format) {
+        int size = sketch.rowEntries();
         int first = row * size;
         double[] z = new double[size];
         for (int e = 0; e < size; e++) {
@@ -118,16 +119,12 @@ final class TableRounding {
         for (int pass = 0; pass < PASSES && changed; pass++) {
             changed = false;
             for (int e = 0; e < size; e++) {
-                double diagonal = a[e * size + e];
+                double diagonal = equations.diagonal(e);
                 float scale = scales[(first + e) / sketch.entries()];
                 if (!(diagonal > 0) || scale == 0) {
                     continue;
                 }
-                double rest = b[e];
-                for (int f = 0; f < size; f++) {
-                    rest -= a[e * size + f] * z[f];
-                }
-                double wanted = z[e] + rest / diagonal;
+                double wanted = z[e] + equations.residual(e, z) / diagonal;
                 byte integer = (byte) Math.clamp(Math.rint(wanted / scale), -format.largest(), format.largest());
                 if (integer != integers[first + e]) {
                     integers[first + e] = integer;

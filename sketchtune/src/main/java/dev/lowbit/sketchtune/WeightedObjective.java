@@ -73,14 +73,14 @@ final class WeightedObjective implements RowObjective {
         workers.forEach(sketch.rows(), i -> {
             float[] row = weights.rows(i, 1).toArray();
             float[] factor = factor(i);
-            double[] a = new double[size * size];
+            double[] a = new double[size];
             double[] b = new double[size];
             for (int j = 0; j < row.length; j++) {
                 int entry = sketch.table(j) + sketch.codes()[i * row.length + j];
-                a[entry * size + entry] += factor[j];
+                a[entry] += factor[j];
                 b[entry] += (double) factor[j] * row[j];
             }
-            solver.solve(i, a, b);
+            solver.solve(i, new DiagonalEquations(a, b));
         });
     }
 }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.error.NonFiniteWeightException;
+import dev.lowbit.importance.Importance;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.sketch.SketchMatrix;
 import dev.lowbit.matrix.sketch.TableFormat;
@@ -131,6 +132,20 @@ class SketchEdgeCasesTest {
         UpdateAnalysis rankOne = UpdateAnalysis.of(outer, sketch);
         assertThat(rankOne.lowRank()).isCloseTo(1, within(1e-6));
         assertThat(rankOne.sketch()).isLessThan(1);
+    }
+
+    /** More entries in a row than an array holds the squares of. */
+    @Test
+    void manyGroupsWithoutPairsOfWeightsTakeNoSquares() {
+        FloatMatrix weights = matrix(1, 1 << 18);
+        Sketch sketch = Sketch.empty(1, 1 << 18, 1 << 14, 4);
+        SketchLearner.learn(new WeightedObjective(weights, Importance.uniform(), SERIAL), sketch, 1);
+        double error = 0;
+        for (int j = 0; j < sketch.columns(); j++) {
+            double d = weights.get(0, j) - sketch.weight(0, j);
+            error += d * d;
+        }
+        assertThat(error).isLessThan(0.05 * sketch.columns());
     }
 
     /** So many nearly equal weights that a value without any is lost in their sum, unless it has a few of its last places. */

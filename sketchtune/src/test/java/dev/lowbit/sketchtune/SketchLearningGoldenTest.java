@@ -158,7 +158,7 @@ class SketchLearningGoldenTest {
                     products,
                     plain,
                     sketch,
-                    (row, a, b) -> NormalEquations.solve(a, b, sketch.tables(), row * sketch.rowEntries()),
+                    (row, equations) -> equations.solve(sketch.tables(), row * sketch.rowEntries()),
                     SERIAL);
             double error = GoldenSketch.layerError(weights, file.matrix("X"), sketch);
             double expected = c.numbers(file, "refit_err")[0];

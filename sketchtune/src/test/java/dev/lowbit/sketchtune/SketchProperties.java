@@ -136,6 +136,33 @@ class SketchProperties {
         }
     }
 
+    /** A diagonal in full is the same system, and has the same solution to the bit. */
+    @Property(tries = 40)
+    void diagonalEquationsAreDenseOnes(@ForAll long seed, @ForAll @IntRange(min = 1, max = 150) int size) {
+        float[] values = gaussian(seed, "b", 3, size).toArray();
+        double[] a = new double[size];
+        double[] full = new double[size * size];
+        double[] b = new double[size];
+        double[] z = new double[size];
+        for (int e = 0; e < size; e++) {
+            boolean used = values[2 * size + e] > -1;
+            a[e] = used ? (double) values[e] * values[e] : 0;
+            full[e * (size + 1)] = a[e];
+            b[e] = used ? values[size + e] : 0;
+            z[e] = values[2 * size + e];
+        }
+        RowEquations diagonal = new DiagonalEquations(a, b);
+        RowEquations dense = new DenseEquations(full, b);
+        for (int e = 0; e < size; e++) {
+            assertThat(diagonal.diagonal(e)).isEqualTo(dense.diagonal(e));
+            assertThat(diagonal.residual(e, z)).isEqualTo(dense.residual(e, z));
+        }
+        double[] expected = z.clone();
+        dense.solve(expected, 0);
+        diagonal.solve(z, 0);
+        assertThat(z).isEqualTo(expected);
+    }
+
     /** Without pairs of weights clusters are the optimum: nothing improves on them. */
     @Property(tries = 40)
     void weightedClustersAreAFixedPoint(
