@@ -53,25 +53,30 @@ record SubspaceStep(double fraction, double trust, double decay, double temperat
         CodeRounding rounding = rounding(codes.tiles(), random);
         FloatMatrix target = part.target().values();
         int count = (int) Math.ceil(fraction * codes.tiles());
-        int changed;
-        try (FloatMatrix decoded = FloatMatrix.allocate(codes.rows(), codes.columns())) {
-            int[] tiles;
-            if (count == codes.tiles() && Double.isInfinite(trust)) {
-                tiles = new int[count];
-                Arrays.setAll(tiles, tile -> tile);
-            } else {
-                codes.dequantize(0, decoded, workers);
-                tiles = farthest(codes, target, decoded, count, workers);
-            }
-            changed = Double.isInfinite(trust)
-                    ? codes.choose(tiles, target, rounding, workers)
-                    : chooseWithinTrust(codes, target, decoded, tiles, rounding, workers);
-            if (decay > 0) {
-                codes.dequantize(0, decoded, workers);
-                forget(target, decoded, workers);
-            }
+        boolean all = count == codes.tiles() && Double.isInfinite(trust);
+        int changed = all
+                ? codes.choose(Draws.upTo(count), target, rounding, workers)
+                : chooseFarthest(codes, target, count, rounding, workers);
+        if (decay > 0) {
+            forget(codes, target, workers);
         }
         return changed;
+    }
+
+    private int chooseFarthest(LiveCodes codes, FloatMatrix target, int count, CodeRounding rounding, Workers workers) {
+        try (FloatMatrix decoded = decoded(codes, workers)) {
+            int[] tiles = farthest(codes, target, decoded, count, workers);
+            return Double.isInfinite(trust)
+                    ? codes.choose(tiles, target, rounding, workers)
+                    : chooseWithinTrust(codes, target, decoded, tiles, rounding, workers);
+        }
+    }
+
+    /** Ŵ; to be closed. */
+    private static FloatMatrix decoded(LiveCodes codes, Workers workers) {
+        FloatMatrix decoded = FloatMatrix.allocate(codes.rows(), codes.columns());
+        codes.dequantize(0, decoded, workers);
+        return decoded;
     }
 
     /** One draw for every tile of the matrix, in their order, whoever asks. */
@@ -94,12 +99,10 @@ record SubspaceStep(double fraction, double trust, double decay, double temperat
             int[] tiles,
             CodeRounding rounding,
             Workers workers) {
-        try (FloatMatrix before = FloatMatrix.allocate(1, codes.codeCount());
-                FloatMatrix moved = FloatMatrix.allocate(codes.rows(), codes.columns())) {
+        try (FloatMatrix before = FloatMatrix.allocate(1, codes.codeCount())) {
             codes.readCodes(before);
             int changed = codes.choose(tiles, target, rounding, workers);
-            codes.dequantize(0, moved, workers);
-            int within = within(codes, decoded, moved, tiles);
+            int within = within(codes, decoded, tiles, workers);
             if (within == tiles.length) {
                 return changed;
             }
@@ -109,11 +112,13 @@ record SubspaceStep(double fraction, double trust, double decay, double temperat
     }
 
     /** How many of the tiles, in their order, move until the matrix has moved as far as it may. */
-    private int within(LiveCodes codes, FloatMatrix decoded, FloatMatrix moved, int[] tiles) {
+    private int within(LiveCodes codes, FloatMatrix decoded, int[] tiles, Workers workers) {
         int tileColumns = codes.tileColumns();
         double[] steps = new double[codes.tiles()];
-        for (int p = 0; p < steps.length / tileColumns; p++) {
-            System.arraycopy(distances(codes, moved, decoded, p), 0, steps, p * tileColumns, tileColumns);
+        try (FloatMatrix moved = decoded(codes, workers)) {
+            for (int p = 0; p < steps.length / tileColumns; p++) {
+                System.arraycopy(distances(codes, moved, decoded, p), 0, steps, p * tileColumns, tileColumns);
+            }
         }
         double norm = 0;
         for (long i = 0; i < (long) decoded.rows() * decoded.columns(); i++) {
@@ -164,14 +169,16 @@ record SubspaceStep(double fraction, double trust, double decay, double temperat
         return distances;
     }
 
-    private void forget(FloatMatrix target, FloatMatrix decoded, Workers workers) {
-        workers.forEach(target.rows(), row -> {
-            long at = (long) row * target.columns();
-            for (long i = at; i < at + target.columns(); i++) {
-                double mixed = decay * value(decoded, i) + (1 - decay) * value(target, i);
-                target.segment().setAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, i, (float) mixed);
-            }
-        });
+    private void forget(LiveCodes codes, FloatMatrix target, Workers workers) {
+        try (FloatMatrix decoded = decoded(codes, workers)) {
+            workers.forEach(target.rows(), row -> {
+                long at = (long) row * target.columns();
+                for (long i = at; i < at + target.columns(); i++) {
+                    double mixed = decay * value(decoded, i) + (1 - decay) * value(target, i);
+                    target.segment().setAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, i, (float) mixed);
+                }
+            });
+        }
     }
 
     private static float value(FloatMatrix matrix, long at) {

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.linalg.RandomStream;
+import dev.lowbit.matrix.LiveCodes;
 import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.matrix.block.BlockFormat;
 import dev.lowbit.matrix.block.BlockQuantizer;
@@ -14,6 +15,7 @@ import dev.lowbit.method.DiscreteSteps;
 import dev.lowbit.method.Tunable;
 import dev.lowbit.method.Tunable.DiscretePart;
 import dev.lowbit.tensor.FloatMatrix;
+import java.lang.reflect.Proxy;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.stream.DoubleStream;
@@ -58,6 +60,22 @@ class SubspaceStepTest {
         assertThat(DiscreteSteps.find().subspace(0.01, ALL, 1, 0).apply(part, random, SERIAL))
                 .isZero();
         assertThat(decoded()).isEqualTo(before);
+    }
+
+    /** Straight-through estimation reads no decoded weights and takes no memory for them: of this matrix they are a pebibyte. */
+    @Test
+    void allTilesFollowWithoutDecodedWeights() {
+        LiveCodes huge = (LiveCodes) Proxy.newProxyInstance(
+                LiveCodes.class.getClassLoader(),
+                new Class<?>[] {LiveCodes.class},
+                (proxy, method, arguments) -> switch (method.getName()) {
+                    case "rows", "columns" -> 1 << 24;
+                    case "tiles" -> 3;
+                    case "choose" -> ((int[]) arguments[0]).length;
+                    default -> throw new AssertionError(method);
+                });
+        int changed = new SubspaceStep(1, ALL, 0, 0).apply(new DiscretePart(huge, part.target()), random, SERIAL);
+        assertThat(changed).isEqualTo(3);
     }
 
     @Test
