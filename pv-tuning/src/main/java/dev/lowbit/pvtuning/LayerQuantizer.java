@@ -20,6 +20,7 @@ final class LayerQuantizer {
     private LayerState state;
     private double loss;
     private int round;
+    private boolean done;
 
     private LayerQuantizer(LayerSettings settings, RandomStream stream, LayerState state) {
         this.settings = settings;
@@ -34,23 +35,40 @@ final class LayerQuantizer {
      * @param stream start and order of visits are drawn from it
      */
     static LayerResult quantize(LayerProblem problem, Tiling tiling, LayerSettings settings, RandomStream stream) {
-        AdditiveWeights start = settings.start()
-                .of(problem.weights(), tiling, settings.codebooks(), settings.entries(), stream, problem.workers());
-        return new LayerQuantizer(settings, stream, new LayerState(problem, start)).run();
+        LayerQuantizer quantizer = start(problem, tiling, settings, stream);
+        quantizer.run(settings.rounds());
+        return quantizer.result();
     }
 
-    private LayerResult run() {
-        tuneValues();
-        for (round = 0; round < settings.rounds(); round++) {
+    /**
+     * A layer before its first round.
+     *
+     * @param stream start and order of visits are drawn from it
+     */
+    static LayerQuantizer start(LayerProblem problem, Tiling tiling, LayerSettings settings, RandomStream stream) {
+        AdditiveWeights start = settings.start()
+                .of(problem.weights(), tiling, settings.codebooks(), settings.entries(), stream, problem.workers());
+        LayerQuantizer quantizer = new LayerQuantizer(settings, stream, new LayerState(problem, start));
+        quantizer.tuneValues();
+        return quantizer;
+    }
+
+    /** Goes on until there were so many rounds in all, or one took too little off the loss. */
+    void run(int rounds) {
+        while (round < rounds && !done) {
             double before = loss;
             searchCodes();
             tuneValues();
-            if (loss >= before * (1 - settings.smallestGain())) {
-                break;
-            }
+            done = loss >= before * (1 - settings.smallestGain());
+            round++;
         }
-        state.recompute();
-        return new LayerResult(state.weights(), state.loss(), state.problem().relativeError(state.loss()), steps);
+    }
+
+    /** What there is by now, in memory of its own: rounds that follow do not change it, nor does it change them. */
+    LayerResult result() {
+        LayerState now = state.copy();
+        now.recompute();
+        return new LayerResult(now.weights(), now.loss(), now.problem().relativeError(now.loss()), steps);
     }
 
     private void tuneValues() {

@@ -28,9 +28,4 @@ record LayerSettings(
     static LayerSettings of(int codebooks, int entries, int beam) {
         return new LayerSettings(codebooks, entries, beam, ResidualInit.SAMPLED, 1, 4, 2e-3, 30);
     }
-
-    /** The same with at most so many rounds. */
-    LayerSettings withRounds(int most) {
-        return new LayerSettings(codebooks, entries, beam, start, alternations, iterations, smallestGain, most);
-    }
 }

@@ -117,15 +117,14 @@ final class MatrixQuantizer {
         MatrixQuantizer quantizer =
                 new MatrixQuantizer(name, weights, importance, moment, format, seed, effort, workers);
         CodeShape shape = quantizer.shape;
+        LayerQuantizer layer = LayerQuantizer.start(
+                quantizer.problem,
+                shape.tiling(weights.rows(), weights.columns()),
+                LayerSettings.of(shape.codebooks(), shape.entries(), effort.beam()),
+                RandomStream.of(seed, PURPOSE + ".own", name));
         for (int until : effort.rounds()) {
-            LayerSettings settings = LayerSettings.of(shape.codebooks(), shape.entries(), effort.beam())
-                    .withRounds(until);
-            LayerResult result = LayerQuantizer.quantize(
-                    quantizer.problem,
-                    shape.tiling(weights.rows(), weights.columns()),
-                    settings,
-                    RandomStream.of(seed, PURPOSE + ".own", name));
-            quantizer.measure(quantizer.storable(result.weights()));
+            layer.run(until);
+            quantizer.measure(quantizer.storable(layer.result().weights()));
         }
         return quantizer.best;
     }

@@ -117,6 +117,38 @@ class LayerProperties {
         }
     }
 
+    /** A result on the way is that of so many rounds, and takes no part in those that follow. */
+    @Property(tries = 10)
+    void goingOnIsNotBeginningAgain(@ForAll long seed, @ForAll @IntRange(min = 0, max = 4) int first) {
+        Tiling tiling = new Tiling(60, 24, 1, 4);
+        LayerProblem problem = Layers.problem(seed, 60, 24, 60, Workers.serial());
+        LayerQuantizer resumed = started(problem, tiling, seed);
+        resumed.run(first);
+        LayerResult early = resumed.result();
+        AdditiveWeights kept = early.weights().copy();
+        resumed.run(7);
+        LayerQuantizer few = started(problem, tiling, seed);
+        few.run(first);
+        LayerQuantizer all = started(problem, tiling, seed);
+        all.run(7);
+        assertSame(early, few.result());
+        assertThat(early.weights().codewords()).containsExactly(kept.codewords());
+        assertSame(resumed.result(), all.result());
+    }
+
+    private static LayerQuantizer started(LayerProblem problem, Tiling tiling, long seed) {
+        return LayerQuantizer.start(problem, tiling, LayerSettings.of(2, 8, 2), RandomStream.of(seed, "layer", ""));
+    }
+
+    private static void assertSame(LayerResult actual, LayerResult expected) {
+        assertThat(actual.weights().codes()).containsExactly(expected.weights().codes());
+        assertThat(actual.weights().codewords())
+                .containsExactly(expected.weights().codewords());
+        assertThat(actual.weights().scales()).containsExactly(expected.weights().scales());
+        assertThat(actual.loss()).isEqualTo(expected.loss());
+        assertThat(actual.steps()).isEqualTo(expected.steps());
+    }
+
     @Property(tries = 5)
     void anyWorkersGiveTheSameBits(@ForAll long seed, @ForAll @IntRange(min = 1, max = 3) int beam) {
         Tiling tiling = new Tiling(150, 24, 1, 4);
@@ -132,13 +164,7 @@ class LayerProperties {
                     tiling,
                     settings,
                     RandomStream.of(seed, "layer", ""));
-            assertThat(parallel.weights().codes())
-                    .containsExactly(serial.weights().codes());
-            assertThat(parallel.weights().codewords())
-                    .containsExactly(serial.weights().codewords());
-            assertThat(parallel.weights().scales())
-                    .containsExactly(serial.weights().scales());
-            assertThat(parallel.steps()).isEqualTo(serial.steps());
+            assertSame(parallel, serial);
         }
     }
 }
