@@ -24,7 +24,7 @@ public final class LayerWork {
      * @param moment H, columns x columns; not modified
      */
     public LayerWork(double[] weights, double[] moment, int columns, Workers workers) {
-        problem = new LayerProblem(weights, moment, columns, workers);
+        problem = new LayerProblem(weights, DenseMoment.of(moment, columns), workers);
         tiling = new Tiling(problem.rows(), columns, 1, GROUP);
     }
 

@@ -27,7 +27,7 @@ final class BeamSearch {
     private final int beam;
     private final int groupsPerBlock;
     private final int[] columns;
-    private final double[] moment;
+    private final InputMoment moment;
     private final CodewordLanes[] books;
 
     /**
@@ -46,7 +46,7 @@ final class BeamSearch {
         Tiling tiling = state.weights().tiling();
         this.groupsPerBlock = Math.max(1, BLOCK / tiling.inGroup());
         this.columns = columns(order, tiling);
-        this.moment = permuted(state.problem().moment(), columns);
+        this.moment = state.problem().moment().permuted(columns);
         this.books = new CodewordLanes[state.weights().codebooks()];
         for (int m = 0; m < books.length; m++) {
             AdditiveWeights weights = state.weights();
@@ -77,17 +77,6 @@ final class BeamSearch {
         return columns;
     }
 
-    private static double[] permuted(double[] h, int[] columns) {
-        int n = columns.length;
-        double[] permuted = new double[h.length];
-        for (int i = 0; i < n; i++) {
-            for (int j = 0; j < n; j++) {
-                permuted[i * n + j] = h[columns[i] * n + columns[j]];
-            }
-        }
-        return permuted;
-    }
-
     LayerState state() {
         return state;
     }
@@ -110,7 +99,7 @@ final class BeamSearch {
     }
 
     /** H in the order of the search. */
-    double[] moment() {
+    InputMoment moment() {
         return moment;
     }
 

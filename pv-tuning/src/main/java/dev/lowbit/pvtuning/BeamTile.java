@@ -1,7 +1,5 @@
 package dev.lowbit.pvtuning;
 
-import dev.lowbit.kernel.Workers;
-import dev.lowbit.linalg.DoubleGemm;
 import java.util.Arrays;
 
 /**
@@ -18,7 +16,7 @@ final class BeamTile {
     private final int inGroup;
     private final int size;
     private final int n;
-    private final double[] h;
+    private final InputMoment moment;
     private final int blockWidth;
     private final CodewordLanes[] books;
 
@@ -26,8 +24,10 @@ final class BeamTile {
     private int hypotheses = 1;
 
     private double[] losses;
-    /** Δ H, lines x I, as it was when the block began. */
+    /** Δ H, rows of {@link #farHypotheses} x I, as it was when the block began. */
     private double[] far;
+    /** n of the hypotheses that {@link #far} tells apart: 1 as long as nothing that they decided reaches there. */
+    private int farHypotheses = 1;
     /** Δ H on the block, lines x block width. */
     private double[] near;
 
@@ -44,6 +44,9 @@ final class BeamTile {
 
     private final int[][] choices;
 
+    /** H_qq of the group that is visited. */
+    private final double[] form;
+
     private final double[] points;
     private final double[] gains;
     private final double[] candidates;
@@ -59,13 +62,14 @@ final class BeamTile {
         this.inGroup = tiling.inGroup();
         this.size = tiling.tileSize();
         this.n = tiling.columns();
-        this.h = search.moment();
+        this.moment = search.moment();
         this.blockWidth = search.groupsPerBlock() * inGroup;
         this.books = new CodewordLanes[search.books().length];
         for (int m = 0; m < books.length; m++) {
             books[m] = search.books()[m].withOwnOffsets();
         }
         this.losses = Arrays.copyOfRange(tileRowLosses, from, from + count);
+        this.form = new double[inGroup * inGroup];
         int lines = count * search.beam() * outGroup;
         this.far = new double[count * outGroup * n];
         for (int line = 0; line < count * outGroup; line++) {
@@ -94,20 +98,21 @@ final class BeamTile {
         for (int block = 0; block < groups; block += search.groupsPerBlock()) {
             int end = Math.min(groups, block + search.groupsPerBlock());
             beginBlock(block * inGroup, (end - block) * inGroup);
-            int before = hypotheses;
             for (int t = block; t < end; t++) {
                 for (int m : search.order().codebooks()[t]) {
                     visit(visit++, t, m, block * inGroup, (end - block) * inGroup);
                 }
             }
-            endBlock(before, block * inGroup, end * inGroup);
+            endBlock(block * inGroup, end * inGroup);
         }
         trace(found);
     }
 
     private void beginBlock(int first, int width) {
         for (int line = 0; line < count * hypotheses * outGroup; line++) {
-            System.arraycopy(far, line * n + first, near, line * blockWidth, width);
+            int hypothesis = line / outGroup;
+            int source = farHypothesis(hypothesis / hypotheses, hypothesis % hypotheses);
+            System.arraycopy(far, (source * outGroup + line % outGroup) * n + first, near, line * blockWidth, width);
             Arrays.fill(change, line * blockWidth, line * blockWidth + width, 0);
         }
         origins = new int[count * hypotheses];
@@ -116,10 +121,16 @@ final class BeamTile {
         }
     }
 
+    /** Where in {@link #far} a hypothesis of a row of tiles stands. */
+    private int farHypothesis(int r, int hypothesis) {
+        return farHypotheses == 1 ? r : r * farHypotheses + hypothesis;
+    }
+
     private void visit(int visit, int t, int m, int first, int width) {
         CodewordLanes book = books[m];
         int q = search.order().groups()[t];
-        book.setHalfForms(h, t * inGroup * n + t * inGroup, n, inGroup);
+        loadForm(t * inGroup);
+        book.setHalfForms(form, inGroup);
         for (int r = 0; r < count; r++) {
             for (int i = 0; i < hypotheses; i++) {
                 setPoint(r, r * hypotheses + i, q, m, t * inGroup - first);
@@ -153,6 +164,15 @@ final class BeamTile {
         losses = nextLosses;
         hypotheses = next;
         swap();
+    }
+
+    /** H_qq of the group whose columns begin there. */
+    private void loadForm(int column) {
+        for (int i = 0; i < inGroup; i++) {
+            for (int j = 0; j < inGroup; j++) {
+                form[i * inGroup + j] = moment.at(column + i, column + j);
+            }
+        }
     }
 
     private int old(int r, int q, int m) {
@@ -240,13 +260,7 @@ final class BeamTile {
                 step[i] = scale * (weights.codewords()[fresh + i] - weights.codewords()[stale + i]);
                 changeNext[target + offset + i] += step[i];
             }
-            kernel.addCombination(step, 0, inGroup, h, place * n + place, n, nearNext, target + offset, width - offset);
-        }
-    }
-
-    private static void addScaled(double[] to, int at, double factor, double[] by, int byAt, int length) {
-        for (int j = 0; j < length; j++) {
-            to[at + j] += factor * by[byAt + j];
+            moment.add(step, place, nearNext, target + offset, width - offset);
         }
     }
 
@@ -260,40 +274,26 @@ final class BeamTile {
     }
 
     /** Brings Δ H behind the block up to date: that of the origin plus the block's change times H. */
-    private void endBlock(int before, int first, int end) {
-        if (end == n) {
+    private void endBlock(int first, int end) {
+        if (end == n || !moment.couples()) {
             return;
         }
         if (search.beam() > 1) {
-            takeOrigins(before, end);
+            takeOrigins(end);
         }
-        DoubleGemm.Source changes = DoubleGemm.of(change, blockWidth);
-        DoubleGemm.Source moments = DoubleGemm.of(h, n);
-        DoubleGemm.multiply(
-                changes,
-                count * hypotheses * outGroup,
-                (row, column, rows, columns, out, stride) ->
-                        moments.load(first + row, end + column, rows, columns, out, stride),
-                n - end,
-                end - first,
-                DoubleGemm.Part.ALL,
-                (row, column, rows, columns, product, stride) -> {
-                    for (int i = 0; i < rows; i++) {
-                        addScaled(far, (row + i) * n + end + column, 1, product, i * stride, columns);
-                    }
-                },
-                Workers.serial());
+        moment.addBehind(change, count * hypotheses * outGroup, blockWidth, first, end, far);
     }
 
-    private void takeOrigins(int before, int end) {
+    private void takeOrigins(int end) {
         double[] next = new double[count * hypotheses * outGroup * n];
         for (int i = 0; i < count * hypotheses; i++) {
-            int source = i / hypotheses * before + origins[i];
+            int source = farHypothesis(i / hypotheses, origins[i]);
             for (int a = 0; a < outGroup; a++) {
                 System.arraycopy(far, (source * outGroup + a) * n + end, next, (i * outGroup + a) * n + end, n - end);
             }
         }
         far = next;
+        farHypotheses = hypotheses;
     }
 
     /** Follows the best hypothesis back; tiles whose scale is nothing keep their codes. */

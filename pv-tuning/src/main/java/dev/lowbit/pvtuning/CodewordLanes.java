@@ -79,9 +79,9 @@ final class CodewordLanes {
      * Makes ½ Σ_a c_a H_qq c_aᵀ the offset of each codeword c, a over its rows of {@code width} coordinates, and keeps the c_a H_qq as
      * {@link #product}.
      *
-     * @param h a matrix whose width x width block at {@code at}, with {@code hStride}, is H_qq; not modified
+     * @param h H_qq, width x width; not modified
      */
-    void setHalfForms(double[] h, int at, int hStride, int width) {
+    void setHalfForms(double[] h, int width) {
         if (products == null) {
             products = new double[lanes.length];
         }
@@ -90,7 +90,7 @@ final class CodewordLanes {
         for (int row = 0; row < dimensions; row += width) {
             for (int j = 0; j < width; j++) {
                 KERNEL.addCombination(
-                        h, at + j * hStride, width, lanes, row * stride, stride, products, (row + j) * stride, stride);
+                        h, j * width, width, lanes, row * stride, stride, products, (row + j) * stride, stride);
                 subtractHalfProducts((row + j) * stride);
             }
         }

@@ -45,7 +45,7 @@ final class CodewordStep {
     record Layer(LayerState state, double unit) {}
 
     /**
-     * Takes so many iterations for one layer, each one product of O x I by I x I, or fewer where they no longer pay.
+     * Takes so many iterations for one layer, each one product with H, or fewer where they no longer pay.
      *
      * @param state modified
      */
@@ -138,7 +138,7 @@ final class CodewordStep {
     private static void addDiagonal(Layer layer, double[] diagonal) {
         AdditiveWeights weights = layer.state().weights();
         Tiling tiling = weights.tiling();
-        double[] h = layer.state().problem().moment();
+        InputMoment h = layer.state().problem().moment();
         int width = tiling.inGroup();
         int tile = 0;
         for (int p = 0; p < tiling.tileRows(); p++) {
@@ -148,7 +148,7 @@ final class CodewordStep {
                     int to = weights.at(m, weights.codes()[tile * weights.codebooks() + m]);
                     for (int i = 0; i < tiling.tileSize(); i++) {
                         int column = q * width + i % width;
-                        diagonal[to + i] += layer.unit() * scale * scale * h[column * tiling.columns() + column];
+                        diagonal[to + i] += layer.unit() * scale * scale * h.at(column, column);
                     }
                 }
             }
@@ -160,7 +160,7 @@ final class CodewordStep {
         double sum = 0;
         for (int i = 0; i < image.length; i++) {
             int column = i % columns;
-            sum += image[i] * image[i] * problem.moment()[column * columns + column];
+            sum += image[i] * image[i] * problem.moment().at(column, column);
         }
         return sum;
     }

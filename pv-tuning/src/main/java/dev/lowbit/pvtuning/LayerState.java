@@ -34,7 +34,7 @@ final class LayerState {
         return copy;
     }
 
-    /** Computes Δ and Δ H from the weights, one product of O x I by I x I. */
+    /** Computes Δ and Δ H from the weights, one product with H. */
     void recompute() {
         TileMap.decode(weights, weights.codewords(), delta, problem.workers());
         for (int i = 0; i < delta.length; i++) {

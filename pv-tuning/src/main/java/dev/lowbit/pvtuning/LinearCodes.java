@@ -39,13 +39,13 @@ final class LinearCodes {
     }
 
     /** λ of every column of tiles. */
-    private static double[] curvature(Tiling tiling, double[] moment) {
+    private static double[] curvature(Tiling tiling, InputMoment moment) {
         double[] curvature = new double[tiling.tileColumns()];
         for (int i = 0; i < tiling.columns(); i++) {
             int q = i / tiling.inGroup();
             double sum = 0;
             for (int j = q * tiling.inGroup(); j < (q + 1) * tiling.inGroup(); j++) {
-                sum += Math.abs(moment[i * tiling.columns() + j]);
+                sum += Math.abs(moment.at(i, j));
             }
             curvature[q] = Math.max(curvature[q], sum);
         }
@@ -101,8 +101,7 @@ final class LinearCodes {
                 int q = i / tiling.inGroup();
                 double turned = 0;
                 for (int j = q * tiling.inGroup(); j < (q + 1) * tiling.inGroup(); j++) {
-                    turned +=
-                            problem.moment()[i * columns + j] * (after[row * columns + j] - before[row * columns + j]);
+                    turned += problem.moment().at(i, j) * (after[row * columns + j] - before[row * columns + j]);
                 }
                 gains[row / tiling.outGroup() * tiling.tileColumns() + q] -= move * (2 * product[at] + turned);
             }

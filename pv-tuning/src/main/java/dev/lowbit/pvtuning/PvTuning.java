@@ -158,7 +158,7 @@ public final class PvTuning implements Compressor {
         return Tunable.Extent.CODES;
     }
 
-    /** Twelve matrices of doubles (weights, two states and what they are multiplied with), six of inputs x inputs, and the sample of the model. */
+    /** Twelve matrices of doubles (weights, two states and what they are multiplied with), with an importance six of inputs x inputs, and the sample of the model. */
     @Override
     public long scratchBytes(int rows, int columns, Limits limits, boolean weighted) {
         return heapBytes(rows, columns, limits, weighted);
@@ -168,13 +168,13 @@ public final class PvTuning implements Compressor {
     @Override
     public long heapBytes(int rows, int columns, Limits limits, boolean weighted) {
         long padded = mostColumns(columns);
-        return Double.BYTES * (12L * rows * padded + 6 * padded * padded) + MODEL_BYTES;
+        return Double.BYTES * (12L * rows * padded + (weighted ? 6 * padded * padded : 0)) + MODEL_BYTES;
     }
 
     @Override
     public boolean takes(int rows, int columns, boolean weighted) {
         int padded = mostColumns(columns);
-        return Shape.fitsArray(padded, padded) && Shape.fitsArray(rows, padded);
+        return (!weighted || Shape.fitsArray(padded, padded)) && Shape.fitsArray(rows, padded);
     }
 
     /** Columns with those that complete the last group, whatever the format. */

@@ -131,11 +131,7 @@ final class SharedCodebooks {
         for (int i = 0; i < weights.length; i++) {
             weights[i] *= scales[i / width];
         }
-        double[] identity = new double[width * width];
-        for (int c = 0; c < width; c++) {
-            identity[c * width + c] = 1;
-        }
-        return new LayerProblem(weights, identity, width, workers);
+        return new LayerProblem(weights, DiagonalMoment.identity(width), workers);
     }
 
     private static double[] rounded(double[] codewords) {

@@ -17,13 +17,11 @@ final class WeightedMoment {
     /** Of the mean importance of rows: less is taken for this, so that rows that hardly count stay defined. */
     private static final double LEAST = 1e-6;
 
-    private final int columns;
-    private final double[] moment;
+    private final InputMoment moment;
     private final double[] factors;
     private final double unit;
 
-    private WeightedMoment(int columns, double[] moment, double[] rowImportance) {
-        this.columns = columns;
+    private WeightedMoment(InputMoment moment, double[] rowImportance) {
         this.moment = moment;
         double mean = Arrays.stream(rowImportance).average().orElseThrow();
         this.unit = mean > 0 ? mean : 1;
@@ -34,13 +32,17 @@ final class WeightedMoment {
     /** The importance of a rows x columns matrix. */
     static WeightedMoment of(Importance importance, int rows, int columns, Workers workers) {
         return switch (importance) {
-            case Importance.Uniform uniform -> new WeightedMoment(columns, diagonal(ones(columns)), ones(rows));
+            case Importance.Uniform uniform -> {
+                double[] alike = new double[rows];
+                Arrays.fill(alike, 1);
+                yield new WeightedMoment(DiagonalMoment.identity(columns), alike);
+            }
             case Importance.Diagonal diagonal -> ofDiagonal(diagonal.fisher());
             case Hessian hessian -> {
                 float[] outputs = hessian.outputs();
                 double[] wide = new double[rows];
                 Arrays.setAll(wide, i -> outputs[i]);
-                yield new WeightedMoment(columns, hessian.matrix(workers), wide);
+                yield new WeightedMoment(DenseMoment.of(hessian.matrix(workers), columns), wide);
             }
         };
     }
@@ -59,22 +61,7 @@ final class WeightedMoment {
         for (int j = 0; j < byColumn.length; j++) {
             byColumn[j] = sum > 0 ? byColumn[j] / sum : 1;
         }
-        return new WeightedMoment(fisher.columns(), diagonal(byColumn), byRow);
-    }
-
-    private static double[] ones(int n) {
-        double[] ones = new double[n];
-        Arrays.fill(ones, 1);
-        return ones;
-    }
-
-    private static double[] diagonal(double[] values) {
-        int n = values.length;
-        double[] moment = new double[Math.multiplyExact(n, n)];
-        for (int j = 0; j < n; j++) {
-            moment[j * n + j] = values[j];
-        }
-        return moment;
+        return new WeightedMoment(new DiagonalMoment(byColumn), byRow);
     }
 
     /** u, positive: what the loss of a {@link #problem} counts in the importance. */
@@ -93,6 +80,7 @@ final class WeightedMoment {
      * @param weights rows x columns; not modified
      */
     LayerProblem problem(FloatMatrix weights, CodeShape shape, Workers workers) {
+        int columns = moment.columns();
         int padded = shape.paddedColumns(columns);
         double[] scaled = new double[Math.multiplyExact(weights.rows(), padded)];
         for (int i = 0; i < weights.rows(); i++) {
@@ -100,17 +88,6 @@ final class WeightedMoment {
                 scaled[i * padded + j] = factors[i] * weights.get(i, j);
             }
         }
-        return new LayerProblem(scaled, padded(padded), padded, workers);
-    }
-
-    private double[] padded(int n) {
-        if (n == columns) {
-            return moment;
-        }
-        double[] padded = new double[Math.multiplyExact(n, n)];
-        for (int i = 0; i < columns; i++) {
-            System.arraycopy(moment, i * columns, padded, i * n, columns);
-        }
-        return padded;
+        return new LayerProblem(scaled, padded == columns ? moment : moment.padded(padded), workers);
     }
 }

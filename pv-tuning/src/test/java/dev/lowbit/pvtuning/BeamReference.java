@@ -85,7 +85,7 @@ final class BeamReference {
             }
             for (int c = 0; c < width; c++) {
                 for (int j = 0; j < n; j++) {
-                    v[a][c] += d[a * n + j] * problem.moment()[j * n + q * width + c];
+                    v[a][c] += d[a * n + j] * problem.moment().at(j, q * width + c);
                 }
             }
         }
@@ -116,7 +116,7 @@ final class BeamReference {
         for (int a = 0; a < tiling.outGroup(); a++) {
             for (int i = 0; i < n; i++) {
                 for (int j = 0; j < n; j++) {
-                    sum += d[a * n + i] * problem.moment()[i * n + j] * d[a * n + j];
+                    sum += d[a * n + i] * problem.moment().at(i, j) * d[a * n + j];
                 }
             }
         }
@@ -139,7 +139,7 @@ final class BeamReference {
             for (int i = 0; i < width; i++) {
                 for (int j = 0; j < width; j++) {
                     sum += weights.codewords()[at + i]
-                            * problem.moment()[(q * width + i) * tiling.columns() + q * width + j]
+                            * problem.moment().at(q * width + i, q * width + j)
                             * weights.codewords()[at + j];
                 }
             }

@@ -26,8 +26,8 @@ final class Golden {
 
     /** W and H of a layer's file. */
     static LayerProblem problem(GoldenFile layer, Workers workers) {
-        return new LayerProblem(
-                layer.numbers("W"), layer.numbers("H"), layer.shape("W").get(1).intValue(), workers);
+        int columns = layer.shape("W").get(1).intValue();
+        return new LayerProblem(layer.numbers("W"), DenseMoment.of(layer.numbers("H"), columns), workers);
     }
 
     /**

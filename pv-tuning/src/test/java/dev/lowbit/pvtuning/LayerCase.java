@@ -35,7 +35,7 @@ record LayerCase(double[] weights, double[] moment, AdditiveWeights start) {
     }
 
     LayerProblem problem() {
-        return new LayerProblem(weights, moment, start.tiling().columns(), Workers.serial());
+        return new LayerProblem(weights, DenseMoment.of(moment, start.tiling().columns()), Workers.serial());
     }
 
     /** L / O by value and gradient. */

@@ -18,7 +18,7 @@ class LayerEdgeCasesTest {
 
     private static LayerResult quantize(double[] weights, double[] moment, int entries, int beam) {
         return LayerQuantizer.quantize(
-                new LayerProblem(weights, moment, 16, Workers.serial()),
+                new LayerProblem(weights, DenseMoment.of(moment, 16), Workers.serial()),
                 TILING,
                 LayerSettings.of(2, entries, beam),
                 RandomStream.of(3, "layer", ""));
@@ -65,9 +65,10 @@ class LayerEdgeCasesTest {
         double[] skew = moment.clone();
         skew[3 * 16 + 7] += 0.25;
         skew[7 * 16 + 3] -= 0.25;
-        double[] weights = Layers.gaussian(1, "weights", 128);
-        LayerProblem problem = new LayerProblem(weights, skew, 16, Workers.serial());
-        assertThat(problem.moment()).containsExactly(moment, within(1e-15));
+        InputMoment symmetric = DenseMoment.of(skew, 16);
+        for (int i = 0; i < 256; i++) {
+            assertThat(symmetric.at(i / 16, i % 16)).isCloseTo(moment[i], within(1e-15));
+        }
     }
 
     @Test
@@ -77,13 +78,15 @@ class LayerEdgeCasesTest {
         double[] bad = weights.clone();
         bad[37] = Double.NaN;
         bad[90] = Double.POSITIVE_INFINITY;
-        assertThatThrownBy(() -> new LayerProblem(bad, moment, 16, Workers.serial()))
+        assertThatThrownBy(() -> new LayerProblem(bad, DenseMoment.of(moment, 16), Workers.serial()))
                 .isInstanceOf(NonFiniteWeightException.class)
                 .hasMessageContaining("row 2, column 5");
         moment[20] = Double.NEGATIVE_INFINITY;
-        assertThatThrownBy(() -> new LayerProblem(weights, moment, 16, Workers.serial()))
+        assertThatThrownBy(() -> DenseMoment.of(moment, 16))
                 .isInstanceOf(InvalidRequestException.class)
                 .hasMessageContaining("inputs 1 and 4 is -Infinity");
+        assertThatThrownBy(() -> new DiagonalMoment(new double[] {1, Double.NaN}))
+                .hasMessageContaining("inputs 1 and 1 is NaN");
     }
 
     @Test

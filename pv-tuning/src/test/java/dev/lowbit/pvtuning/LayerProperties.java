@@ -76,6 +76,37 @@ class LayerProperties {
         }
     }
 
+    /** A diagonal in full is the same moment: the same steps to the same result. */
+    @Property(tries = 20)
+    void aDiagonalMomentIsADenseOne(
+            @ForAll long seed,
+            @ForAll @IntRange(min = 1, max = 9) int rows,
+            @ForAll @IntRange(min = 1, max = 40) int groups,
+            @ForAll @IntRange(min = 1, max = 2) int codebooks,
+            @ForAll @IntRange(min = 1, max = 4) int beam) {
+        Tiling tiling = new Tiling(rows, 4 * groups, 1, 4);
+        double[] weights = Layers.gaussian(seed, "weights", tiling.size());
+        double[] diagonal = Layers.gaussian(seed, "diagonal", tiling.columns());
+        double[] full = new double[diagonal.length * diagonal.length];
+        for (int j = 0; j < diagonal.length; j++) {
+            diagonal[j] *= diagonal[j];
+            full[j * (diagonal.length + 1)] = diagonal[j];
+        }
+        LayerSettings settings = LayerSettings.of(codebooks, 8, beam);
+        InputMoment dense = DenseMoment.of(full, diagonal.length);
+        assertSame(
+                LayerQuantizer.quantize(
+                        new LayerProblem(weights, new DiagonalMoment(diagonal), Workers.serial()),
+                        tiling,
+                        settings,
+                        RandomStream.of(seed, "layer", "")),
+                LayerQuantizer.quantize(
+                        new LayerProblem(weights, dense, Workers.serial()),
+                        tiling,
+                        settings,
+                        RandomStream.of(seed, "layer", "")));
+    }
+
     private static AdditiveWeights randomWeights(Tiling tiling, int codebooks, int entries, long seed) {
         double[] codewords = Layers.gaussian(seed, "codewords", codebooks * entries * tiling.tileSize());
         double[] scales = Layers.gaussian(seed, "scales", tiling.tileRows());
@@ -105,7 +136,7 @@ class LayerProperties {
             System.arraycopy(weights.codes(), order[row] * length, codes, row * length, length);
             scales[row] = weights.scales()[order[row]];
         }
-        LayerProblem other = new LayerProblem(permuted, problem.moment(), 80, Workers.serial());
+        LayerProblem other = new LayerProblem(permuted, problem.moment(), Workers.serial());
         AdditiveWeights otherWeights = new AdditiveWeights(tiling, 2, 8, weights.codewords(), codes, scales);
         BeamOrder visits = BeamOrder.natural(20, 2);
         int[] expected = new BeamSearch(new LayerState(problem, weights), visits, beam).codes();

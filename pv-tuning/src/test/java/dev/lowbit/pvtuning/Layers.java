@@ -11,7 +11,9 @@ final class Layers {
     /** W of normal numbers; X of {@code tokens} correlated tokens, so that H is singular where they are fewer than the columns. */
     static LayerProblem problem(long seed, int rows, int columns, int tokens, Workers workers) {
         return new LayerProblem(
-                gaussian(seed, "weights", rows * columns), moment(seed, columns, tokens), columns, workers);
+                gaussian(seed, "weights", rows * columns),
+                DenseMoment.of(moment(seed, columns, tokens), columns),
+                workers);
     }
 
     static double[] gaussian(long seed, String purpose, int count) {

@@ -42,7 +42,7 @@ final class Problems {
                 }
             }
         }
-        return new LayerProblem(gaussian(tiling.size(), seed + 1), moment, columns, workers);
+        return new LayerProblem(gaussian(tiling.size(), seed + 1), DenseMoment.of(moment, columns), workers);
     }
 
     /** L by value and gradient. */

@@ -48,7 +48,7 @@ class PvProperties {
         AdditiveWeights weights = Problems.weights(tiling, 2, 8, false, seed);
         AdditiveWeights before = weights.copy();
         LayerProblem problem = new LayerProblem(
-                weights.decode(), Problems.layer(tiling, 30, seed).moment(), tiling.columns(), Workers.serial());
+                weights.decode(), Problems.layer(tiling, 30, seed).moment(), Workers.serial());
         LinearPv run = LinearPv.run(weights, problem, 1, 3, 0);
         assertThat(run.loss()).isZero();
         assertThat(weights.codes()).isEqualTo(before.codes());

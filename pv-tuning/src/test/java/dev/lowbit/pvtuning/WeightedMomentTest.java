@@ -41,6 +41,17 @@ class WeightedMomentTest {
         assertThat(error).isCloseTo(expected, within(1e-6 * expected));
     }
 
+    /** Without pairs of inputs there are no inputs x inputs: for so many no array could hold them. */
+    @Test
+    void manyInputsWithoutPairsTakeNoSquare() {
+        int inputs = 1 << 16;
+        FloatMatrix weights = FloatMatrix.wrap(1, inputs, new float[inputs]);
+        weights.set(0, 70, 3);
+        LayerProblem problem = WeightedMoment.of(Importance.uniform(), 1, inputs, SERIAL)
+                .problem(weights, new CodeShape(1, 4, 4), SERIAL);
+        assertThat(problem.energy()).isEqualTo(9);
+    }
+
     @Test
     void anImportanceOfNothingCountsAllAlike() {
         WeightedMoment moment = WeightedMoment.of(Importance.diagonal(matrix((i, j) -> 0)), ROWS, COLUMNS, SERIAL);
