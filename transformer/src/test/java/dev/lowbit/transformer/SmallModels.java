@@ -25,6 +25,8 @@ final class SmallModels {
     private final boolean tied;
     private boolean scaledByHead = true;
     private boolean scaledByLayer;
+    private double epsilon = 1e-5;
+    private double theta = 10000;
 
     SmallModels(ModelShape shape, boolean llama, String activation, boolean biases, boolean tied, long seed) {
         this.shape = shape;
@@ -115,6 +117,13 @@ final class SmallModels {
         return this;
     }
 
+    /** Has the Llama's norms add that ε and its rotations have that base. */
+    SmallModels constants(double normEpsilon, double ropeTheta) {
+        epsilon = normEpsilon;
+        theta = ropeTheta;
+        return this;
+    }
+
     ReferenceDecoder reference() {
         double scale = scaledByHead ? 1 / Math.sqrt(shape.headDim()) : 1;
         return new ReferenceDecoder(
@@ -123,8 +132,8 @@ final class SmallModels {
                 llama,
                 activation,
                 layer -> scaledByLayer ? scale / (layer + 1) : scale,
-                1e-5,
-                10000);
+                epsilon,
+                theta);
     }
 
     @Override
@@ -161,7 +170,8 @@ final class SmallModels {
                 ? """
                 {"model_type": "llama", "hidden_size": %d, "num_hidden_layers": %d, "num_attention_heads": %d,
                  "num_key_value_heads": %d, "head_dim": %d, "intermediate_size": %d, "vocab_size": %d,
-                 "max_position_embeddings": %d, "rms_norm_eps": 1e-5, "hidden_act": "%s", "tie_word_embeddings": %b}
+                 "max_position_embeddings": %d, "rms_norm_eps": %s, "rope_theta": %s, "hidden_act": "%s",
+                 "tie_word_embeddings": %b}
                 """.formatted(
                                 shape.hidden(),
                                 shape.layers(),
@@ -171,6 +181,8 @@ final class SmallModels {
                                 shape.feedForward(),
                                 shape.vocabulary(),
                                 shape.context(),
+                                epsilon,
+                                theta,
                                 activation,
                                 tied)
                 : """
