@@ -18,10 +18,7 @@ public final class SharedData {
 
     /** The folder {@code name} (for example {@code golden/lq-lora}) of the shared data; skips or fails when absent. */
     public static Path folder(String name) {
-        Path root = Path.of(System.getProperty("lowbit.root", ".")).toAbsolutePath();
-        Path folder = root.resolve(System.getProperty("lowbit.shared", "../shared"))
-                .resolve(name)
-                .normalize();
+        Path folder = path(name);
         if (!Files.isDirectory(folder)) {
             String message = "skipped: no shared data at " + folder + "; set -Dlowbit.shared=DIR to run this test";
             if ("true".equals(System.getenv("CI")) || Boolean.getBoolean("lowbit.shared.required")) {
@@ -33,17 +30,33 @@ public final class SharedData {
         return folder;
     }
 
+    private static Path path(String name) {
+        Path root = Path.of(System.getProperty("lowbit.root", ".")).toAbsolutePath();
+        return root.resolve(System.getProperty("lowbit.shared", "../shared"))
+                .resolve(name)
+                .normalize();
+    }
+
     /** The files of a shared folder whose names match {@code prefix*suffix}, sorted; at least one, else the test fails. */
     public static List<Path> files(String folder, String prefix, String suffix) {
-        try (Stream<Path> paths = Files.list(folder(folder))) {
-            List<Path> found = paths.filter(p -> p.getFileName().toString().startsWith(prefix)
+        List<Path> found = matching(folder(folder), prefix, suffix);
+        if (found.isEmpty()) {
+            fail("no " + prefix + "*" + suffix + " in " + folder(folder));
+        }
+        return found;
+    }
+
+    /** The same where another source may have them instead: perhaps none, and the folder may be absent. */
+    public static List<Path> filesIfAny(String folder, String prefix, String suffix) {
+        return Files.isDirectory(path(folder)) ? matching(path(folder), prefix, suffix) : List.of();
+    }
+
+    private static List<Path> matching(Path folder, String prefix, String suffix) {
+        try (Stream<Path> paths = Files.list(folder)) {
+            return paths.filter(p -> p.getFileName().toString().startsWith(prefix)
                             && p.getFileName().toString().endsWith(suffix))
                     .sorted()
                     .toList();
-            if (found.isEmpty()) {
-                fail("no " + prefix + "*" + suffix + " in " + folder(folder));
-            }
-            return found;
         } catch (IOException e) {
             throw new java.io.UncheckedIOException(e);
         }
@@ -65,12 +78,14 @@ public final class SharedData {
         }
     }
 
+    /** Bytes of a model folder's weights, in one file or several. */
+    public static long weightBytes(Path model) {
+        return matching(model, "model", ".safetensors").stream()
+                .mapToLong(file -> file.toFile().length())
+                .sum();
+    }
+
     private static boolean holdsModel(Path folder) {
-        try (Stream<Path> paths = Files.list(folder)) {
-            return paths.map(p -> p.getFileName().toString())
-                    .anyMatch(n -> n.startsWith("model") && n.endsWith(".safetensors"));
-        } catch (IOException e) {
-            throw new java.io.UncheckedIOException(e);
-        }
+        return !matching(folder, "model", ".safetensors").isEmpty();
     }
 }

@@ -29,9 +29,10 @@ class ForwardGoldenTest {
         }
     }
 
+    /** Files named after their model, and those that lie beside one; at least one of the two kinds. */
     static Stream<Case> cases() {
         List<Case> cases = new ArrayList<>();
-        for (Path golden : SharedData.files("golden/llama-forward", "", ".safetensors")) {
+        for (Path golden : SharedData.filesIfAny("golden/llama-forward", "", ".safetensors")) {
             String name = golden.getFileName().toString().replace(".safetensors", "");
             cases.add(new Case(SharedData.folder("models").resolve(name), golden));
         }
@@ -40,6 +41,9 @@ class ForwardGoldenTest {
                 cases.add(new Case(model, model.resolve("golden-forward.safetensors")));
             }
         }
+        assertThat(cases)
+                .as("golden/llama-forward/*.safetensors and models/*/golden-forward.safetensors")
+                .isNotEmpty();
         return cases.stream();
     }
 

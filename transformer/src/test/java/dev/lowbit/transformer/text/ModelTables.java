@@ -35,19 +35,24 @@ final class ModelTables {
         }
     }
 
-    /** Every figure of the table whose first column is {@code model} and that has a column beginning so; dashes are left out. */
+    /**
+     * Every figure of the table whose first column is {@code model} and that has a column beginning so; dashes are left out, and rows whose
+     * model is not among the shared ones. There must be such a table.
+     */
     static List<Figure> figures(String column) {
         List<String> lines = readme().lines().toList();
         List<Figure> figures = new ArrayList<>();
+        boolean found = false;
         for (int i = 0; i < lines.size(); i++) {
             List<String> headings = cells(lines.get(i));
             if (headings.getFirst().equals("model") && headings.stream().anyMatch(h -> h.startsWith(column))) {
+                found = true;
                 for (int row = i + 2; row < lines.size() && lines.get(row).startsWith("|"); row++) {
                     addRow(headings, cells(lines.get(row)), figures);
                 }
             }
         }
-        if (figures.isEmpty()) {
+        if (!found) {
             throw new IllegalStateException("no table with a column " + column);
         }
         return figures;
