@@ -2,16 +2,14 @@ package dev.lowbit.jobs.compress;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.lowbit.SharedData;
 import dev.lowbit.jobs.Lowbit;
+import dev.lowbit.jobs.SharedInputs;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -23,6 +21,9 @@ class SequentialGoldenTest {
     /** A little: enough for the mean of a divergence, some seconds of work. */
     private static final int TEXT_BYTES = 12_000;
 
+    /** As many are compressed. */
+    private static final long WEIGHTS = 500_000;
+
     private static final List<Object> FORMATS = List.of("--bits", 3, "--rank", 0, "--group", 32);
 
     @TempDir
@@ -30,12 +31,8 @@ class SequentialGoldenTest {
 
     @Test
     void isNearerOnUnseenText() throws IOException {
-        Path model = SharedData.models().stream()
-                .filter(path -> Files.exists(path.resolve("tokenizer.json")))
-                .filter(path -> Files.exists(path.resolve("config.json")))
-                .min(Comparator.comparingLong(SequentialGoldenTest::weightBytes))
-                .orElseThrow();
-        byte[] text = Files.readAllBytes(SharedData.files("text", "", ".txt").getFirst());
+        Path model = SharedInputs.smallestCompleteModel();
+        byte[] text = Files.readAllBytes(SharedInputs.largestText());
         Path seen = part(text, 0, "seen.txt");
         Path unseen = part(text, 1, "unseen.txt");
         Path calibration = folder.resolve("calibration.safetensors");
@@ -47,21 +44,19 @@ class SequentialGoldenTest {
         assertThat(sequential).isPositive().isLessThan(alone);
     }
 
-    private static long weightBytes(Path model) {
-        try (var files = Files.list(model)) {
-            return files.filter(file -> file.toString().endsWith(".safetensors"))
-                    .mapToLong(file -> file.toFile().length())
-                    .sum();
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-    }
-
-    /** Whole lines. */
+    /** Whole lines, of a text with few line ends whole sentences or words. */
     private Path part(byte[] text, int index, String name) throws IOException {
-        String part = new String(
-                Arrays.copyOfRange(text, index * TEXT_BYTES, (index + 1) * TEXT_BYTES), StandardCharsets.UTF_8);
-        return Files.writeString(folder.resolve(name), part.substring(part.indexOf('\n') + 1, part.lastIndexOf('\n')));
+        int length = Math.min(TEXT_BYTES, text.length / 2);
+        String part =
+                new String(Arrays.copyOfRange(text, index * length, (index + 1) * length), StandardCharsets.UTF_8);
+        for (String end : List.of("\n", ". ", " ")) {
+            int from = part.indexOf(end) + end.length();
+            int to = part.lastIndexOf(end);
+            if (to - from > part.length() / 2) {
+                return Files.writeString(folder.resolve(name), part.substring(from, to));
+            }
+        }
+        return Files.writeString(folder.resolve(name), part);
     }
 
     private double divergence(Path model, Path calibration, Path text, String mode) {
@@ -69,6 +64,7 @@ class SequentialGoldenTest {
         List<Object> args =
                 new ArrayList<>(List.of("compress", model, "--out", out, "--calibration", calibration, mode));
         args.addAll(FORMATS);
+        args.addAll(SharedInputs.only(SharedInputs.upTo(WEIGHTS, model)));
         args.addAll(List.of("--costs", folder.resolve("costs.json")));
         json(args.toArray());
         return json("evaluate", out, "--reference", model, "--text", text)
