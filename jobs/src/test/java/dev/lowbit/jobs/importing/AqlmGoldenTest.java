@@ -79,14 +79,21 @@ class AqlmGoldenTest {
         List<Long> books = file.shape(name + ".codebooks");
         int bits = Long.numberOfTrailingZeros(books.get(1));
         double[] codes = file.numbers(name + ".codes");
-        byte[] wrapped = new byte[codes.length];
+        byte[] bytes = new byte[codes.length];
+        short[] shorts = new short[codes.length];
         for (int i = 0; i < codes.length; i++) {
-            // two's complement of B bits, in a byte
-            wrapped[i] = (byte) ((int) codes[i] << Integer.SIZE - bits >> Integer.SIZE - bits);
+            // two's complement of B bits, in the smallest integer that holds them
+            shorts[i] = (short) ((int) codes[i] << Integer.SIZE - bits >> Integer.SIZE - bits);
+            bytes[i] = (byte) shorts[i];
         }
         put(tensors, "a.codebooks", halves(file.floats(name + ".codebooks")), books);
         put(tensors, "a.scales", halves(file.floats(name + ".scales")), file.shape(name + ".scales"));
-        tensors.put("a.codes", DType.I8, MemorySegment.ofArray(wrapped), dimensions(file.shape(name + ".codes")));
+        long[] shape = dimensions(file.shape(name + ".codes"));
+        if (bits > Byte.SIZE) {
+            tensors.put("a.codes", DType.I16, MemorySegment.ofArray(shorts), shape);
+        } else {
+            tensors.put("a.codes", DType.I8, MemorySegment.ofArray(bytes), shape);
+        }
         String config = "{\"quantization_config\": {\"quant_method\": \"aqlm\", \"num_codebooks\": " + books.get(0)
                 + ", \"nbits_per_codebook\": " + bits + ", \"out_group_size\": " + books.get(2)
                 + ", \"in_group_size\": " + books.get(3) + "}}";
