@@ -1,8 +1,10 @@
 package dev.lowbit.jobs;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.lowbit.SharedData;
+import dev.lowbit.tensor.DType;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -25,11 +27,23 @@ class ModelsGoldenTest {
                 .readTree(Lowbit.run("inspect", "--json", model).out());
         assertThat(inspected.get("kind").asString()).isEqualTo("checkpoint");
         long bytes = 0;
+        long weights = 0;
+        long bits = 0;
         for (JsonNode tensor : inspected.get("tensors")) {
             bytes += tensor.get("bytes").asLong();
+            long elements = 1;
+            for (JsonNode dimension : tensor.get("shape")) {
+                elements *= dimension.asLong();
+            }
+            weights += elements;
+            bits += elements
+                    * DType.ofSafetensors(tensor.get("type").asString())
+                            .orElseThrow()
+                            .bits();
         }
         assertThat(bytes).isPositive().isEqualTo(inspected.get("bytes").asLong());
         assertThat(inspected.get("outputBytes").asLong()).isGreaterThan(bytes);
-        assertThat(inspected.get("bitsPerWeight").asDouble()).isBetween(16.0, 32.0);
+        assertThat(inspected.get("weights").asLong()).isEqualTo(weights);
+        assertThat(inspected.get("bitsPerWeight").asDouble()).isCloseTo((double) bits / weights, within(1e-9));
     }
 }
