@@ -40,16 +40,19 @@ public final class SharedInputs {
 
     /**
      * Expressions for the first matrices of at most so many weights together, in the order of the layers; for the smallest one where the
-     * first alone has more.
+     * first alone has more. Empty where the whole model has no more: no choice is needed.
      */
     public static List<Pattern> upTo(long weights, Path model) {
         try (Checkpoint checkpoint = Checkpoint.open(model)) {
             List<Target> all = TargetSelection.standard().of(checkpoint);
+            if (all.stream().mapToLong(Target::weights).sum() <= weights) {
+                return List.of();
+            }
             List<Target> first = new ArrayList<>();
-            long sum = 0;
+            long left = weights;
             for (Target target : all) {
-                sum += target.weights();
-                if (sum > weights) {
+                left -= target.weights();
+                if (left < 0) {
                     break;
                 }
                 first.add(target);

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.lowbit.SharedData;
 import dev.lowbit.jobs.MethodOptions.Budget;
 import dev.lowbit.jobs.Methods;
+import dev.lowbit.jobs.SharedInputs;
 import dev.lowbit.method.Compressor;
 import dev.lowbit.store.Verifier;
 import java.nio.file.Files;
@@ -17,14 +18,14 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Every shared model, planned and compressed at a budget, the smallest ones at every budget of the paper. Prints the table of errors beside
- * those of the best uniform format of at most the same bytes.
+ * Every shared model, of large ones the first matrices, planned and compressed at a budget, the smallest models at every budget of the paper.
+ * Prints the table of errors beside those of the best uniform format of at most the same bytes.
  */
 class CompressGoldenTest {
     private static final double[] BITS = {2.75, 2.25, 4, 2.5, 3, 3.5};
 
-    /** Folders beyond this, where a plan takes many seconds, are compressed to the first budget alone and with groups of 64 alone. */
-    private static final long LARGE_BYTES = 2L << 20;
+    /** Of models of more weights as many, so that a larger one takes no more time, to the first budget alone and with groups of 64 alone. */
+    private static final long WEIGHTS = 500_000;
 
     private static final int THREADS = 2;
 
@@ -45,11 +46,18 @@ class CompressGoldenTest {
     @MethodSource("models")
     void everyBudgetIsMetAndPlannedToTheByte(Path model) throws Exception {
         Optional<Path> costs = Optional.of(folder.resolve("costs.json"));
-        boolean large = Jobs.bytes(model) > LARGE_BYTES;
+        TargetSelection selection = new TargetSelection(false, List.of(), SharedInputs.upTo(WEIGHTS, model));
+        boolean large = !selection.only().isEmpty();
         Compressor.Limits limits = new Compressor.Limits(0, Jobs.RANK, large ? 64 : 0, 0);
         for (double bits : BITS) {
             JobRequest request = Jobs.request(
-                    Methods.DEFAULT, limits, model, new Budget.BitsPerWeight(bits), costs, OptionalLong.empty());
+                    Methods.DEFAULT,
+                    limits,
+                    model,
+                    selection,
+                    new Budget.BitsPerWeight(bits),
+                    costs,
+                    OptionalLong.empty());
             JobResult plan = Jobs.plan(request, THREADS);
             requireBudgetMet(plan, bits);
             requireNoUniformFormatIsBetter(plan);

@@ -38,13 +38,24 @@ final class Jobs {
             Budget budget,
             Optional<Path> costs,
             OptionalLong memory) {
+        return request(method, limits, input, TargetSelection.standard(), budget, costs, memory);
+    }
+
+    static JobRequest request(
+            String method,
+            Compressor.Limits limits,
+            Path input,
+            TargetSelection selection,
+            Budget budget,
+            Optional<Path> costs,
+            OptionalLong memory) {
         return new JobRequest(
                 input,
                 "lowbit development",
                 Methods.named(method),
                 budget,
                 limits,
-                TargetSelection.standard(),
+                selection,
                 Optional.empty(),
                 costs,
                 memory);
