@@ -31,8 +31,9 @@ final class UnspentBudget {
         }
         String unspent = left + " of " + limit + " bytes are left: ";
         if (preferred) {
-            return Optional.of(unspent + "on the calibration text one format everywhere is nearer to the model than the mix"
-                    + " that spends more");
+            return Optional.of(
+                    unspent + "on the calibration text one format everywhere is nearer to the model than the mix"
+                            + " that spends more");
         }
         OptionalLong step = smallestImprovement(candidates, chosen);
         return Optional.of(unspent

@@ -195,9 +195,10 @@ class PlannerTest {
         assertThat(judged.objective()).isEqualTo(10);
         assertThat(judged.uniform().getFirst().calibrationKlDivergence()).hasValue(0.1);
         // the mix of 1100 bytes would fit, too
-        assertThat(plan(bits(1250), Map.of("a nf4", 1.0), Optional.of(judge)).budgetNote())
+        assertThat(plan(bits(1250), Map.of("a nf4", 1.0), Optional.of(judge)).note())
                 .hasValueSatisfying(note -> assertThat(note)
-                        .contains("50 of 1250 bytes are left: on the calibration text one format everywhere is nearer"));
+                        .contains(
+                                "50 of 1250 bytes are left: on the calibration text one format everywhere is nearer"));
         Plan other = plan(budget, Map.of("a nf4", 1.0), Optional.of(chosen -> 0.3 - judge.divergence(chosen)));
         assertThat(formats(other)).containsExactly("nf2", "nf4");
     }
