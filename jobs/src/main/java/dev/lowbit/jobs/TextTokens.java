@@ -20,7 +20,8 @@ public final class TextTokens {
      * @throws InvalidRequestException as {@link Corpus#read}, and impossible when that takes more than the cap has left
      */
     public static int[] read(Path file, Tokenizer tokenizer, int vocabulary, int most, MemoryCap cap) {
-        cap.require(Corpus.readingBytes(file), "encoding the text " + file, "cut the text, or give it as JSON lines");
+        cap.require(
+                Corpus.readingBytes(file), "encoding the text " + file, "cut the text, or give it as short JSON lines");
         int[] all = Corpus.read(file, tokenizer, vocabulary).joined();
         return Arrays.copyOf(all, Math.min(most, all.length));
     }

@@ -170,6 +170,7 @@ class ExitCodesTest {
                 arguments(6, "inspect @absent", "absent"),
                 arguments(6, "verify @absent", "absent"),
                 arguments(6, "compress @absent --out @new --bits 3", "absent"),
+                arguments(6, "generate @absent --prompt x --memory 1GiB", "no such file or directory"),
                 arguments(6, "export @absent --to safetensors --out @new", "no such file or directory"),
                 arguments(6, "export @absent --base @good --to task --out @new.safetensors", "no such file"),
                 arguments(6, "export @good --base @absent --to task --out @new.safetensors", "no such file"),

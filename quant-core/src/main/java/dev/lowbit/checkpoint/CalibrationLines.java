@@ -100,7 +100,7 @@ public final class CalibrationLines {
     private Sample sample(byte[] text) {
         Map<String, Object> fields;
         try {
-            fields = StrictJson.parseObject(file, text, limits);
+            fields = StrictJson.parseLine(file, text, limits);
         } catch (MalformedFileException e) {
             throw bad(e.detail());
         }

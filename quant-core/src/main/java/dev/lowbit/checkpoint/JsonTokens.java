@@ -91,11 +91,16 @@ abstract class JsonTokens implements AutoCloseable {
             Set<String> keys = new HashSet<>();
             while (next() == JsonToken.PROPERTY_NAME) {
                 requireNew(keys.add(text()), text());
-                if (++skippedKeys > MAX_SKIPPED_KEYS) {
-                    throw fail(Reason.BAD_JSON, "more than " + MAX_SKIPPED_KEYS + " keys in unknown fields");
-                }
+                countSkippedKey();
                 skip(next());
             }
+        }
+    }
+
+    /** Notes a name that is remembered although its value is skipped. */
+    final void countSkippedKey() {
+        if (++skippedKeys > MAX_SKIPPED_KEYS) {
+            throw fail(Reason.BAD_JSON, "more than " + MAX_SKIPPED_KEYS + " keys in unknown fields");
         }
     }
 

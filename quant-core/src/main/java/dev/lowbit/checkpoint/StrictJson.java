@@ -59,6 +59,7 @@ public final class StrictJson {
                     if (fields.contains(name)) {
                         found.put(name, tokens.value(tokens.next(), maxValues));
                     } else {
+                        tokens.countSkippedKey();
                         tokens.skip(tokens.next());
                     }
                 }
@@ -96,6 +97,11 @@ public final class StrictJson {
     /** As above, from a string. */
     public static Map<String, Object> parseObject(Path file, String text, Limits limits) {
         return parseObject(file, text.getBytes(StandardCharsets.UTF_8), limits);
+    }
+
+    /** One line of JSON lines, which may be of token ids alone: as many values as it has room for, because lines have a cap of their own. */
+    static Map<String, Object> parseLine(Path file, byte[] utf8, Limits limits) {
+        return object(file, new ByteArrayInputStream(utf8), limits, utf8.length, Reason.BAD_JSON, false);
     }
 
     /** A config.json: the literals NaN and Infinity that Python writes are numbers; faults of form are BAD_CONFIG. */

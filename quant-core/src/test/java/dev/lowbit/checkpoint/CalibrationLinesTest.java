@@ -52,6 +52,13 @@ class CalibrationLinesTest {
         assertThat(((Sample.Tokens) samples.get(1)).ids()).containsExactly(0, 99);
     }
 
+    /** A whole corpus can stand in a line. */
+    @Test
+    void aLineMayHoldMoreThanAMillionTokens() {
+        byte[] line = ("{\"input_ids\":[" + "7,".repeat(1_200_000) + "8]}").getBytes(StandardCharsets.UTF_8);
+        assertThat(((Sample.Tokens) read(line).getFirst()).ids()).hasSize(1_200_001);
+    }
+
     @Test
     void c16WhatCannotBeUsedIsNamedByLine() {
         refused("", "holds no sample");

@@ -260,6 +260,12 @@ class ModelFolderTest {
         assertThat(refused().reason()).isEqualTo(Reason.DUPLICATE_KEY);
         folder.text(INDEX, "{" + map + ",\"x\":[1,]}");
         assertThat(refused().reason()).isEqualTo(Reason.BAD_INDEX);
+        StringBuilder fields = new StringBuilder();
+        for (int i = 0; i <= 100_000; i++) {
+            fields.append("\"x").append(i).append("\":0,");
+        }
+        folder.text(INDEX, "{" + fields + map + "}");
+        assertThat(refused()).hasMessageContaining("keys in unknown fields");
     }
 
     @Test

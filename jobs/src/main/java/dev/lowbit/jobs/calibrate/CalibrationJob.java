@@ -4,7 +4,6 @@ import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.importance.Importance;
 import dev.lowbit.jobs.MemoryCap;
-import dev.lowbit.jobs.ModelInput;
 import dev.lowbit.jobs.PeakMemory;
 import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.kernel.Workers;
@@ -88,7 +87,6 @@ public final class CalibrationJob {
             Workers workers,
             ProgressListener progress) {
         MemoryCap cap = new MemoryCap(memoryBytes);
-        require(cap, ModelInput.floatBytes(checkpoint));
         try (Transformer model = Transformers.load(checkpoint)) {
             CalibrationTokens tokens = text.tokens();
             Statistics statistics = new Statistics(model, tokens, workers);
@@ -140,12 +138,11 @@ public final class CalibrationJob {
 
     /** What is left of the cap for the sums. */
     private static long sumBytes(Statistics statistics, MemoryCap cap) {
-        require(cap, statistics.scratchBytes() + statistics.leastBytes());
+        cap.require(
+                statistics.scratchBytes() + statistics.leastBytes(),
+                "calibration with the whole model in floats",
+                "calibrate on a larger machine");
         return Math.min(statistics.bytes(), cap.room() - statistics.scratchBytes());
-    }
-
-    private static void require(MemoryCap cap, long more) {
-        cap.require(more, "calibration with the whole model in floats", "calibrate on a larger machine");
     }
 
     private static Map<String, Double> divergences(

@@ -4,11 +4,14 @@ import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.checkpoint.Digest;
 import dev.lowbit.error.UnsupportedModelException;
 import dev.lowbit.jobs.MemoryCap;
+import dev.lowbit.jobs.ModelInput;
 import dev.lowbit.jobs.TextTokens;
 import dev.lowbit.store.FloatModel;
 import dev.lowbit.transformer.ModelShape;
 import dev.lowbit.transformer.Transformers;
 import dev.lowbit.transformer.calibration.CalibrationTokens;
+import dev.lowbit.transformer.calibration.Statistics;
+import dev.lowbit.transformer.text.Corpus;
 import dev.lowbit.transformer.text.Tokenizer;
 import java.nio.file.Path;
 import java.util.OptionalInt;
@@ -39,10 +42,25 @@ public record CalibrationText(String digest, CalibrationTokens tokens) {
         FloatModel.require(checkpoint);
         ModelShape shape = Transformers.shape(checkpoint.requireConfig("calibration"));
         int window = context.orElse(Math.min(DEFAULT_CONTEXT, shape.context()));
+        requireMemory(file, checkpoint, window, cap);
         try (Tokenizer tokenizer = Tokenizer.open(checkpoint.root())) {
             int[] ids = TextTokens.read(file, tokenizer, shape.vocabulary(), most, cap);
             int beginning = tokenizer.requireBeginning(shape.vocabulary());
             return new CalibrationText(Digest.sha256(file), new CalibrationTokens(beginning, ids, window));
         }
+    }
+
+    /** Whichever is more: the text, before there is a model, or the model and what is summed up. */
+    private static void requireMemory(Path file, Checkpoint checkpoint, int window, MemoryCap cap) {
+        if (cap.bytes().isEmpty()) {
+            return;
+        }
+        ModelShape shape = Transformers.shape(checkpoint.requireConfig("calibration"));
+        long rows = Math.max(CalibrationTokens.BATCH_TOKENS, Math.min(window, shape.context()));
+        long model = ModelInput.floatBytes(checkpoint) + Statistics.needBytes(shape, rows);
+        cap.require(
+                Math.max(model, Corpus.readingBytes(file)),
+                "calibration with the whole model in floats",
+                "calibrate on a larger machine");
     }
 }

@@ -16,6 +16,7 @@ import dev.lowbit.jobs.PeakMemory;
 import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.jobs.RunOptions;
 import dev.lowbit.jobs.WorkerPool;
+import dev.lowbit.store.FloatModel;
 import dev.lowbit.transformer.text.Generation;
 import dev.lowbit.transformer.text.TextStream;
 import dev.lowbit.transformer.text.TokenChoice;
@@ -138,6 +139,7 @@ public final class GenerateCommand implements Callable<Integer> {
 
     /** The prompt is read at once, and keys and values of all tokens are kept. */
     private void requireMemory(List<Path> models) {
+        FloatModel.requireModel(model);
         int read;
         try (Tokenizer tokenizer = Tokenizer.open(model)) {
             read = tokenizer.encodePrompt(prompt).length + 1;

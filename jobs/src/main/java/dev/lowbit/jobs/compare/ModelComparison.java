@@ -75,6 +75,7 @@ final class ModelComparison {
             FloatModel.require(checkpoint);
             context =
                     Transformers.shape(checkpoint.requireConfig("a comparison")).context();
+            measured.put("context", Integer.toString(Math.min(context, EvaluationJob.USUAL_CONTEXT)));
             source.put("software", request.software());
             source.put("model", checkpoint.digest());
             source.put("tokenizer", settingsDigest(checkpoint.root()));

@@ -16,6 +16,7 @@ import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.Accuracy;
 import dev.lowbit.transformer.Evaluation;
 import dev.lowbit.transformer.Transformer;
+import dev.lowbit.transformer.text.Corpus;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -49,7 +50,7 @@ public record EvaluationJob(
         Optional<DeviceProvider> device,
         OptionalLong memoryBytes) {
     /** The longest window unless said otherwise: activations and attention grow with it, and a model may read a thousand times as many. */
-    private static final int USUAL_CONTEXT = 2048;
+    public static final int USUAL_CONTEXT = 2048;
 
     public EvaluationJob {
         if (text.isPresent() == ids.isPresent()) {
@@ -78,7 +79,12 @@ public record EvaluationJob(
         MemoryCap cap = new MemoryCap(memoryBytes);
         if (memoryBytes.isPresent()) {
             int rows = Math.min(maxTokens, Evaluation.rowsAtOnce(asked()));
-            ModelInput.require(memoryBytes, shape -> shape.forwardBytes(rows), models, ModelInput.copies(accuracy));
+            long reading = text.map(Corpus::readingBytes).orElse(0L);
+            ModelInput.require(
+                    memoryBytes,
+                    shape -> Math.max(shape.forwardBytes(rows), reading),
+                    models,
+                    ModelInput.copies(accuracy));
         }
         try (Device used = DeviceOptions.open(device, accuracy);
                 ModelInput input = ModelInput.open(model, task);
@@ -128,10 +134,10 @@ public record EvaluationJob(
                         + " is no finite number; its activations overflow, check it with lowbit verify or give another model");
     }
 
-    /** Tokens of a window, before a model is loaded. */
+    /** Tokens of a window, before a model is loaded; of one too long, which is refused later, as many as the model reads. */
     private int asked() {
-        return ids.map(EvaluationTokens::lengthOfIds)
-                .orElseGet(() -> context.orElse(Math.min(ModelInput.shape(model).context(), USUAL_CONTEXT)));
+        int asked = ids.map(EvaluationTokens::lengthOfIds).orElseGet(() -> context.orElse(USUAL_CONTEXT));
+        return Math.min(asked, ModelInput.shape(model).context());
     }
 
     /** Refuses a context before the text is read, which can take long. */

@@ -36,6 +36,7 @@ import dev.lowbit.transformer.Linear;
 import dev.lowbit.transformer.ModelShape;
 import dev.lowbit.transformer.Transformer;
 import dev.lowbit.transformer.Transformers;
+import dev.lowbit.transformer.text.Corpus;
 import dev.lowbit.transformer.text.Tokenizer;
 import dev.lowbit.transformer.tuning.Tuner;
 import dev.lowbit.transformer.tuning.TuningResult;
@@ -119,7 +120,13 @@ public final class TuneJob implements AutoCloseable {
         List<Path> models = new ArrayList<>(List.of(request.input()));
         request.reference().ifPresent(models::add);
         TuneMemory.require(
-                cap, models, input.manifest().matrices(), request.rank(), shape, request.settings(shape.context()));
+                cap,
+                models,
+                input.manifest().matrices(),
+                request.rank(),
+                shape,
+                request.settings(shape.context()),
+                Corpus.readingBytes(request.text()));
     }
 
     private TuneResult run(

@@ -87,6 +87,7 @@ final class TuneMemory {
      * @param models the one that is tuned, and a reference
      * @param matrices of the first
      * @param rank of the terms that matrices without one are given; 0 for none
+     * @param reading bytes that reading the text takes, before anything is trained
      * @throws InvalidRequestException impossible, naming the need
      */
     static void require(
@@ -95,16 +96,17 @@ final class TuneMemory {
             List<MatrixEntry> matrices,
             int rank,
             ModelShape shape,
-            TuningSettings settings) {
+            TuningSettings settings,
+            long reading) {
         Extent extent = settings.extent();
         long tokens = Math.multiplyExact((long) settings.windows(), settings.context());
         long judgement = models.size() * shape.forwardBytes(Evaluation.rowsAtOnce(settings.context()));
+        long training = trained(matrices, rank, extent)
+                + gradient(matrices, extent)
+                + step(shape, tokens, models.size())
+                + judgement;
         cap.require(
-                ModelInput.bytes(running -> 0, models, ModelInput.copies(Accuracy.EXACT))
-                        + trained(matrices, rank, extent)
-                        + gradient(matrices, extent)
-                        + step(shape, tokens, models.size())
-                        + judgement,
+                ModelInput.bytes(running -> 0, models, ModelInput.copies(Accuracy.EXACT)) + Math.max(training, reading),
                 "tuning " + ModelInput.names(models) + " with " + tokens + " tokens at once",
                 "give a smaller --batch or --context");
     }

@@ -246,10 +246,16 @@ class EvaluateAndGenerateTest {
     @EnabledOnOs(OS.LINUX)
     void aTextCountsForTheCap() throws IOException {
         Files.writeString(fixture.resolve("much"), "w1 ".repeat(1 << 20));
+        Files.writeString(fixture.resolve("much.jsonl"), "{\"text\": \"" + "w1 ".repeat(1 << 20) + "\"}\n");
+        Files.writeString(fixture.resolve("short.jsonl"), "{\"text\": \"w1 w2\"}\n".repeat(1 << 17));
         long cap = PeakMemory.residentBytes().orElseThrow() + (256L << 20);
+        Lowbit lines = run("evaluate @model --text @short.jsonl --max-tokens 20 --memory " + cap);
+        assertThat(lines.code()).as(lines.err()).isZero();
+        Lowbit line = run("evaluate @model --text @much.jsonl --max-tokens 20 --memory " + cap);
+        assertThat(line.code()).as(line.err()).isEqualTo(5);
         Lowbit evaluate = run("evaluate @model --text @much --max-tokens 20 --memory " + cap);
         assertThat(evaluate.code()).as(evaluate.err()).isEqualTo(5);
-        assertThat(evaluate.err()).contains("encoding the text", "JSON lines");
+        assertThat(evaluate.err()).contains("needs", "--memory");
     }
 
     @Test

@@ -31,6 +31,19 @@ class AdapterUpdateTest extends UpdateRuns {
         return Adapters.write(folder.resolve(name), Adapters.two(seed), fields);
     }
 
+    /** Those of all experts in one: rank times experts on one side, and of no target module. */
+    @Test
+    void factorsOfFusedExpertsAreTensorsLikeOthers() throws IOException {
+        TensorFile tensors = Adapters.two(1)
+                .put(Adapters.factor("layer.0.experts", "A"), DType.F32, TensorFile.gaussian(8 * 32, 5), 8, 32)
+                .put(Adapters.factor("layer.0.experts", "B"), DType.F32, TensorFile.gaussian(16 * 8, 6), 16, 8);
+        Path plain = Adapters.write(folder.resolve("plain"), tensors, "");
+        refused(3, "layer.0.experts", "export", plain, "--to", "compeft");
+        Path experts = Adapters.write(folder.resolve("experts"), tensors, ", \"target_parameters\": [\"experts.w\"]");
+        done("update", "export", experts, "--to", "compeft");
+        assertThat(update(folder.resolve("update")).tensors()).hasSize(6);
+    }
+
     @Test
     void whatIsDecodedIsWhatTheFileSays() throws IOException {
         TensorFile tensors =

@@ -58,18 +58,43 @@ public final class Statistics {
      * twenty activation matrices of one block, logits, and the gradient of the largest matrix.
      */
     public long scratchBytes() {
-        ModelShape shape = model.shape();
-        long row = (shape.layers() + 14L) * shape.hidden()
-                + 8L * shape.feedForward()
-                + 4L * shape.queryWidth()
-                + 4L * shape.keyValueWidth();
-        long logits = 2L * Transformer.LOGIT_ROWS * shape.vocabulary();
         long largest = groups.stream()
                 .flatMap(List::stream)
                 .mapToLong(LayerSums::bytes)
                 .max()
                 .orElseThrow();
-        return Float.BYTES * (row * tokens.batchRows() + logits) + 2 * largest;
+        return activationBytes(model.shape(), tokens.batchRows()) + 2 * largest;
+    }
+
+    private static long activationBytes(ModelShape shape, long rows) {
+        long row = (shape.layers() + 14L) * shape.hidden()
+                + 8L * shape.feedForward()
+                + 4L * shape.queryWidth()
+                + 4L * shape.keyValueWidth();
+        long logits = 2L * Transformer.LOGIT_ROWS * shape.vocabulary();
+        return Float.BYTES * (row * rows + logits);
+    }
+
+    /**
+     * {@link #scratchBytes} and {@link #leastBytes} of a model that is not loaded, from above.
+     *
+     * @param rows tokens read together
+     */
+    public static long needBytes(ModelShape shape, long rows) {
+        long hidden = shape.hidden();
+        long inner = shape.feedForward();
+        long queries = shape.queryWidth();
+        long attention = queries + 2L * shape.keyValueWidth();
+        long largest = Float.BYTES * hidden * Math.max(inner, attention);
+        long sums = Math.max(
+                groupBytes(hidden, Math.max(2 * inner, attention)),
+                Math.max(groupBytes(inner, hidden), groupBytes(queries, hidden)));
+        return activationBytes(shape, rows) + 2 * largest + sums;
+    }
+
+    /** Sums of layers with the same inputs, which have so many outputs together. */
+    private static long groupBytes(long inputs, long outputs) {
+        return Double.BYTES * inputs * inputs + Float.BYTES * inputs * outputs;
     }
 
     /** How often the text is read when the sums may take that many bytes. */
