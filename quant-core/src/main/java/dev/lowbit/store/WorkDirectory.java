@@ -140,7 +140,7 @@ public final class WorkDirectory implements AutoCloseable {
     }
 
     /** Removes everything in it but the lock. */
-    void clear() {
+    public void clear() {
         try {
             for (Path entry : contents()) {
                 deleteTree(entry);

@@ -14,11 +14,13 @@ import dev.lowbit.jobs.compress.CompressJob;
 import dev.lowbit.jobs.compress.TargetSelection;
 import dev.lowbit.jobs.evaluate.EvaluationJob;
 import dev.lowbit.jobs.tune.TuneJob;
+import dev.lowbit.jobs.tune.TuneRequest;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.Accuracy;
 import dev.lowbit.method.Compressor;
 import dev.lowbit.store.FloatModel;
 import dev.lowbit.store.Manifest;
+import dev.lowbit.store.WorkDirectory;
 import dev.lowbit.transformer.Transformers;
 import dev.lowbit.transformer.calibration.CalibrationFile;
 import java.io.IOException;
@@ -222,10 +224,27 @@ final class ModelComparison {
         if (untuned.impossible().isPresent()) {
             return CellFile.impossible(made(cell), untuned.impossible().get());
         }
-        progress.note(name + ": making " + cell.name());
-        Path input = folder.resolve(cell.untuned().name());
-        TuneJob.run(request.tune(model, cell, input), output, true, workers, progress);
+        TuneRequest tuning =
+                request.tune(model, cell, folder.resolve(cell.untuned().name()));
+        if (isTuned(tuning, output)) {
+            // a run killed while it cleared the work directory leaves it
+            try (WorkDirectory work = WorkDirectory.open(output, true)) {
+                work.clear();
+            }
+        } else {
+            progress.note(name + ": making " + cell.name());
+            TuneJob.run(tuning, output, true, workers, progress);
+        }
         return CellFile.made(made(cell));
+    }
+
+    /** Whether this very model stands: one that was published before it was noted, which a job has no state of any more to resume. */
+    private boolean isTuned(TuneRequest tuning, Path output) {
+        return Manifest.isIn(output)
+                && Manifest.read(output)
+                        .job()
+                        .equals(TuneJob.job(
+                                tuning, Manifest.read(tuning.input()), context, Optional.of(source.get("model"))));
     }
 
     /** The calibration file, made when it is first needed. */

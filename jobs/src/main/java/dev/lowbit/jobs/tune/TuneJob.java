@@ -135,7 +135,12 @@ public final class TuneJob implements AutoCloseable {
         Map<String, QuantizedMatrix> fresh = addFactors(model);
         Map<String, String> formats = new HashMap<>();
         fresh.forEach((name, matrix) -> formats.put(name, matrix.format()));
-        ModelLayout layout = ModelLayout.of(input, job(model.shape().context(), checkpoint), formats);
+        CompressionJob job = job(
+                request,
+                input.manifest(),
+                model.shape().context(),
+                Optional.ofNullable(checkpoint).map(Checkpoint::digest));
+        ModelLayout layout = ModelLayout.of(input, job, formats);
         try (Tokenizer tokenizer = Tokenizer.open(request.input());
                 WorkDirectory work = WorkDirectory.open(output, resume);
                 Tuner tuner = new Tuner(
@@ -188,13 +193,20 @@ public final class TuneJob implements AutoCloseable {
         return fresh;
     }
 
-    /** The job that made the model, and what is done to it now. */
-    private CompressionJob job(int modelContext, Checkpoint reference) {
+    /**
+     * What the manifest of the tuned model says of how it was made: the job that made the compressed model, and what is done to it now.
+     *
+     * @param compressed manifest of the model to tune
+     * @param modelContext of the model to tune
+     * @param reference digest of the reference; empty without one
+     */
+    public static CompressionJob job(
+            TuneRequest request, Manifest compressed, int modelContext, Optional<String> reference) {
         Map<String, String> options = new HashMap<>(request.options(modelContext));
         options.put("tune.model", Digest.sha256(request.input().resolve(Manifest.FILE)));
         options.put("tune.text", Digest.sha256(request.text()));
-        options.put("tune.reference", reference == null ? "none" : reference.digest());
-        return input.manifest().job().followedBy(request.software(), options);
+        options.put("tune.reference", reference.orElse("none"));
+        return compressed.job().followedBy(request.software(), options);
     }
 
     private TuningResult tune(Tuner tuner) {

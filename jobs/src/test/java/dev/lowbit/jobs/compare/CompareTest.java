@@ -208,6 +208,22 @@ class CompareTest {
                 .content()
                 .contains("\"tune.parts\"", "\"codes\"");
         assertPublishedResultsAreUsedAgain(results);
+        assertTunedModelsThatNobodyHasNotedAreUsedAgain();
+    }
+
+    /** Stopped after a tuned model was published: nothing is left of its training, not even all of the work directory. */
+    private void assertTunedModelsThatNobodyHasNotedAreUsedAgain() throws IOException {
+        Path results = out.resolve("tiny");
+        Path note = results.resolve("lq-lora-5-tuned.json");
+        Path left = results.resolve("lq-lora-5-tuned.partial");
+        String noted = Files.readString(note);
+        Map<Path, FileTime> before = times(results.resolve("lq-lora-5-tuned"));
+        Files.delete(note);
+        Files.writeString(Files.createDirectory(left).resolve("job"), "its fingerprint");
+        succeeded(compare(out, "--methods", "lq-lora,pv-tuning", "--bits", "1,5", "--tune"));
+        assertThat(note).hasContent(noted);
+        assertThat(left).doesNotExist();
+        assertThat(times(results.resolve("lq-lora-5-tuned"))).isEqualTo(before);
     }
 
     /** The comparison in docs/pareto goes on with every later version that makes the same of the same options. */
