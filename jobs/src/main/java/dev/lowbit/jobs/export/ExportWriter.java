@@ -6,6 +6,7 @@ import dev.lowbit.checkpoint.Digest;
 import dev.lowbit.checkpoint.DigestingChannel;
 import dev.lowbit.checkpoint.SafetensorsWriter;
 import dev.lowbit.checkpoint.TensorInfo;
+import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.jobs.JsonOutput;
 import dev.lowbit.jobs.OutputDirectory;
 import dev.lowbit.jobs.ProgressListener;
@@ -20,6 +21,7 @@ import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -47,6 +49,10 @@ final class ExportWriter {
         long bytes() {
             return entries.stream().mapToLong(SafetensorsWriter.Entry::bytes).sum();
         }
+
+        String origin() {
+            return matrix == null ? "that of the model" : "one for " + matrix.name();
+        }
     }
 
     /** @param metadata of every weight file */
@@ -63,10 +69,15 @@ final class ExportWriter {
         }
     }
 
-    /** Writes everything into an existing directory. */
+    /**
+     * Writes everything into an existing directory.
+     *
+     * @throws InvalidRequestException impossible, and nothing is written, when two tensors would have one name
+     */
     void write(Path directory, ProgressListener progress, Workers workers) {
         Map<Path, List<Planned>> files = new LinkedHashMap<>();
         checkpoint.files().forEach(file -> files.put(file, plan(file)));
+        requireDistinct(files.values().stream().flatMap(List::stream).toList());
         long bytes = files.values().stream()
                 .flatMap(List::stream)
                 .mapToLong(Planned::bytes)
@@ -107,6 +118,22 @@ final class ExportWriter {
             }
         }
         return plan;
+    }
+
+    /** A tensor that is carried over may have the name that the format gives to one of a matrix, also in another file. */
+    private static void requireDistinct(List<Planned> tensors) {
+        Map<String, Planned> planned = new HashMap<>();
+        for (Planned next : tensors) {
+            for (SafetensorsWriter.Entry entry : next.entries()) {
+                Planned other = planned.put(entry.name(), next);
+                if (other != null) {
+                    throw InvalidRequestException.impossible(
+                            "the export would have two tensors " + entry.name() + ", "
+                                    + other.origin() + " and " + next.origin()
+                                    + "; a name belongs to one: export --to safetensors, or compress with --skip for that matrix");
+                }
+            }
+        }
     }
 
     private void writeFile(Path file, List<Planned> plan, ProgressListener.Stage stage, Workers workers) {

@@ -4,6 +4,7 @@ import static dev.lowbit.jobs.Tensors.raw;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.lowbit.checkpoint.Checkpoint;
+import dev.lowbit.checkpoint.SafetensorsWriter;
 import dev.lowbit.importance.Importance;
 import dev.lowbit.jobs.Lowbit;
 import dev.lowbit.jobs.SampleModels;
@@ -17,12 +18,15 @@ import dev.lowbit.store.MatrixChoice;
 import dev.lowbit.store.ModelLayout;
 import dev.lowbit.store.ModelWriter;
 import dev.lowbit.store.WorkDirectory;
+import dev.lowbit.tensor.DType;
 import dev.lowbit.tensor.FloatMatrix;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.stream.Stream;
@@ -30,6 +34,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -177,6 +182,44 @@ class GptqExportTest {
         Path source = SampleModels.evenLlama(folder.resolve("source"));
         Path compressed = SampleModels.affine(source, folder.resolve("compressed"), format);
         refused(compressed, to, message);
+    }
+
+    /** Of one name in two files, a loader would take either. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2})
+    void aTensorOfTheSourceMayHaveTheNameOfOneOfTheLayout(int files) throws IOException {
+        Path source = Files.createDirectory(folder.resolve("source"));
+        SafetensorsWriter.Entry weight = new SafetensorsWriter.Entry("a.weight", DType.F32, List.of(64L, 64L));
+        SafetensorsWriter.Entry scales = new SafetensorsWriter.Entry("a.scales", DType.F32, List.of(64L));
+        if (files == 1) {
+            zeros(source.resolve("model.safetensors"), scales, weight);
+        } else {
+            zeros(source.resolve("1.safetensors"), weight);
+            zeros(source.resolve("2.safetensors"), scales);
+            Files.writeString(
+                    source.resolve("model.safetensors.index.json"),
+                    "{\"weight_map\": {\"a.weight\": \"1.safetensors\", \"a.scales\": \"2.safetensors\"}}");
+        }
+        Path compressed = SampleModels.affine(source, folder.resolve("compressed"), "affine4-g32-f16");
+        for (String to : List.of("gptq", "gptq-v2")) {
+            refused(
+                    compressed,
+                    to,
+                    "two tensors a.scales",
+                    "that of the model",
+                    "one for a.weight",
+                    "--to safetensors");
+        }
+        assertThat(export(compressed, "safetensors").code()).isZero();
+    }
+
+    private static void zeros(Path file, SafetensorsWriter.Entry... entries) {
+        try (SafetensorsWriter writer = SafetensorsWriter.create(file, Map.of(), List.of(entries))) {
+            for (SafetensorsWriter.Entry entry : entries) {
+                writer.write(MemorySegment.ofArray(new byte[Math.toIntExact(entry.bytes())]));
+            }
+            writer.finish();
+        }
     }
 
     private void refused(Path compressed, String to, String... messages) throws IOException {
