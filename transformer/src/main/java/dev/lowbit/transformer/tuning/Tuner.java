@@ -238,19 +238,20 @@ public final class Tuner implements AutoCloseable {
             }
             layers.forEach((name, layer) -> layer.replace(tunables.get(name).matrix()));
             int interval = Math.ceilDiv(stepsPerEpoch(), CHECKS_PER_EPOCH);
-            boolean moved = step > 0;
             while (step < steps()) {
                 progress.accept(step);
                 boolean taken = step(step, judged.share(), adam);
-                moved |= taken;
                 step++;
                 if (!taken) {
                     judge(judged, step, Double.NaN, adam);
-                } else if (step % interval == 0 || step == steps()) {
-                    judge(judged, step, storedLoss(), adam);
+                } else {
+                    judged.move();
+                    if (step % interval == 0 || step == steps()) {
+                        judge(judged, step, storedLoss(), adam);
+                    }
                 }
             }
-            if (!moved) {
+            if (!judged.isMoved()) {
                 throw InvalidRequestException.impossible(
                         "none of " + steps() + " steps had a finite gradient;"
                                 + " the activations of the model or of the reference overflow, check them with lowbit evaluate");

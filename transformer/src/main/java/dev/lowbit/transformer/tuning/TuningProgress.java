@@ -25,6 +25,7 @@ final class TuningProgress {
     private static final String LAST_LOSS = "lastLoss";
     private static final String RISES = "rises";
     private static final String SHARE = "share";
+    private static final String MOVED = "moved";
 
     private final int patience;
     private int step;
@@ -33,6 +34,7 @@ final class TuningProgress {
     private double lastLoss;
     private int rises;
     private double share = 1;
+    private boolean moved;
 
     /** @param start the loss before the first step, which is the best so far */
     TuningProgress(int patience, double start) {
@@ -58,6 +60,16 @@ final class TuningProgress {
         lastLoss = bestLoss;
         rises = 0;
         return Verdict.BACK;
+    }
+
+    /** Notes that a step has changed what is trained. */
+    void move() {
+        moved = true;
+    }
+
+    /** Whether any step has changed what is trained. */
+    boolean isMoved() {
+        return moved;
     }
 
     /** Steps done at the last judgement. */
@@ -87,7 +99,8 @@ final class TuningProgress {
                 BEST_LOSS, Double.toString(bestLoss),
                 LAST_LOSS, Double.toString(lastLoss),
                 RISES, Integer.toString(rises),
-                SHARE, Double.toString(share));
+                SHARE, Double.toString(share),
+                MOVED, Boolean.toString(moved));
     }
 
     /** Goes on from the notes of an earlier run. */
@@ -98,5 +111,7 @@ final class TuningProgress {
         lastLoss = Double.parseDouble(notes.get(LAST_LOSS));
         rises = Integer.parseInt(notes.get(RISES));
         share = Double.parseDouble(notes.get(SHARE));
+        // runs of earlier versions did not note it
+        moved = Boolean.parseBoolean(notes.getOrDefault(MOVED, Boolean.toString(step > 0)));
     }
 }

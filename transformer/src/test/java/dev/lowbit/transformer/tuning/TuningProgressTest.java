@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.lowbit.transformer.tuning.TuningProgress.Verdict;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.DoubleStream;
 import org.junit.jupiter.api.Test;
 
@@ -42,6 +44,23 @@ class TuningProgressTest {
         assertThat(verdicts(progress, 1.99, 2, Double.NaN, 1.5))
                 .containsExactly(Verdict.ON, Verdict.BACK, Verdict.BACK, Verdict.ON);
         assertThat(progress.bestStep()).isZero();
+    }
+
+    @Test
+    void whetherAnythingHasMovedIsRestored() {
+        TuningProgress lost = new TuningProgress(0, 1);
+        lost.judge(1, Double.NaN);
+        TuningProgress again = new TuningProgress(0, 1);
+        again.restore(lost.notes());
+        assertThat(again.isMoved()).isFalse();
+        lost.move();
+        again.restore(lost.notes());
+        assertThat(again.isMoved()).isTrue();
+        Map<String, String> earlier = new HashMap<>(lost.notes());
+        earlier.remove("moved");
+        TuningProgress older = new TuningProgress(0, 1);
+        older.restore(earlier);
+        assertThat(older.isMoved()).isTrue();
     }
 
     /** Stopped anywhere and restored, a run is judged as if it had not been stopped. */
