@@ -41,7 +41,7 @@ import java.util.stream.Stream;
  * from there and gives the same bytes. Different matrices may be added by different threads at once.
  */
 public final class ModelWriter implements AutoCloseable {
-    private static final String JOB = "job";
+    static final String JOB = "job";
     private static final String OUTPUT = "output";
     private static final String MATRICES = "matrices";
 

@@ -17,6 +17,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
 import java.util.UUID;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -44,20 +45,18 @@ public final class WorkDirectory implements AutoCloseable {
      * @param resume whether the traces of an earlier run may be continued; an output that already exists is then left to
      *     {@link ModelWriter}, which accepts it only when this very job wrote it
      * @param anyones files that say themselves what they are of: what an earlier run left of these alone may be used without being asked
-     * @throws InvalidRequestException (impossible) when the output exists, when another job holds it, or when a stopped job is
-     *     there and {@code resume} is false
+     * @throws InvalidRequestException (impossible) when the output exists, when another job holds it, when a stopped job is
+     *     there and {@code resume} is false, or when the directory holds files and no job made it
      * @throws UncheckedIOException when the directory cannot be made
      */
     public static WorkDirectory open(Path output, boolean resume, String... anyones) {
         Path target = output.toAbsolutePath().normalize();
-        if (target.getFileName() == null) {
-            throw InvalidRequestException.usage("output " + output + " has no name; give a directory to create");
-        }
+        Path path = of(output);
         if (!resume && Files.exists(target, LinkOption.NOFOLLOW_LINKS)) {
             throw InvalidRequestException.impossible("output " + output + " exists; choose another, or remove it");
         }
-        Path path = target.resolveSibling(target.getFileName() + SUFFIX);
         try {
+            requireOurs(output, path);
             WorkDirectory work = new WorkDirectory(target, path, lock(output, path));
             if (!resume && !work.holdsOnly(Set.of(anyones))) {
                 work.close();
@@ -67,6 +66,48 @@ public final class WorkDirectory implements AutoCloseable {
             return work;
         } catch (IOException e) {
             throw new UncheckedIOException("cannot work in " + path + ": " + e, e);
+        }
+    }
+
+    /**
+     * Checks that a job's work directory is not its input and does not hold it: the job would remove it in the end.
+     *
+     * @throws InvalidRequestException impossible, when it is or does
+     * @throws UncheckedIOException when a path cannot be followed
+     */
+    public static void requireApart(Path input, Path output) {
+        Path path = of(output);
+        try {
+            if (Files.exists(path) && Files.exists(input) && input.toRealPath().startsWith(path.toRealPath())) {
+                throw InvalidRequestException.impossible("input " + input + " lies in " + path + ", where a job for "
+                        + output + " works; choose another output, or move the input");
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot compare " + input + " with " + path + ": " + e, e);
+        }
+    }
+
+    private static Path of(Path output) {
+        Path target = output.toAbsolutePath().normalize();
+        if (target.getFileName() == null) {
+            throw InvalidRequestException.usage("output " + output + " has no name; give a directory to create");
+        }
+        return target.resolveSibling(target.getFileName() + SUFFIX);
+    }
+
+    /** A job that was stopped left at least its lock. Asked before we write ours, which would make any directory look like one. */
+    private static void requireOurs(Path output, Path path) throws IOException {
+        if (!Files.isDirectory(path)) {
+            return;
+        }
+        try (Stream<Path> paths = Files.list(path)) {
+            Set<String> names =
+                    paths.map(entry -> entry.getFileName().toString()).collect(Collectors.toSet());
+            if (!names.isEmpty() && !names.contains(LOCK) && !names.contains(ModelWriter.JOB)) {
+                throw InvalidRequestException.impossible(
+                        path + " is needed to write " + output
+                                + ", but holds files that are not of a stopped job; choose another output, or move that directory");
+            }
         }
     }
 

@@ -336,6 +336,31 @@ class ModelWriterTest {
         assertThat(temp.resolve("out.partial")).doesNotExist();
     }
 
+    /** It may be anybody's, with a name that happens to end like ours; also where a stopped job would be continued. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void aDirectoryThatNoJobMadeIsLeftAlone(boolean resume) throws IOException {
+        Path partial = Files.createDirectory(temp.resolve("out.partial"));
+        Path note = Files.writeString(partial.resolve("NOTES.txt"), "precious");
+        refuses(() -> run(resume, () -> {}), "not of a stopped job");
+        assertThat(partial.toFile().list()).containsExactly("NOTES.txt");
+        Files.delete(note);
+        run(resume, () -> {});
+        assertThat(Verifier.verify(output)).isEmpty();
+    }
+
+    @Test
+    void anInputInTheWorkDirectoryIsRefused() throws IOException {
+        Path partial = temp.resolve("out.partial");
+        WorkDirectory.requireApart(model, output);
+        Files.move(model, partial);
+        refuses(() -> WorkDirectory.requireApart(partial, output), "move the input");
+        Path within = Files.createDirectory(partial.resolve("output"));
+        refuses(() -> WorkDirectory.requireApart(within, output), "move the input");
+        WorkDirectory.requireApart(partial, temp.resolve("other"));
+        WorkDirectory.requireApart(temp, output);
+    }
+
     @Test
     void anOutputThatAppearsMeanwhileIsNotOverwritten() throws IOException {
         refuses(

@@ -45,13 +45,14 @@ public final class CompressJob {
      *
      * @param output directory to create
      * @param resume whether to go on with a stopped job
-     * @throws InvalidRequestException (impossible) when the output exists, lies in the input, the budget or the memory cap is too
-     *     small, or what was stopped is another job
+     * @throws InvalidRequestException (impossible) when the output exists, lies in the input, the input in the work directory, the budget or
+     *     the memory cap is too small, or what was stopped is another job
      * @throws UncheckedIOException when something cannot be read or written, or the disk has too little room
      */
     public static JobResult run(
             JobRequest request, Path output, boolean resume, Workers workers, ProgressListener progress) {
         OutputDirectory.requireOutside(request.input(), output);
+        WorkDirectory.requireApart(request.input(), output);
         try (PlanJob job = PlanJob.open(request, workers, progress);
                 WorkDirectory work = WorkDirectory.open(output, resume, COSTS, PlanJob.CALIBRATION)) {
             job.calibrate(work.path().resolve(PlanJob.CALIBRATION));

@@ -38,7 +38,7 @@ public final class ImportJob {
      *
      * @param input in the exchange layout of GPTQ or AQLM, as its configuration says
      * @param output directory to create
-     * @throws InvalidRequestException impossible, when the output exists or lies in the input
+     * @throws InvalidRequestException impossible, when the output exists or lies in the input, or the input in the work directory
      * @throws MalformedFileException when a file or tensor of the input is not what it should be
      * @throws UnsupportedModelException when the input is of no such layout, or has numbers that our formats do not have
      * @throws UncheckedIOException when something cannot be read or written
@@ -46,6 +46,7 @@ public final class ImportJob {
     public static ImportResult run(Path input, Path output, Workers workers, ProgressListener progress) {
         long start = System.nanoTime();
         OutputDirectory.requireOutside(input, output);
+        WorkDirectory.requireApart(input, output);
         try (Checkpoint source = Checkpoint.open(input);
                 WorkDirectory work = WorkDirectory.open(output, Files.notExists(output))) {
             ForeignModel model = ForeignModel.of(source);

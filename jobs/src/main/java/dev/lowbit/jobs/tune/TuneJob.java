@@ -87,7 +87,11 @@ public final class TuneJob implements AutoCloseable {
     public static TuneResult run(
             TuneRequest request, Path output, boolean resume, Workers workers, ProgressListener progress) {
         OutputDirectory.requireOutside(request.input(), output);
-        request.reference().ifPresent(reference -> OutputDirectory.requireOutside(reference, output));
+        WorkDirectory.requireApart(request.input(), output);
+        request.reference().ifPresent(reference -> {
+            OutputDirectory.requireOutside(reference, output);
+            WorkDirectory.requireApart(reference, output);
+        });
         if (request.device().isPresent() && request.reference().isEmpty()) {
             throw InvalidRequestException.usage(
                     "--device runs the reference; what is trained is computed on the CPU: give --reference too, or leave --device out");

@@ -194,6 +194,8 @@ public final class UpdateImport {
             throw InvalidRequestException.usage("an adapter cannot be added to the packed matrices of " + path
                     + "; export it with lowbit export --to safetensors and give that as --base");
         }
+        WorkDirectory.requireApart(path, out);
+        inputs.forEach(input -> WorkDirectory.requireApart(input, out));
         try (CompressedModel base = CompressedModel.open(path)) {
             ChangedModel changed = new ChangedModel(base, update);
             try (WorkDirectory work = WorkDirectory.open(out, Files.notExists(out))) {

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.checkpoint.SafetensorsWriter;
 import dev.lowbit.checkpoint.TensorInfo;
+import dev.lowbit.jobs.ExitCodes;
 import dev.lowbit.jobs.Lowbit;
 import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.jobs.SampleModels;
@@ -230,6 +231,29 @@ class GptqImportTest extends ExchangeRuns {
                 assertThat(out.resolve(file.getFileName())).hasSameBinaryContentAs(file);
             }
         }
+    }
+
+    /** An input, or anything else, that is named like the work directory of the output stays as it is. */
+    @Test
+    void whatNoImportMadeIsNotRemoved() throws IOException {
+        Path source = SampleModels.evenLlama(folder.resolve("source"));
+        Path model = SampleModels.affine(source, folder.resolve("compressed"), "affine4-g32-f16-sym");
+        Path gptq = exported(model, "gptq", "out.partial");
+        Path note = Files.writeString(gptq.resolve("NOTES.txt"), "precious");
+        Path out = folder.resolve("out");
+        refused(lowbit("import", gptq, "--out", out), "move the input");
+        assertThat(note).exists();
+        Path moved = Files.move(gptq, folder.resolve("gptq"));
+        Files.createDirectory(gptq);
+        Files.writeString(note, "precious");
+        refused(lowbit("import", moved, "--out", out), "not of a stopped job");
+        assertThat(gptq.toFile().list()).containsExactly("NOTES.txt");
+    }
+
+    private static void refused(Lowbit run, String why) {
+        assertThat(run.code()).as(run.err()).isEqualTo(ExitCodes.IMPOSSIBLE);
+        assertThat(run.err().lines()).hasSize(1);
+        assertThat(run.err()).contains(why);
     }
 
     /** Stops a job after so many steps. */
