@@ -42,7 +42,7 @@ public final class WorkDirectory implements AutoCloseable {
     /**
      * Creates or continues the work directory of {@code output} and locks it.
      *
-     * @param resume whether the traces of an earlier run may be continued; an output that already exists is then left to
+     * @param resume whether the traces of an earlier run may be continued; a compressed model that already exists is then left to
      *     {@link ModelWriter}, which accepts it only when this very job wrote it
      * @param anyones files that say themselves what they are of: what an earlier run left of these alone may be used without being asked
      * @throws InvalidRequestException (impossible) when the output exists, when another job holds it, when a stopped job is
@@ -52,8 +52,9 @@ public final class WorkDirectory implements AutoCloseable {
     public static WorkDirectory open(Path output, boolean resume, String... anyones) {
         Path target = output.toAbsolutePath().normalize();
         Path path = of(output);
-        if (!resume && Files.exists(target, LinkOption.NOFOLLOW_LINKS)) {
-            throw InvalidRequestException.impossible("output " + output + " exists; choose another, or remove it");
+        if (Files.exists(target, LinkOption.NOFOLLOW_LINKS) && !(resume && Manifest.isIn(target))) {
+            throw InvalidRequestException.impossible("output " + output + " exists"
+                    + (resume ? " and is not of this job" : "") + "; choose another, or remove it");
         }
         try {
             requireOurs(output, path);

@@ -448,6 +448,16 @@ class ModelWriterTest {
         WorkDirectory.open(temp.resolve("a/b/c"), false).close();
     }
 
+    /** A job that goes on would find out only after all that it does before its first matrix. */
+    @Test
+    void anOutputThatIsNoCompressedModelIsRefusedAtOnce() throws IOException {
+        Path link = Files.createSymbolicLink(temp.resolve("link"), temp.resolve("nowhere"));
+        for (Path taken : List.of(model, Files.createDirectory(temp.resolve("empty")), link)) {
+            refuses(() -> WorkDirectory.open(taken, true), "not of this job");
+            refuses(() -> WorkDirectory.open(taken, false), "exists");
+        }
+    }
+
     @Test
     void aMatrixMustBeAsPlanned() {
         try (Checkpoint source = Checkpoint.open(model);
