@@ -72,13 +72,13 @@ public final class OutputDirectory implements AutoCloseable {
         return new OutputDirectory(absolute, temporary);
     }
 
-    /** Refuses a target that exists, unless it is an empty directory. */
+    /** Refuses a target that exists, unless it is an empty directory; a link is none, as no directory can be renamed to it. */
     public static void requireFree(Path target) {
         if (Files.notExists(target, LinkOption.NOFOLLOW_LINKS)) {
             return;
         }
         boolean empty = false;
-        if (Files.isDirectory(target)) {
+        if (Files.isDirectory(target, LinkOption.NOFOLLOW_LINKS)) {
             try (Stream<Path> entries = Files.list(target)) {
                 empty = entries.findAny().isEmpty();
             } catch (IOException e) {

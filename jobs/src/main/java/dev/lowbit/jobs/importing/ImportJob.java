@@ -22,6 +22,7 @@ import dev.lowbit.store.ModelWriter;
 import dev.lowbit.store.WorkDirectory;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -48,7 +49,7 @@ public final class ImportJob {
         OutputDirectory.requireOutside(input, output);
         WorkDirectory.requireApart(input, output);
         try (Checkpoint source = Checkpoint.open(input);
-                WorkDirectory work = WorkDirectory.open(output, Files.notExists(output))) {
+                WorkDirectory work = WorkDirectory.open(output, Files.notExists(output, LinkOption.NOFOLLOW_LINKS))) {
             ForeignModel model = ForeignModel.of(source);
             // a refusal leaves no stopped job behind
             model.layers().forEach(layer -> layer.requireOurs(workers));

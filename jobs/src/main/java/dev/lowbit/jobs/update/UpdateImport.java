@@ -27,6 +27,7 @@ import dev.lowbit.tensor.DType;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -198,7 +199,7 @@ public final class UpdateImport {
         inputs.forEach(input -> WorkDirectory.requireApart(input, out));
         try (CompressedModel base = CompressedModel.open(path)) {
             ChangedModel changed = new ChangedModel(base, update);
-            try (WorkDirectory work = WorkDirectory.open(out, Files.notExists(out))) {
+            try (WorkDirectory work = WorkDirectory.open(out, Files.notExists(out, LinkOption.NOFOLLOW_LINKS))) {
                 changed.write(job(base.manifest().job(), path), work, progress);
             }
         }

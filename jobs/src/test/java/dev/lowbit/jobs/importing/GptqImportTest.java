@@ -250,6 +250,21 @@ class GptqImportTest extends ExchangeRuns {
         assertThat(gptq.toFile().list()).containsExactly("NOTES.txt");
     }
 
+    /** Neither a directory behind a link nor a link to nothing is replaced, and no work is done before that is said. */
+    @Test
+    void aLinkIsNoFreeOutput() throws IOException {
+        Path source = SampleModels.evenLlama(folder.resolve("source"));
+        Path model = SampleModels.affine(source, folder.resolve("compressed"), "affine4-g32-f16-sym");
+        Path gptq = exported(model, "gptq", "gptq");
+        Path empty = Files.createDirectory(folder.resolve("empty"));
+        for (Path aim : List.of(empty, folder.resolve("nowhere"))) {
+            Path link = Files.createSymbolicLink(folder.resolve("to-" + aim.getFileName()), aim);
+            refused(lowbit("export", model, "--to", "gptq", "--out", link), "exists");
+            refused(lowbit("import", gptq, "--out", link), "exists; choose another");
+            assertThat(link).isSymbolicLink();
+        }
+    }
+
     private static void refused(Lowbit run, String why) {
         assertThat(run.code()).as(run.err()).isEqualTo(ExitCodes.IMPOSSIBLE);
         assertThat(run.err().lines()).hasSize(1);
