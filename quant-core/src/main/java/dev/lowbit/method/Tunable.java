@@ -51,9 +51,6 @@ public interface Tunable extends AutoCloseable {
         }
     }
 
-    /** What scales of two levels may have beside themselves. */
-    long OFFSET = 1;
-
     /** How much of a representation is trained. */
     enum Extent {
         /** Low-rank factors; all else stays frozen. */
@@ -121,15 +118,19 @@ public interface Tunable extends AutoCloseable {
         }
         return switch (format) {
             case BlockFormat blocks ->
-                OFFSET + blocks.geometry(rows, columns).blocks() + (sharing ? 0 : 1L << blocks.codeBits());
-            case AffineFormat affine -> OFFSET + affine.groups(rows, columns);
+                withOffset(blocks.geometry(rows, columns).blocks()) + (sharing ? 0 : 1L << blocks.codeBits());
+            case AffineFormat affine -> withOffset(affine.groups(rows, columns));
             case AdditiveFormat sums ->
-                OFFSET
-                        + sums.scaleCount(rows, columns)
+                withOffset(sums.scaleCount(rows, columns))
                         + (sharing ? 0 : (long) sums.codebooks() * sums.entries() * sums.tileSize());
             case SketchFormat sketch -> (long) sketch.tableCount(rows, columns) * sketch.entries();
             default -> (long) rows * columns;
         };
+    }
+
+    /** Scales of two levels may have an offset beside themselves. */
+    private static long withOffset(long scales) {
+        return scales + 1;
     }
 
     private static Optional<Tunable> coded(Extent extent, Workers workers, Supplier<DenseGradient> values) {

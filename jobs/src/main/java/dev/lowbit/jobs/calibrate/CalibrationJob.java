@@ -86,10 +86,10 @@ public final class CalibrationJob {
             Path out,
             Workers workers,
             ProgressListener progress) {
-        MemoryCap cap = new MemoryCap(memoryBytes);
         try (Transformer model = Transformers.load(checkpoint)) {
             CalibrationTokens tokens = text.tokens();
             Statistics statistics = new Statistics(model, tokens, workers);
+            MemoryCap cap = new MemoryCap(memoryBytes);
             long sums = sumBytes(statistics, cap);
             CalibrationHeader header = new CalibrationHeader(
                     software,

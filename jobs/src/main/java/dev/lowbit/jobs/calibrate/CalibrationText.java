@@ -17,7 +17,7 @@ import java.nio.file.Path;
 import java.util.OptionalInt;
 
 /**
- * A text to calibrate with: a text file, or JSON lines of texts or token ids, which are put one behind the other.
+ * A text to calibrate with: a text file, or JSON lines of texts or token ids, which are put one behind the other, see {@link Corpus}.
  *
  * @param digest of the file
  */
@@ -42,7 +42,7 @@ public record CalibrationText(String digest, CalibrationTokens tokens) {
         FloatModel.require(checkpoint);
         ModelShape shape = Transformers.shape(checkpoint.requireConfig("calibration"));
         int window = context.orElse(Math.min(DEFAULT_CONTEXT, shape.context()));
-        requireMemory(file, checkpoint, window, cap);
+        requireMemory(file, checkpoint, shape, window, cap);
         try (Tokenizer tokenizer = Tokenizer.open(checkpoint.root())) {
             int[] ids = TextTokens.read(file, tokenizer, shape.vocabulary(), most, cap);
             int beginning = tokenizer.requireBeginning(shape.vocabulary());
@@ -51,11 +51,10 @@ public record CalibrationText(String digest, CalibrationTokens tokens) {
     }
 
     /** Whichever is more: the text, before there is a model, or the model and what is summed up. */
-    private static void requireMemory(Path file, Checkpoint checkpoint, int window, MemoryCap cap) {
+    private static void requireMemory(Path file, Checkpoint checkpoint, ModelShape shape, int window, MemoryCap cap) {
         if (cap.bytes().isEmpty()) {
             return;
         }
-        ModelShape shape = Transformers.shape(checkpoint.requireConfig("calibration"));
         long rows = Math.max(CalibrationTokens.BATCH_TOKENS, Math.min(window, shape.context()));
         long model = ModelInput.floatBytes(checkpoint) + Statistics.needBytes(shape, rows);
         cap.require(
