@@ -80,12 +80,14 @@ record Comparison(References references, List<Line> lines) {
         StringBuilder text = new StringBuilder();
         text.append(String.format(
                 Locale.ROOT,
-                "S (OpenBLAS sgemm 1024, one thread) %.2f ms = %.1f GFLOP/s; FMA peak %.1f GFLOP/s; read %.1f GB/s; store %.1f GB/s%n%n",
+                "S (OpenBLAS sgemm 1024, one thread) %.2f ms = %.1f GFLOP/s; FMA peak %.1f GFLOP/s; read %.1f GB/s, by two threads %.1f GB/s; store %.1f GB/s; float gemv in a core's cache %.2f Gweights/s%n%n",
                 references.sgemmSeconds() * 1e3,
                 references.sgemmRate() / 1e9,
                 references.fmaRate() / 1e9,
                 references.readRate() / 1e9,
-                references.storeRate() / 1e9));
+                references.readRateOfTwo() / 1e9,
+                references.storeRate() / 1e9,
+                references.cachedGemvRate() / 1e9));
         text.append("| figure | time | rate | ratio | bar | baseline | verdict |\n|---|---|---|---|---|---|---|\n");
         for (Line line : lines) {
             if (line.verdict == Verdict.NOT_RUN) {

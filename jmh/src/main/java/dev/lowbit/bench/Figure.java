@@ -38,7 +38,7 @@ record Figure(
             of(GemvBenchmark.class, "multiply", "gemv-affine4", "affine4-g128-f16")
                     .read(LARGE, 4 + 20.0 / 128),
             of(GemvBenchmark.class, "multiply", "gemv-affine8", "affine8-g128-f16")
-                    .read(LARGE, 8 + 24.0 / 128),
+                    .read(LARGE, 8 + 24.0 / 128, 0.70),
             of(GemvBenchmark.class, "multiply", "gemv-nf2", "nf2-g64-s8x256-fp32")
                     .read(LARGE, 2.126953125),
             of(GemvBenchmark.class, "multiply", "gemv-nf3", "nf3-g64-s8x256-fp32")
@@ -89,6 +89,45 @@ record Figure(
                     .ofGemv(LARGE),
             of(LookupBenchmark.class, "multiply", "lookup-aq2x8-g8", "aq2x8-g8-row-bf16", "24")
                     .read(LARGE, 2 + 16.0 / 4096, 0.60),
+            of(LookupThreadsBenchmark.class, "multiply", "lookup-nf2-2-threads", "nf2-g64-s8x256-bf16")
+                    .readByTwo(LARGE, 2.25, 0.75),
+            of(LookupThreadsBenchmark.class, "multiply", "lookup-affine4-2-threads", "affine4-g128-f16")
+                    .readByTwo(LARGE, 4.25, 0.90),
+            // the goals of products in the cache, where the float product's weights are in it too
+            of(LookupBenchmark.class, "multiply", "goal-lookup-nf2", "nf2-g64-s8x256-bf16", "1")
+                    .ofCachedGemv(LARGE, 5),
+            of(LookupBenchmark.class, "multiply", "goal-lookup-affine2", "affine2-g64-f16", "1")
+                    .ofCachedGemv(LARGE, 5),
+            of(LookupBenchmark.class, "multiply", "goal-lookup-nf3", "nf3-g64-s8x256-bf16", "1")
+                    .ofCachedGemv(LARGE, 3.2),
+            of(LookupBenchmark.class, "multiply", "goal-lookup-affine4", "affine4-g128-f16", "1")
+                    .ofCachedGemv(LARGE, 2.5),
+            of(LookupBenchmark.class, "multiply", "goal-lookup-nf4", "nf4-g64-s8x256-bf16", "1")
+                    .ofCachedGemv(LARGE, 1.8),
+            of(LookupBenchmark.class, "multiply", "goal-lookup-aq2x8-g8", "aq2x8-g8-row-bf16", "1")
+                    .ofCachedGemv(LARGE, 5),
+            of(GemvBenchmark.class, "multiply", "goal-gemv-affine2", "affine2-g64-f16")
+                    .ofCachedGemv(LARGE, 0.9),
+            of(GemvBenchmark.class, "multiply", "goal-gemv-affine4", "affine4-g128-f16")
+                    .ofCachedGemv(LARGE, 0.9),
+            of(GemvBenchmark.class, "multiply", "goal-gemv-affine8", "affine8-g128-f16")
+                    .ofCachedGemv(LARGE, 1.4),
+            of(GemvBenchmark.class, "multiply", "goal-gemv-nf2", "nf2-g64-s8x256-fp32")
+                    .ofCachedGemv(LARGE, 0.9),
+            of(GemvBenchmark.class, "multiply", "goal-gemv-nf3", "nf3-g64-s8x256-fp32")
+                    .ofCachedGemv(LARGE, 0.9),
+            of(GemvBenchmark.class, "multiply", "goal-gemv-nf4", "nf4-g64-s8x256-fp32")
+                    .ofCachedGemv(LARGE, 0.9),
+            of(GemvBenchmark.class, "multiply", "goal-gemv-sketch2", "sketch2-r1-f16")
+                    .ofCachedGemv(LARGE, 0.9),
+            of(GemvBenchmark.class, "multiply", "goal-gemv-sketch3", "sketch3-r1-f16")
+                    .ofCachedGemv(LARGE, 0.9),
+            of(GemvBenchmark.class, "multiply", "goal-gemv-sketch4", "sketch4-r1-f16")
+                    .ofCachedGemv(LARGE, 0.9),
+            of(AdditiveBenchmark.class, "multiply", "goal-gemv-aq1x8-g8", "aq1x8-g8-row-f16")
+                    .ofCachedGemv(LARGE, 0.9),
+            of(AdditiveBenchmark.class, "multiply", "goal-gemv-aq2x8-g8", "aq2x8-g8-row-f16")
+                    .ofCachedGemv(LARGE, 0.9),
             of(ConversionBenchmark.class, "widen", "widen-f16", "F16").store(ConversionBenchmark.COUNT),
             of(ConversionBenchmark.class, "widen", "widen-bf16", "BF16").store(ConversionBenchmark.COUNT),
             of(ConversionBenchmark.class, "widen", "widen-f8", "F8_E4M3").store(ConversionBenchmark.COUNT),
@@ -177,6 +216,17 @@ record Figure(
 
         private Figure read(double weights, double bits, OptionalDouble bar) {
             return new Figure(id, benchmark, parameters, weights, weights * bits / Byte.SIZE, Measure.OF_READ, bar);
+        }
+
+        Figure readByTwo(double weights, double bits, double bar) {
+            double bytes = weights * bits / Byte.SIZE;
+            return new Figure(
+                    id, benchmark, parameters, weights, bytes, Measure.OF_READ_BY_TWO, OptionalDouble.of(bar));
+        }
+
+        Figure ofCachedGemv(double weights, double bar) {
+            return new Figure(
+                    id, benchmark, parameters, weights, weights, Measure.OF_CACHED_GEMV, OptionalDouble.of(bar));
         }
 
         Figure ofGemv(double weights) {

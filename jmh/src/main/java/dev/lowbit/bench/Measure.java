@@ -30,6 +30,20 @@ enum Measure {
             return work / seconds / references.gemvRate();
         }
     },
+    /** Weights per second as a multiple of the float product's whose weights a core's own cache holds. */
+    OF_CACHED_GEMV("of cached float gemv", true) {
+        @Override
+        double ratio(double seconds, double work, References references) {
+            return work / seconds / references.cachedGemvRate();
+        }
+    },
+    /** Bytes of weights read per second as a fraction of what two threads read. */
+    OF_READ_BY_TWO("of read bandwidth, two threads", true) {
+        @Override
+        double ratio(double seconds, double work, References references) {
+            return work / seconds / references.readRateOfTwo();
+        }
+    },
     /** Bytes of weights read per second as a fraction of the read bandwidth. */
     OF_READ("of read bandwidth", true) {
         @Override

@@ -1,11 +1,15 @@
 package dev.lowbit.bench;
 
+import dev.lowbit.jobs.bench.SampleMatrices;
 import dev.lowbit.kernel.VectorWidth;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.linalg.Gemm;
+import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.tensor.FloatMatrix;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
@@ -23,7 +27,7 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * What this machine can do on one thread: the roofline, and the denominators of every ratio. Whoever reports a ratio runs these
+ * What this machine can do, on one thread but for {@link #readByTwo}: the roofline, and the denominators of every ratio. Whoever reports a ratio runs these
  * in the same run.
  */
 @State(Scope.Thread)
@@ -39,6 +43,10 @@ public class ReferenceBenchmark {
     static final long READ_BYTES = 256L << 20;
     /** Bytes written in one sweep: a 4096 x 4096 matrix of floats, what dequantization writes. */
     static final long STORE_BYTES = 64L << 20;
+    /** Rows of the float matrix that a core's own cache holds: with {@link #CACHED_COLUMNS} columns 256 KiB. */
+    static final int CACHED_ROWS = 64;
+
+    static final int CACHED_COLUMNS = 1024;
     /** Fused multiply-adds per lane and sweep of the peak loop. */
     static final int FMA_STEPS = 1 << 16;
 
@@ -55,10 +63,15 @@ public class ReferenceBenchmark {
     private MemorySegment target;
     private FloatMatrix x;
     private FloatMatrix y;
+    private QuantizedMatrix cached;
+    private FloatMatrix cachedX;
+    private FloatMatrix cachedY;
+    private ExecutorService executor;
+    private Workers two;
     private OpenBlas blas;
     private float seed = 1;
 
-    /** Allocates, and checks sgemm. */
+    /** Allocates, and checks sgemm and the product in the cache. */
     @Setup
     public void setUp() {
         sourceFloats = FloatMatrix.allocate(ROWS, Math.toIntExact(READ_BYTES / Float.BYTES / ROWS));
@@ -73,6 +86,15 @@ public class ReferenceBenchmark {
             blas.multiply();
             Checks.product(a, b, blas.result(), 97);
         }
+        executor = Executors.newFixedThreadPool(1);
+        two = Workers.on(executor, 2);
+        cachedX = Inputs.gaussian("cached vector", 1, CACHED_COLUMNS);
+        cachedY = FloatMatrix.allocate(1, CACHED_ROWS);
+        try (FloatMatrix weights = SampleMatrices.gaussian(CACHED_ROWS, CACHED_COLUMNS)) {
+            cached = SampleMatrices.of("f32", weights, Workers.serial());
+            cachedGemv();
+            Checks.vectorProduct(weights, cachedX, cachedY);
+        }
     }
 
     /** Frees the memory. */
@@ -83,6 +105,9 @@ public class ReferenceBenchmark {
         targetFloats.close();
         x.close();
         y.close();
+        cachedX.close();
+        cachedY.close();
+        executor.shutdown();
     }
 
     /** S: C = A B of 1024 x 1024 floats by OpenBLAS on one thread. */
@@ -94,11 +119,24 @@ public class ReferenceBenchmark {
     /** Reads {@link #READ_BYTES} from memory once. */
     @Benchmark
     public float read() {
+        return sum(0, READ_BYTES);
+    }
+
+    /** The same, each half by a thread. */
+    @Benchmark
+    public float readByTwo() {
+        float[] sums = new float[2];
+        two.forEach(2, half -> sums[half] = sum(half * READ_BYTES / 2, READ_BYTES / 2));
+        return sums[0] + sums[1];
+    }
+
+    /** Four sums beside one another: one alone would wait for itself, not for memory. */
+    private float sum(long from, long bytes) {
         FloatVector a = FloatVector.zero(SPECIES);
         FloatVector b = a;
         FloatVector c = a;
         FloatVector d = a;
-        for (long at = 0; at < READ_BYTES; at += 4 * VECTOR_BYTES) {
+        for (long at = from; at < from + bytes; at += 4 * VECTOR_BYTES) {
             a = a.add(load(at));
             b = b.add(load(at + VECTOR_BYTES));
             c = c.add(load(at + 2 * VECTOR_BYTES));
@@ -125,6 +163,12 @@ public class ReferenceBenchmark {
     @Benchmark
     public void gemv() {
         Gemm.multiply(x, false, targetFloats, true, y, Gemm.Mode.SET, Workers.serial());
+    }
+
+    /** y = W x of {@link #CACHED_ROWS} x {@link #CACHED_COLUMNS} weights in {@code f32}, exact. */
+    @Benchmark
+    public void cachedGemv() {
+        cached.multiply(cachedX, cachedY, Workers.serial());
     }
 
     /** {@value #FMA_STEPS} fused multiply-adds in each lane of twelve independent chains: enough to hide their latency. */
