@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -138,6 +139,44 @@ class LauncherTest {
                 .contains("Heap Max Capacity: 240M");
         Map<String, String> own = Map.of("JAVA_OPTS", "-Xlog:gc+init", "LOWBIT_JAVA_OPTS", "-Xmx100m");
         assertThat(run(own, "--memory", "1GiB").out()).contains("Heap Max Capacity: 100M");
+    }
+
+    /** A source tree below a folder whose name has a space, built once more: the three newest builds stay, and nothing else goes. */
+    @Test
+    void oldBuildsAreRemovedAndNothingBesideThem() throws Exception {
+        Path tree = distribution.resolve("my work").resolve("tree");
+        Path lib = Files.createDirectories(tree.resolve("jobs/target/lib"));
+        Files.writeString(tree.resolve("pom.xml"), "");
+        Files.writeString(lib.resolve("any.jar"), "");
+        Files.writeString(tree.resolve("jobs/target/lowbit-jobs-any.jar"), "");
+        Files.copy(ROOT.resolve("lowbit"), tree.resolve("lowbit"));
+        assertThat(tree.resolve("lowbit").toFile().setExecutable(true)).isTrue();
+        Path state = Files.createDirectories(tree.resolve("target/launcher"));
+        for (int build = 1; build <= 4; build++) {
+            Path run = Files.createDirectory(state.resolve("run-" + build));
+            Files.setLastModifiedTime(run, FileTime.fromMillis(1000L * build));
+        }
+        Path bystander = Files.createDirectories(distribution.resolve("my")).resolve("file");
+        Files.writeString(bystander, "of somebody else");
+        Path maven = Files.createDirectories(distribution.resolve("maven")).resolve("mvn");
+        Files.writeString(maven, "#!/bin/sh\nexit 0\n");
+        assertThat(maven.toFile().setExecutable(true)).isTrue();
+
+        ProcessBuilder builder = new ProcessBuilder(tree.resolve("lowbit").toString(), "--version")
+                .directory(distribution.toFile())
+                .redirectErrorStream(true)
+                .redirectOutput(distribution.resolve("build-log").toFile());
+        builder.environment().put("JAVA_HOME", System.getProperty("java.home"));
+        builder.environment().merge("PATH", maven.getParent().toString(), (path, fake) -> fake + ":" + path);
+        assertThat(builder.start().waitFor(60, TimeUnit.SECONDS)).isTrue();
+
+        assertThat(bystander).exists();
+        try (Stream<Path> left = Files.list(state)) {
+            List<String> builds = left.map(path -> path.getFileName().toString())
+                    .filter(name -> name.startsWith("run-"))
+                    .toList();
+            assertThat(builds).hasSize(3).contains("run-4", "run-3").doesNotContain("run-2", "run-1");
+        }
     }
 
     /** What the JVM says before any class of ours runs must not get lost in the filter. */
