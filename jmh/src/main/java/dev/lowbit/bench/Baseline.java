@@ -29,17 +29,25 @@ record Baseline(Map<String, Entry> figures) {
         }
     }
 
+    /** @throws IllegalArgumentException when the file is malformed or holds no figure: nothing can fall below that, so it would pass for ever */
     static Baseline read(Path file) {
-        JsonNode tree = JsonMapper.shared().readTree(file.toFile());
         Map<String, Entry> figures = new LinkedHashMap<>();
-        tree.path("figures")
-                .properties()
-                .forEach(e -> figures.put(
-                        e.getKey(),
-                        new Entry(
-                                e.getValue().path("ratio").asDouble(Double.NaN),
-                                e.getValue().path("noise").asDouble(Double.NaN))));
+        JsonFile.read(file).path("figures").properties().forEach(e -> figures.put(e.getKey(), entry(file, e)));
+        if (figures.isEmpty()) {
+            throw new IllegalArgumentException(
+                    file + " holds no figures; remove it, and --write-baseline makes it of a run");
+        }
         return new Baseline(figures);
+    }
+
+    private static Entry entry(Path file, Map.Entry<String, JsonNode> figure) {
+        try {
+            return new Entry(
+                    figure.getValue().path("ratio").asDouble(Double.NaN),
+                    figure.getValue().path("noise").asDouble(Double.NaN));
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException(file + ", " + figure.getKey() + ": " + e.getMessage(), e);
+        }
     }
 
     /** The baseline that a run would make: its ratios, and twice the spread seen in it as noise, within limits. */

@@ -1,6 +1,7 @@
 package dev.lowbit.bench;
 
 import dev.lowbit.kernel.VectorWidth;
+import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -9,11 +10,15 @@ import java.util.List;
 import java.util.Map;
 import java.util.regex.Pattern;
 import org.openjdk.jmh.results.format.ResultFormatType;
+import org.openjdk.jmh.runner.BenchmarkList;
 import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
+import org.openjdk.jmh.runner.format.OutputFormat;
+import org.openjdk.jmh.runner.format.OutputFormatFactory;
 import org.openjdk.jmh.runner.options.ChainedOptionsBuilder;
 import org.openjdk.jmh.runner.options.OptionsBuilder;
 import org.openjdk.jmh.runner.options.TimeValue;
+import org.openjdk.jmh.runner.options.VerboseMode;
 
 /**
  * Runs the suite, or reads the result of a run, and compares its ratios with a baseline.
@@ -25,7 +30,8 @@ import org.openjdk.jmh.runner.options.TimeValue;
  * Without {@code --results} the benchmarks whose names match (all, when none is given) are run together with the references;
  * {@code -Dquick} makes that one short fork each and leaves out the 4096 x 4096 decomposition. The baseline is that of the width of
  * this machine's registers, {@code baseline-512.json} for 512 bits. Exit code 1 when a ratio fell by more than its noise, a figure of
- * the baseline is missing from a complete run or there is no baseline, 2 for bad usage.
+ * the baseline is missing from a complete run or there is no baseline, 2 for bad usage, a name that no benchmark has among it, and for a
+ * malformed file.
  */
 public final class CompareMain {
     /** One for each width of registers: other kernels, other ratios. */
@@ -42,18 +48,21 @@ public final class CompareMain {
 
     /** What {@link #main} does, returning the exit code. */
     static int run(String[] arguments, PrintStream out) {
-        Request request;
         try {
-            request = Request.parse(arguments);
+            return compare(Request.parse(arguments), out);
         } catch (IllegalArgumentException e) {
             out.println(e.getMessage());
             return 2;
         }
+    }
+
+    private static int compare(Request request, PrintStream out) {
         boolean quick = System.getProperty("quick") != null;
-        Path file = request.results == null ? measure(request.patterns, quick) : request.results;
-        JmhResults results = JmhResults.read(file);
+        // Before half an hour of measuring: what it will be held against.
         boolean exists = Files.exists(request.baseline);
         Baseline baseline = exists ? Baseline.read(request.baseline) : new Baseline(Map.of());
+        Path file = request.results == null ? measure(request.patterns, quick) : request.results;
+        JmhResults results = JmhResults.read(file);
         boolean complete = request.results == null && request.patterns.isEmpty() && !quick;
         Comparison comparison = Comparison.of(results, baseline, complete);
         out.println(comparison.text());
@@ -106,7 +115,22 @@ public final class CompareMain {
         }
     }
 
+    /** Beside a name that no benchmark has the references alone would run, and nothing would have fallen. */
+    private static void requireBenchmarks(List<String> patterns) {
+        OutputFormat silent = OutputFormatFactory.createFormatInstance(
+                new PrintStream(OutputStream.nullOutputStream()), VerboseMode.SILENT);
+        for (String pattern : patterns) {
+            if (BenchmarkList.defaultList()
+                    .find(silent, List.of(pattern), List.of())
+                    .isEmpty()) {
+                throw new IllegalArgumentException(
+                        pattern + " matches no benchmark; give a regular expression of their names, or none for all");
+            }
+        }
+    }
+
     private static Path measure(List<String> patterns, boolean quick) {
+        requireBenchmarks(patterns);
         Path result = Path.of(RESULTS);
         ChainedOptionsBuilder options = new OptionsBuilder()
                 .resultFormat(ResultFormatType.JSON)

@@ -7,7 +7,6 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
 
 /**
  * The times in a JMH result file (format json), by benchmark and parameters. A time is the median over forks of the median over
@@ -23,8 +22,9 @@ final class JmhResults {
 
     private JmhResults() {}
 
+    /** @throws IllegalArgumentException when the file is no such result */
     static JmhResults read(Path json) {
-        return of(JsonMapper.shared().readTree(json.toFile()), json.toString());
+        return of(JsonFile.read(json), json.toString());
     }
 
     /** @param source named in messages */

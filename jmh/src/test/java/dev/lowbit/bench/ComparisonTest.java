@@ -18,6 +18,8 @@ import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import tools.jackson.databind.json.JsonMapper;
 
 /** The comparer on made-up runs: it must turn red for a slowed kernel and stay green for a slow machine. */
@@ -183,6 +185,39 @@ class ComparisonTest {
                 .contains("FAILED");
         assertThat(compare("--fast")).startsWith("2 ").contains("--fast is no option");
         assertThat(compare("--results")).startsWith("2 ").contains("needs a file");
+    }
+
+    /** What cannot be compared with must not look as if nothing had fallen. */
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            ''                                                          | holds no figures; remove it
+            {}                                                          | holds no figures; remove it
+            {"figure":{"gemm-1024":{"ratio":0.9,"noise":0.2}}}          | holds no figures; remove it
+            {"figures":[{"ratio":0.9,"noise":0.2}]}                     | holds no figures; remove it
+            {"figures":{"gemm-1024":{"ratio":0.9                        | cannot be read: Unexpected end-of-input
+            {"figures":{"gemm-1024":{"ratio":"x","noise":0.2}}}         | gemm-1024: a baseline needs ratio > 0
+            {"figures":{"gemm-1024":{"ratio":0.9,"noise":1}}}           | gemm-1024: a baseline needs ratio > 0
+            """)
+    void aMalformedBaselineIsRefused(String content, String words) throws IOException {
+        Path good = Files.writeString(folder.resolve("good.json"), run(1, "", 1, ""));
+        Path malformed = Files.writeString(folder.resolve("malformed.json"), content);
+        String said = compare("--results", good.toString(), "--baseline", malformed.toString());
+        assertThat(said).startsWith("2 " + malformed).contains(words).doesNotContain("no ratio fell");
+        assertThat(said.lines()).hasSize(1);
+    }
+
+    @Test
+    void resultsThatAreNoneAreRefused() throws IOException {
+        Path cut =
+                Files.writeString(folder.resolve("cut.json"), run(1, "", 1, "").substring(0, 1000));
+        Path none = folder.resolve("none.json");
+        assertThat(compare("--results", cut.toString())).startsWith("2 " + cut + " cannot be read");
+        assertThat(compare("--results", none.toString())).startsWith("2 " + none + " cannot be read");
+    }
+
+    @Test
+    void aNameThatNoBenchmarkHasIsRefusedBeforeAnythingRuns() {
+        assertThat(compare("GemmBenchmark", "NoSuchBenchmark")).startsWith("2 NoSuchBenchmark matches no benchmark; ");
     }
 
     private static String compare(String... arguments) {
