@@ -105,7 +105,8 @@ public record ProductSpeed(
                 if (matrix.accuracy() == Accuracy.FAST) {
                     tolerance += FAST_ERROR * Math.sqrt(square);
                 }
-                if (Math.abs(y.get(0, i) - sum) > tolerance) {
+                // so that a result that is no number is wrong too
+                if (!(Math.abs(y.get(0, i) - sum) <= tolerance)) {
                     throw new IllegalStateException("wrong result, not measured: row " + i + " of " + matrix.format()
                             + " gives " + y.get(0, i) + ", expected " + sum);
                 }

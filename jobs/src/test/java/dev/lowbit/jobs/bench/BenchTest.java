@@ -145,12 +145,15 @@ class BenchTest {
             QuantizedMatrix right = SampleMatrices.of("f32", weights, Workers.serial());
             assertThat(ProductSpeed.of(right, x, 1, 1e-4, 1, Workers.serial()).secondsPerProduct())
                     .isPositive();
-            assertThatThrownBy(() -> ProductSpeed.of(new Doubled(right), x, 1, 1e-4, 1, Workers.serial()))
-                    .hasMessageContaining("wrong result");
+            for (float wrong : new float[] {2, Float.NaN}) {
+                QuantizedMatrix times = new Times(right, wrong);
+                assertThatThrownBy(() -> ProductSpeed.of(times, x, 1, 1e-4, 1, Workers.serial()))
+                        .hasMessageContaining("wrong result");
+            }
         }
     }
 
-    private record Doubled(QuantizedMatrix matrix) implements QuantizedMatrix {
+    private record Times(QuantizedMatrix matrix, float factor) implements QuantizedMatrix {
         @Override
         public int rows() {
             return matrix.rows();
@@ -179,7 +182,7 @@ class BenchTest {
         @Override
         public void multiply(FloatMatrix x, FloatMatrix y, Workers workers) {
             DecodedProducts.multiply(matrix, x, y, workers);
-            y.set(0, 0, 2 * y.get(0, 0) + 1);
+            y.set(0, 0, factor * y.get(0, 0) + 1);
         }
     }
 }
