@@ -52,6 +52,14 @@ public class GemmBenchmark {
         y = FloatMatrix.allocate(1, LARGE);
         multiply();
         Checks.product(a, b, c, 37);
+        try (FloatMatrix transposed = FloatMatrix.allocate(SIZE, SIZE)) {
+            multiplyLeftTransposed();
+            transpose(a, transposed);
+            Checks.product(transposed, b, c, 37);
+            multiplyRightTransposed();
+            transpose(b, transposed);
+            Checks.product(a, transposed, c, 37);
+        }
         gemv();
         Checks.vectorProduct(weights, x, y);
         double[] gram = gram();
@@ -66,6 +74,14 @@ public class GemmBenchmark {
                 }
                 // Sums in double on both sides; only their order differs.
                 Checks.close(gram[i * SKINNY + j], sum, LARGE * 0x1p-52 * magnitude, "Gram at " + i + ", " + j);
+            }
+        }
+    }
+
+    private static void transpose(FloatMatrix from, FloatMatrix to) {
+        for (int i = 0; i < from.rows(); i++) {
+            for (int j = 0; j < from.columns(); j++) {
+                to.set(j, i, from.get(i, j));
             }
         }
     }

@@ -76,7 +76,7 @@ public class TransformerBenchmark {
     private FloatMatrix w;
     private FloatMatrix y;
 
-    /** Makes the model, and checks a gradient against the loss along it. */
+    /** Makes the model, and checks a gradient against the loss along it, and the product against sums in double. */
     @Setup
     public void setUp() throws IOException {
         folder = Files.createTempDirectory("lowbit-bench");
@@ -100,6 +100,10 @@ public class TransformerBenchmark {
         x = Inputs.gaussian("inputs", TOKENS, HIDDEN);
         w = Inputs.gaussian("weights", FEED_FORWARD, HIDDEN);
         y = FloatMatrix.allocate(TOKENS, FEED_FORWARD);
+        product();
+        for (int token = 0; token < TOKENS; token += 97) {
+            Checks.vectorProduct(w, x.rows(token, 1), y.rows(token, 1));
+        }
     }
 
     /** (L(W + εG) - L(W - εG)) / 2ε = ||G||², with ε so small that third derivatives do not show and so large that rounding does not. */
