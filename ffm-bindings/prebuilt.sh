@@ -3,9 +3,10 @@
 set -eu
 
 sources=$(cd "$(dirname "$0")/src/main/cuda" && pwd)
-folder=$1
 command -v nvcc >/dev/null || { echo "prebuilt.sh: nvcc is not on the PATH; install the CUDA toolkit, or build without -Pcuda-prebuilt" >&2; exit 1; }
-mkdir -p "$folder"
+mkdir -p "$1"
+folder=$(cd "$1" && pwd)
+cd "$sources" # the lines below are parted at spaces: they hold names of ours, no path
 
 one() { # file, target
   local name
@@ -18,10 +19,10 @@ one() { # file, target
 export -f one
 export folder
 
-digests=$(cd "$sources" && sha256sum -- *.cu *.cuh)
+digests=$(sha256sum -- *.cu *.cuh)
 if [ "$digests" != "$(cat "$folder/sources.sha256" 2>/dev/null)" ]; then
   rm -f "$folder"/*
-  for source in "$sources"/*.cu; do
+  for source in *.cu; do
     printf '%s\n' "$source sm_80" "$source sm_90" "$source sm_100" "$source compute_80"
   done | xargs -P "$(nproc)" -L 1 bash -euc 'one "$@"' one
   echo "$digests" > "$folder/sources.sha256"
