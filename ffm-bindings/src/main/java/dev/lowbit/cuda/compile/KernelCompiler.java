@@ -41,7 +41,10 @@ public final class KernelCompiler implements ImageSource {
     }
 
     private byte[] compiled(Nvrtc compiler, KernelSource source) {
-        Target target = target(compiler);
+        Target target = switch (target(compiler)) {
+            case Finding.Found<Target> found -> found.value();
+            case Finding.Absent<Target> absent -> throw new DeviceException(absent.reason());
+        };
         String version = compiler.version();
         Optional<byte[]> stored = cache.read(source, target, version);
         if (stored.isPresent()) {
@@ -53,16 +56,16 @@ public final class KernelCompiler implements ImageSource {
     }
 
     /** Code of the device where the compiler knows it; PTX for the newest that it knows where the device is newer still. */
-    private Target target(Nvrtc compiler) {
+    private Finding<Target> target(Nvrtc compiler) {
         List<Integer> known = compiler.capabilities();
         if (known.contains(capability)) {
-            return Target.cubin(capability);
+            return new Finding.Found<>(Target.cubin(capability));
         }
         return known.stream()
                 .filter(older -> older < capability)
                 .max(Integer::compare)
-                .map(Target::ptx)
-                .orElseThrow(() -> new DeviceException("NVRTC " + compiler.version() + " (" + compiler.place()
+                .<Finding<Target>>map(newest -> new Finding.Found<>(Target.ptx(newest)))
+                .orElseGet(() -> new Finding.Absent<>("NVRTC " + compiler.version() + " (" + compiler.place()
                         + ") compiles for no device as old as compute capability " + text(capability)
                         + "; use an older CUDA toolkit or a newer device"));
     }
@@ -71,8 +74,12 @@ public final class KernelCompiler implements ImageSource {
     public Finding<String> find() {
         return switch (nvrtc) {
             case Finding.Found<Nvrtc> found ->
-                new Finding.Found<>("NVRTC " + found.value().version() + " ("
-                        + found.value().place() + ")");
+                switch (target(found.value())) {
+                    case Finding.Found<Target> target ->
+                        new Finding.Found<>("NVRTC " + found.value().version() + " ("
+                                + found.value().place() + ")");
+                    case Finding.Absent<Target> absent -> new Finding.Absent<>(absent.reason());
+                };
             case Finding.Absent<Nvrtc> absent -> {
                 boolean all = KernelSource.NAMES.stream()
                         .allMatch(name -> PrebuiltImages.find(KernelSource.of(name), capability)

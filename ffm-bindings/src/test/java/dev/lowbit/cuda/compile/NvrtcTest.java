@@ -82,7 +82,7 @@ class NvrtcTest {
     }
 
     @Test
-    void aDeviceNewerThanTheCompilerGetsPtx() {
+    void aDeviceNewerThanTheCompilerGetsPtxAndOneTooOldForItIsNotUsable() {
         KernelCompiler compiler = new KernelCompiler(new Finding.Found<>(nvrtc()), new CubinCache(folder), 999);
         byte[] image = bytes(compiler, KernelSource.NAMES.getFirst());
         assertThat(new String(image, java.nio.charset.StandardCharsets.US_ASCII))
@@ -91,6 +91,11 @@ class NvrtcTest {
         assertThatThrownBy(() -> old.image(KernelSource.NAMES.getFirst()))
                 .isInstanceOf(DeviceException.class)
                 .hasMessageContaining("compiles for no device as old as compute capability 1.0");
+        assertThat(old.find())
+                .isInstanceOfSatisfying(
+                        Finding.Absent.class,
+                        absent -> assertThat(absent.reason())
+                                .contains("compiles for no device as old as compute capability 1.0"));
     }
 
     private static byte[] bytes(KernelCompiler compiler, String name) {
