@@ -5,11 +5,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.lowbit.cuda.CudaDevice;
 import dev.lowbit.cuda.FakeCuda;
 import dev.lowbit.error.DeviceException;
+import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.core.JsonParser;
 import tools.jackson.core.ObjectReadContext;
 import tools.jackson.core.json.JsonFactory;
@@ -88,6 +92,23 @@ class GpuCheckTest {
         assertThat(report.compared()).isEqualTo(1);
         assertThat(report.json()).contains("\"deviceFailure\":\"gone\"");
         parse(report.json());
+    }
+
+    /** The loader or a sanitizer may say something beside the number. */
+    @Test
+    void aLaunchProgramThatSaysMoreThanANumberEndsNothing(@TempDir Path folder) throws IOException {
+        Path program = Files.writeString(folder.resolve("launch"), "#!/bin/sh\necho a warning\necho 1234.5\n");
+        assertThat(program.toFile().setExecutable(true)).isTrue();
+        System.setProperty(LaunchFromC.PROPERTY, program.toString());
+        try {
+            assertThat(LaunchFromC.measure())
+                    .singleElement()
+                    .satisfies(row -> assertThat(row.get("absent")).asString().contains("a warning"));
+            Files.writeString(program, "#!/bin/sh\necho 1234.5\n");
+            assertThat(LaunchFromC.measure()).isEqualTo(List.of(Map.of("nanoseconds", 1234.5)));
+        } finally {
+            System.clearProperty(LaunchFromC.PROPERTY);
+        }
     }
 
     private static void parse(String json) {
