@@ -64,8 +64,12 @@ public final class SketchTune implements Compressor {
                     "sketchtune has no low-rank part, but --min-rank is " + limits.minRank() + "; take 0");
         }
         List<SketchFormat> formats = SketchGrid.formats(limits.groupSize(), weights.columns());
+        // where pairs of weights count, the rounds that prices leave out may also end higher once tables are rounded
+        boolean pairs = importance instanceof Hessian;
         return FormatPrices.of(weights, importance, formats, SketchTune::errors, workers).stream()
                 .map(Priced::candidate)
+                .map(price -> new Candidate(
+                        price.format(), price.rank(), price.bytes(), price.error(), price.exact() && !pairs))
                 .toList();
     }
 
