@@ -22,7 +22,8 @@ import dev.lowbit.store.MeasuredError;
 import dev.lowbit.tensor.FloatMatrix;
 import dev.lowbit.tensor.Shape;
 import java.lang.foreign.MemorySegment;
-import java.util.HashMap;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -73,20 +74,25 @@ public final class SketchTune implements Compressor {
                 .toList();
     }
 
-    /** What formats cost; those of the same codes share what was learned before rounding. */
+    /** What formats cost; those of the same codes share what was learned before rounding, which is in memory for one of them at a time. */
     private static double[] errors(
             FloatMatrix weights, Importance importance, List<SketchFormat> formats, Workers workers) {
         double[] errors = new double[formats.size()];
+        Map<SketchFormat, List<Integer>> sameCodes = new LinkedHashMap<>();
+        for (int i = 0; i < errors.length; i++) {
+            SketchFormat format = formats.get(i).with(formats.getFirst().tables());
+            sameCodes.computeIfAbsent(format, same -> new ArrayList<>()).add(i);
+        }
         try (Problem problem = Problem.of(weights, importance, workers)) {
-            Map<SketchFormat, Sketch> learned = new HashMap<>();
-            for (int i = 0; i < errors.length; i++) {
-                SketchFormat format = formats.get(i);
-                Sketch sketch = learned.computeIfAbsent(
-                        format.with(formats.getFirst().tables()), same -> problem.learn(same, ROUGH_REFITS));
-                errors[i] = BeyondFormat.orInfinite(
-                        () -> MeasuredError.of(weights, problem.store(sketch.copy(), format), importance, workers)
-                                .weightedError());
-            }
+            sameCodes.forEach((codes, indices) -> {
+                Sketch sketch = problem.learn(codes, ROUGH_REFITS);
+                for (int i : indices) {
+                    SketchFormat format = formats.get(i);
+                    errors[i] = BeyondFormat.orInfinite(
+                            () -> MeasuredError.of(weights, problem.store(sketch.copy(), format), importance, workers)
+                                    .weightedError());
+                }
+            });
         }
         return errors;
     }
@@ -163,16 +169,27 @@ public final class SketchTune implements Compressor {
         return format instanceof SketchFormat;
     }
 
-    /** Tables in double, codes twice, four matrices of floats, and with inputs of these three in double and four of floats. */
+    /** Four matrices of floats and codes, with inputs of these three in double and four of floats, and tables. */
     @Override
     public long scratchBytes(int rows, int columns, Limits limits, boolean weighted) {
-        return 32L * rows * columns + (weighted ? 40L * columns * columns : 0) + SMALL_BYTES;
+        return 32L * rows * columns
+                + tableBytes(rows, columns, limits)
+                + (weighted ? 40L * columns * columns : 0)
+                + SMALL_BYTES;
     }
 
-    /** Tables, codes, a copy of the curvature, and the second moment and its factor in double. */
+    /** Codes, a copy of the curvature, the second moment and its factor in double, and tables. */
     @Override
     public long heapBytes(int rows, int columns, Limits limits, boolean weighted) {
-        return 12L * rows * columns + (weighted ? 32L * columns * columns : 0) + SMALL_BYTES;
+        return 6L * rows * columns
+                + tableBytes(rows, columns, limits)
+                + (weighted ? 32L * columns * columns : 0)
+                + SMALL_BYTES;
+    }
+
+    /** Of the largest tables: in double twice, in float, and what rounding makes of them. On short rows they are more than the codes. */
+    private static long tableBytes(int rows, int columns, Limits limits) {
+        return 32L * rows * SketchGrid.mostEntries(limits.groupSize(), columns);
     }
 
     /** The equations of some rows; where no pairs of weights count they are small. */
