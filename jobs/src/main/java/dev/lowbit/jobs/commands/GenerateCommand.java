@@ -21,6 +21,7 @@ import dev.lowbit.transformer.text.Generation;
 import dev.lowbit.transformer.text.TextStream;
 import dev.lowbit.transformer.text.TokenChoice;
 import dev.lowbit.transformer.text.Tokenizer;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -140,8 +141,11 @@ public final class GenerateCommand implements Callable<Integer> {
     /** The prompt is read at once, and keys and values of all tokens are kept. */
     private void requireMemory(List<Path> models) {
         FloatModel.requireModel(model);
+        ModelInput.shape(model);
+        // of a shard index the folder
+        Path folder = Files.isDirectory(model) ? model : model.toAbsolutePath().getParent();
         int read;
-        try (Tokenizer tokenizer = Tokenizer.open(model)) {
+        try (Tokenizer tokenizer = Tokenizer.open(folder)) {
             read = tokenizer.encodePrompt(prompt).length + 1;
         }
         ModelInput.require(

@@ -35,6 +35,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -240,6 +241,17 @@ class EvaluateAndGenerateTest {
         Lowbit many = run("generate @longer --prompt w3 --max-tokens 50000000 --memory " + cap);
         assertThat(many.code()).isEqualTo(5);
         assertThat(many.err()).contains("running", "needs", "--memory");
+    }
+
+    /** A cap is compared with a model before that is opened; what is wrong with it, and what is not, stays the same. */
+    @ParameterizedTest
+    @ValueSource(strings = {"model/model.safetensors.index.json", "bare", "strange", "mute"})
+    void aRoomyCapChangesNothing(String model) {
+        Lowbit without = run("generate @" + model + " --prompt w3 --max-tokens 2 --quiet");
+        Lowbit capped = run("generate @" + model + " --prompt w3 --max-tokens 2 --quiet --memory 1TiB");
+        assertThat(capped.err()).isEqualTo(without.err());
+        assertThat(capped.code()).isEqualTo(without.code());
+        assertThat(capped.out()).isEqualTo(without.out());
     }
 
     @Test
