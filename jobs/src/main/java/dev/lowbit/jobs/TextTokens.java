@@ -9,6 +9,9 @@ import java.util.Arrays;
 
 /** The tokens of a text that a command is given. */
 public final class TextTokens {
+    /** What helps where a text takes more memory to encode than there is. Commands ask for it before they load anything, see {@link Corpus#readingBytes}. */
+    public static final String SHORTER = "cut the text, or give it as short JSON lines";
+
     private TextTokens() {}
 
     /**
@@ -17,11 +20,9 @@ public final class TextTokens {
      * @param vocabulary number of token ids that the model has
      * @param most tokens that are kept; the whole text is encoded for them
      * @throws MalformedFileException as {@link Corpus#read}
-     * @throws InvalidRequestException as {@link Corpus#read}, and impossible when that takes more than the cap has left
+     * @throws InvalidRequestException as {@link Corpus#read}
      */
-    public static int[] read(Path file, Tokenizer tokenizer, int vocabulary, int most, MemoryCap cap) {
-        cap.require(
-                Corpus.readingBytes(file), "encoding the text " + file, "cut the text, or give it as short JSON lines");
+    public static int[] read(Path file, Tokenizer tokenizer, int vocabulary, int most) {
         int[] all = Corpus.read(file, tokenizer, vocabulary).joined();
         return Arrays.copyOf(all, Math.min(most, all.length));
     }

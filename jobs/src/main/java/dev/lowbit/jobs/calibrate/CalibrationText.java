@@ -44,7 +44,7 @@ public record CalibrationText(String digest, CalibrationTokens tokens) {
         int window = context.orElse(Math.min(DEFAULT_CONTEXT, shape.context()));
         requireMemory(file, checkpoint, shape, window, cap);
         try (Tokenizer tokenizer = Tokenizer.open(checkpoint.root())) {
-            int[] ids = TextTokens.read(file, tokenizer, shape.vocabulary(), most, cap);
+            int[] ids = TextTokens.read(file, tokenizer, shape.vocabulary(), most);
             int beginning = tokenizer.requireBeginning(shape.vocabulary());
             return new CalibrationText(Digest.sha256(file), new CalibrationTokens(beginning, ids, window));
         }
@@ -57,9 +57,10 @@ public record CalibrationText(String digest, CalibrationTokens tokens) {
         }
         long rows = Math.max(CalibrationTokens.BATCH_TOKENS, Math.min(window, shape.context()));
         long model = ModelInput.floatBytes(checkpoint) + Statistics.needBytes(shape, rows);
+        long reading = Corpus.readingBytes(file);
         cap.require(
-                Math.max(model, Corpus.readingBytes(file)),
-                "calibration with the whole model in floats",
-                "calibrate on a larger machine");
+                Math.max(model, reading),
+                reading > model ? "encoding the text " + file : "calibration with the whole model in floats",
+                reading > model ? TextTokens.SHORTER : "calibrate on a larger machine");
     }
 }

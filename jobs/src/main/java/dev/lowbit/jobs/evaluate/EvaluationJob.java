@@ -12,6 +12,7 @@ import dev.lowbit.jobs.DeviceOptions;
 import dev.lowbit.jobs.MemoryCap;
 import dev.lowbit.jobs.ModelInput;
 import dev.lowbit.jobs.ProgressListener;
+import dev.lowbit.jobs.TextTokens;
 import dev.lowbit.kernel.Workers;
 import dev.lowbit.matrix.Accuracy;
 import dev.lowbit.transformer.Evaluation;
@@ -78,13 +79,7 @@ public record EvaluationJob(
         reference.ifPresent(models::add);
         MemoryCap cap = new MemoryCap(memoryBytes);
         if (memoryBytes.isPresent()) {
-            int rows = Math.min(maxTokens, Evaluation.rowsAtOnce(asked()));
-            long reading = text.map(Corpus::readingBytes).orElse(0L);
-            ModelInput.require(
-                    memoryBytes,
-                    shape -> Math.max(shape.forwardBytes(rows), reading),
-                    models,
-                    ModelInput.copies(accuracy));
+            requireMemory(cap, models);
         }
         try (Device used = DeviceOptions.open(device, accuracy);
                 ModelInput input = ModelInput.open(model, task);
@@ -102,7 +97,7 @@ public record EvaluationJob(
             EvaluationTokens tokens = ids.isPresent()
                     ? EvaluationTokens.ofIds(ids.get(), input, maxTokens)
                     : EvaluationTokens.ofText(
-                            text.orElseThrow(), input, context(input.transformer(), beside), maxTokens, cap);
+                            text.orElseThrow(), input, context(input.transformer(), beside), maxTokens);
             Evaluation.Result result;
             try (ProgressListener.Stage stage = progress.stage("evaluating", tokens.tokens().length, "tokens")) {
                 result = Evaluation.evaluate(
@@ -124,6 +119,19 @@ public record EvaluationJob(
                     result,
                     (System.nanoTime() - start) / 1e9);
         }
+    }
+
+    /** Beside the weights first the text is in memory, once, and then the activations of all models. */
+    private void requireMemory(MemoryCap cap, List<Path> models) {
+        int rows = Math.min(maxTokens, Evaluation.rowsAtOnce(asked()));
+        int copies = ModelInput.copies(accuracy);
+        long running = ModelInput.bytes(shape -> shape.forwardBytes(rows), models, copies);
+        long reading = ModelInput.bytes(shape -> 0, models, copies)
+                + text.map(Corpus::readingBytes).orElse(0L);
+        cap.require(
+                Math.max(running, reading),
+                "running " + ModelInput.names(models),
+                reading > running ? TextTokens.SHORTER : "run it on a larger machine");
     }
 
     private void refuse(Evaluation.Overflow overflow, int context) {

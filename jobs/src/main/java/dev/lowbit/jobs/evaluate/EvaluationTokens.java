@@ -5,7 +5,6 @@ import dev.lowbit.checkpoint.MalformedFileException;
 import dev.lowbit.checkpoint.MalformedFileException.Reason;
 import dev.lowbit.checkpoint.TensorInfo;
 import dev.lowbit.error.InvalidRequestException;
-import dev.lowbit.jobs.MemoryCap;
 import dev.lowbit.jobs.ModelInput;
 import dev.lowbit.jobs.TextTokens;
 import dev.lowbit.tensor.DType;
@@ -33,13 +32,12 @@ record EvaluationTokens(int beginning, int[] tokens, int context) {
      * A text, cut into windows by {@link dev.lowbit.transformer.Evaluation}.
      *
      * @param most tokens that are kept from its beginning on
-     * @param cap of the process's memory
      */
-    static EvaluationTokens ofText(Path text, ModelInput model, int context, int most, MemoryCap cap) {
+    static EvaluationTokens ofText(Path text, ModelInput model, int context, int most) {
         try (Tokenizer tokenizer = Tokenizer.open(model.folder())) {
             int beginning = model.beginning(tokenizer);
             int vocabulary = model.transformer().shape().vocabulary();
-            return new EvaluationTokens(beginning, TextTokens.read(text, tokenizer, vocabulary, most, cap), context);
+            return new EvaluationTokens(beginning, TextTokens.read(text, tokenizer, vocabulary, most), context);
         }
     }
 

@@ -152,8 +152,7 @@ public final class TuneJob implements AutoCloseable {
                         compressed(),
                         reference,
                         tokenizer.requireBeginning(model.shape().vocabulary()),
-                        TextTokens.read(
-                                request.text(), tokenizer, model.shape().vocabulary(), request.maxTokens(), cap),
+                        TextTokens.read(request.text(), tokenizer, model.shape().vocabulary(), request.maxTokens()),
                         settings,
                         work.path().resolve(STATE),
                         workers);

@@ -3,6 +3,7 @@ package dev.lowbit.jobs.tune;
 import dev.lowbit.error.InvalidRequestException;
 import dev.lowbit.jobs.MemoryCap;
 import dev.lowbit.jobs.ModelInput;
+import dev.lowbit.jobs.TextTokens;
 import dev.lowbit.matrix.Accuracy;
 import dev.lowbit.matrix.MatrixFormats;
 import dev.lowbit.method.Tunable;
@@ -108,6 +109,6 @@ final class TuneMemory {
         cap.require(
                 ModelInput.bytes(running -> 0, models, ModelInput.copies(Accuracy.EXACT)) + Math.max(training, reading),
                 "tuning " + ModelInput.names(models) + " with " + tokens + " tokens at once",
-                "give a smaller --batch or --context");
+                reading > training ? TextTokens.SHORTER : "give a smaller --batch or --context");
     }
 }

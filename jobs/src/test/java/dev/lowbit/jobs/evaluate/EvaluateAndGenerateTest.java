@@ -267,7 +267,17 @@ class EvaluateAndGenerateTest {
         assertThat(line.code()).as(line.err()).isEqualTo(5);
         Lowbit evaluate = run("evaluate @model --text @much --max-tokens 20 --memory " + cap);
         assertThat(evaluate.code()).as(evaluate.err()).isEqualTo(5);
-        assertThat(evaluate.err()).contains("needs", "--memory");
+        assertThat(evaluate.err()).contains("needs", "--memory", "cut the text");
+    }
+
+    /** With a reference there are two models and one text. */
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void aTextIsEncodedOnceForTwoModels() throws IOException {
+        Files.writeString(fixture.resolve("some"), "w1 ".repeat(220_000));
+        long cap = PeakMemory.residentBytes().orElseThrow() + (256L << 20);
+        Lowbit run = run("evaluate @packed --reference @model --text @some --max-tokens 20 --memory " + cap);
+        assertThat(run.code()).as(run.err()).isZero();
     }
 
     @Test

@@ -594,7 +594,12 @@ class TuneTest {
         assertThat(tune(compressed, "out", "--reference", odd).code()).isEqualTo(ExitCodes.UNSUPPORTED);
         Lowbit run = tune(compressed, "out", "--reference", odd, "--memory", "10MiB");
         assertThat(run.code()).as(run.err()).isEqualTo(ExitCodes.IMPOSSIBLE);
-        assertThat(run.err()).contains("tuning " + compressed + " beside " + odd);
+        assertThat(run.err()).contains("tuning " + compressed + " beside " + odd, "give a smaller --batch");
+        Path longer = Files.writeString(folder.resolve("longer"), "w1 ".repeat(1 << 20));
+        run = Lowbit.run(
+                "tune", compressed, "--text", longer, "--out", folder.resolve("out"), "--quiet", "--memory", "10MiB");
+        assertThat(run.code()).as(run.err()).isEqualTo(ExitCodes.IMPOSSIBLE);
+        assertThat(run.err()).contains("cut the text").doesNotContain("--batch");
     }
 
     @Test
