@@ -13,6 +13,9 @@ public record MemoryCap(OptionalLong bytes) {
     /** Compiled code, the collector's own structures and short-lived objects of a job: an allowance, not a measurement. */
     private static final long GROWTH_BYTES = 96L << 20;
 
+    /** By so much two processes differ before they have done any work: what one names is to be enough for the next. */
+    private static final long VARIATION_BYTES = 8L << 20;
+
     /** Bytes that may still be taken beside what the process has now; the largest number without a cap. */
     public long room() {
         return bytes.isEmpty() ? Long.MAX_VALUE : bytes.getAsLong() - used();
@@ -34,7 +37,8 @@ public record MemoryCap(OptionalLong bytes) {
         if (more > room()) {
             long need = used() + more;
             throw InvalidRequestException.impossible("--memory allows " + Quantity.bytes(bytes.getAsLong()) + ", "
-                    + what + " needs " + Quantity.bytes(need) + "; give --memory " + Math.ceilDiv(need, 1L << 20)
+                    + what + " needs " + Quantity.bytes(need) + "; give --memory "
+                    + Math.ceilDiv(need + VARIATION_BYTES, 1L << 20)
                     + "MiB or more, or " + otherwise);
         }
     }
