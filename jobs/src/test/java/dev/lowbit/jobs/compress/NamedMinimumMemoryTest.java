@@ -61,7 +61,7 @@ class NamedMinimumMemoryTest {
     void compress() throws IOException {
         List<Object> args =
                 new ArrayList<>(List.of("compress", model(), "--out", folder.resolve("output"), "--bits", 3));
-        args.addAll(List.of("--rank", 1, "--min-rank", 1, "--group", 64, "--only", "layers.1"));
+        args.addAll(List.of("--rank", 1, "--min-rank", 1, "--group", 64, "--only", "layers.1.mlp"));
         args.addAll(List.of("--calibration", folder.resolve("c.safetensors")));
         holds(args.toArray());
     }
