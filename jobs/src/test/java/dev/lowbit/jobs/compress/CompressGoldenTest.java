@@ -25,7 +25,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 class CompressGoldenTest {
     private static final double[] BITS = {2.75, 2.25, 4};
 
-    /** Of models of more weights as many, so that a larger one takes no more time, to the first budget alone and with groups of 64 alone. */
+    /** Of models of more weights as many, so that a larger one takes no more time, and with groups of 64 alone. */
     private static final long WEIGHTS = 500_000;
 
     private static final int THREADS = 2;
