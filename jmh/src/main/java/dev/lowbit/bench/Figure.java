@@ -199,58 +199,55 @@ record Figure(
     /** Names a figure, to be given its work. */
     private record Builder(String id, String benchmark, List<String> parameters) {
         Figure operations(double operations) {
-            return new Figure(id, benchmark, parameters, 0, operations, Measure.OF_SGEMM, OptionalDouble.empty());
+            return figure(0, operations, Measure.OF_SGEMM);
         }
 
         Figure operations(double operations, double bar) {
-            return new Figure(id, benchmark, parameters, 0, operations, Measure.OF_SGEMM, OptionalDouble.of(bar));
+            return figure(0, operations, Measure.OF_SGEMM, bar);
         }
 
         Figure read(double weights, double bits) {
-            return read(weights, bits, OptionalDouble.empty());
+            return figure(weights, weights * bits / Byte.SIZE, Measure.OF_READ);
         }
 
         Figure read(double weights, double bits, double bar) {
-            return read(weights, bits, OptionalDouble.of(bar));
-        }
-
-        private Figure read(double weights, double bits, OptionalDouble bar) {
-            return new Figure(id, benchmark, parameters, weights, weights * bits / Byte.SIZE, Measure.OF_READ, bar);
+            return figure(weights, weights * bits / Byte.SIZE, Measure.OF_READ, bar);
         }
 
         Figure readByTwo(double weights, double bits, double bar) {
-            double bytes = weights * bits / Byte.SIZE;
-            return new Figure(
-                    id, benchmark, parameters, weights, bytes, Measure.OF_READ_BY_TWO, OptionalDouble.of(bar));
-        }
-
-        Figure ofCachedGemv(double weights, double bar) {
-            return new Figure(
-                    id, benchmark, parameters, weights, weights, Measure.OF_CACHED_GEMV, OptionalDouble.of(bar));
+            return figure(weights, weights * bits / Byte.SIZE, Measure.OF_READ_BY_TWO, bar);
         }
 
         Figure ofGemv(double weights) {
-            return new Figure(id, benchmark, parameters, weights, weights, Measure.OF_GEMV, OptionalDouble.empty());
+            return figure(weights, weights, Measure.OF_GEMV);
+        }
+
+        Figure ofCachedGemv(double weights, double bar) {
+            return figure(weights, weights, Measure.OF_CACHED_GEMV, bar);
         }
 
         Figure store(double weights) {
-            return store(weights, OptionalDouble.empty());
+            return figure(weights, weights * Float.BYTES, Measure.OF_STORE);
         }
 
         Figure store(double weights, double bar) {
-            return store(weights, OptionalDouble.of(bar));
-        }
-
-        private Figure store(double weights, OptionalDouble bar) {
-            return new Figure(id, benchmark, parameters, weights, weights * Float.BYTES, Measure.OF_STORE, bar);
+            return figure(weights, weights * Float.BYTES, Measure.OF_STORE, bar);
         }
 
         Figure timesS(double weights) {
-            return new Figure(id, benchmark, parameters, weights, 0, Measure.TIMES_S, OptionalDouble.empty());
+            return figure(weights, 0, Measure.TIMES_S);
         }
 
         Figure timesS(double weights, double bar) {
-            return new Figure(id, benchmark, parameters, weights, 0, Measure.TIMES_S, OptionalDouble.of(bar));
+            return figure(weights, 0, Measure.TIMES_S, bar);
+        }
+
+        private Figure figure(double weights, double work, Measure measure) {
+            return new Figure(id, benchmark, parameters, weights, work, measure, OptionalDouble.empty());
+        }
+
+        private Figure figure(double weights, double work, Measure measure, double bar) {
+            return new Figure(id, benchmark, parameters, weights, work, measure, OptionalDouble.of(bar));
         }
     }
 

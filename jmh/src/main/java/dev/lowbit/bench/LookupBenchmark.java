@@ -1,10 +1,6 @@
 package dev.lowbit.bench;
 
-import dev.lowbit.jobs.bench.SampleMatrices;
 import dev.lowbit.kernel.Workers;
-import dev.lowbit.matrix.Accuracy;
-import dev.lowbit.matrix.QuantizedMatrix;
-import dev.lowbit.tensor.FloatMatrix;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -27,12 +23,6 @@ import org.openjdk.jmh.annotations.Warmup;
 @Measurement(iterations = 5, time = 500, timeUnit = TimeUnit.MILLISECONDS)
 @Fork(3)
 public class LookupBenchmark {
-    /** Rows and columns. */
-    static final int SIZE = 4096;
-
-    /** Of the root of the sum of the squares of a row's terms: ten times what was measured at 2 to 4 bits. */
-    private static final double ERROR = 0.2;
-
     @Param({
         "nf2-g64-s8x256-bf16",
         "nf3-g64-s8x256-bf16",
@@ -47,44 +37,23 @@ public class LookupBenchmark {
     @Param({"1", "24"})
     public int matrices;
 
-    private FloatMatrix x;
-    private FloatMatrix y;
-    private QuantizedMatrix[] prepared;
-    private int next;
+    private LookupProducts products;
 
-    /** Checks the product against sums in double over the dequantized matrix. */
+    /** Makes the matrices, and checks the product. */
     @Setup
     public void setUp() {
-        try (FloatMatrix weights = SampleMatrices.gaussian(SIZE, SIZE)) {
-            QuantizedMatrix matrix = SampleMatrices.of(format, weights, Workers.serial());
-            prepared = new QuantizedMatrix[matrices];
-            for (int i = 0; i < matrices; i++) {
-                prepared[i] = matrix.prepare(Accuracy.FAST, Workers.serial());
-            }
-            // sums of codewords have such a product only where bytes are looked up in all of 512 bits; elsewhere what
-            // users get is measured
-            Checks.require(
-                    format.startsWith("aq") || prepared[0].accuracy() == Accuracy.FAST,
-                    "no products by lookup of " + format + " on this machine");
-            matrix.dequantize(0, weights, Workers.serial());
-            x = Inputs.gaussian("vector", 1, SIZE);
-            y = FloatMatrix.allocate(1, SIZE);
-            multiply();
-            Checks.vectorProduct(weights, x, y, ERROR);
-        }
+        products = new LookupProducts(format, matrices, Workers.serial());
     }
 
     /** Frees the memory. */
     @TearDown
     public void tearDown() {
-        x.close();
-        y.close();
+        products.close();
     }
 
     /** y = W x. */
     @Benchmark
     public void multiply() {
-        prepared[next].multiply(x, y, Workers.serial());
-        next = next + 1 == matrices ? 0 : next + 1;
+        products.multiply();
     }
 }

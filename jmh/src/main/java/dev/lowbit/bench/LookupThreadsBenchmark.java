@@ -1,10 +1,6 @@
 package dev.lowbit.bench;
 
-import dev.lowbit.jobs.bench.SampleMatrices;
 import dev.lowbit.kernel.Workers;
-import dev.lowbit.matrix.Accuracy;
-import dev.lowbit.matrix.QuantizedMatrix;
-import dev.lowbit.tensor.FloatMatrix;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
@@ -36,49 +32,25 @@ public class LookupThreadsBenchmark {
     public String format;
 
     private ExecutorService executor;
-    private Workers workers;
-    private FloatMatrix x;
-    private FloatMatrix y;
-    private QuantizedMatrix[] prepared;
-    private int next;
+    private LookupProducts products;
 
-    /** Checks that the product is that of one thread, which {@link LookupBenchmark} holds against the reference. */
+    /** Starts a thread, makes the matrices, and checks the product. */
     @Setup
     public void setUp() {
         executor = Executors.newFixedThreadPool(THREADS - 1);
-        workers = Workers.on(executor, THREADS);
-        int size = LookupBenchmark.SIZE;
-        x = Inputs.gaussian("vector", 1, size);
-        y = FloatMatrix.allocate(1, size);
-        try (FloatMatrix weights = SampleMatrices.gaussian(size, size);
-                FloatMatrix expected = FloatMatrix.allocate(1, size)) {
-            QuantizedMatrix matrix = SampleMatrices.of(format, weights, workers);
-            prepared = new QuantizedMatrix[MATRICES];
-            for (int i = 0; i < MATRICES; i++) {
-                prepared[i] = matrix.prepare(Accuracy.FAST, workers);
-            }
-            Checks.require(
-                    prepared[0].accuracy() == Accuracy.FAST, "no products by lookup of " + format + " on this machine");
-            matrix.prepare(Accuracy.FAST, Workers.serial()).multiply(x, expected, Workers.serial());
-            multiply();
-            for (int i = 0; i < size; i++) {
-                Checks.require(y.get(0, i) == expected.get(0, i), "another product than of one thread at " + i);
-            }
-        }
+        products = new LookupProducts(format, MATRICES, Workers.on(executor, THREADS));
     }
 
-    /** Frees the memory and the threads. */
+    /** Frees the memory and the thread. */
     @TearDown
     public void tearDown() {
-        x.close();
-        y.close();
+        products.close();
         executor.shutdown();
     }
 
     /** y = W x. */
     @Benchmark
     public void multiply() {
-        prepared[next].multiply(x, y, workers);
-        next = next + 1 == MATRICES ? 0 : next + 1;
+        products.multiply();
     }
 }

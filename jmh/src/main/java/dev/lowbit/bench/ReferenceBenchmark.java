@@ -1,5 +1,6 @@
 package dev.lowbit.bench;
 
+import dev.lowbit.jobs.MemoryBandwidth;
 import dev.lowbit.jobs.bench.SampleMatrices;
 import dev.lowbit.kernel.VectorWidth;
 import dev.lowbit.kernel.Workers;
@@ -119,34 +120,15 @@ public class ReferenceBenchmark {
     /** Reads {@link #READ_BYTES} from memory once. */
     @Benchmark
     public float read() {
-        return sum(0, READ_BYTES);
+        return MemoryBandwidth.sum(source, 0, READ_BYTES);
     }
 
     /** The same, each half by a thread. */
     @Benchmark
     public float readByTwo() {
         float[] sums = new float[2];
-        two.forEach(2, half -> sums[half] = sum(half * READ_BYTES / 2, READ_BYTES / 2));
+        two.forEach(2, half -> sums[half] = MemoryBandwidth.sum(source, half * READ_BYTES / 2, READ_BYTES / 2));
         return sums[0] + sums[1];
-    }
-
-    /** Four sums beside one another: one alone would wait for itself, not for memory. */
-    private float sum(long from, long bytes) {
-        FloatVector a = FloatVector.zero(SPECIES);
-        FloatVector b = a;
-        FloatVector c = a;
-        FloatVector d = a;
-        for (long at = from; at < from + bytes; at += 4 * VECTOR_BYTES) {
-            a = a.add(load(at));
-            b = b.add(load(at + VECTOR_BYTES));
-            c = c.add(load(at + 2 * VECTOR_BYTES));
-            d = d.add(load(at + 3 * VECTOR_BYTES));
-        }
-        return a.add(b).add(c.add(d)).lane(0);
-    }
-
-    private FloatVector load(long at) {
-        return FloatVector.fromMemorySegment(SPECIES, source, at, ByteOrder.nativeOrder());
     }
 
     /** Writes {@link #STORE_BYTES} of one float, the plain store loop. */

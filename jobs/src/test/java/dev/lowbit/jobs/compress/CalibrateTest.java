@@ -3,7 +3,6 @@ package dev.lowbit.jobs.compress;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
-import static org.assertj.core.api.Assumptions.assumeThat;
 
 import dev.lowbit.checkpoint.Checkpoint;
 import dev.lowbit.jobs.ExitCodes;
@@ -12,7 +11,6 @@ import dev.lowbit.jobs.MethodOptions.Budget;
 import dev.lowbit.jobs.Methods;
 import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.jobs.WorkerPool;
-import dev.lowbit.kernel.VectorWidth;
 import dev.lowbit.method.Compressor;
 import dev.lowbit.store.Manifest;
 import dev.lowbit.tensor.FloatMatrix;
@@ -149,9 +147,7 @@ class CalibrateTest {
     @ParameterizedTest
     @CsvSource({"128, 1GiB", "256, 2GiB", "512, 1GiB"})
     void theSameBytesForAnyVectorWidthAndMemoryCap(int bits, String memory) throws IOException {
-        assumeThat(bits)
-                .as("wider than this machine's registers: a minute of emulation; the kernels' own tests have it")
-                .isLessThanOrEqualTo(VectorWidth.bits());
+        ChildJvm.assumeRegisters(bits);
         Path other = folder.resolve("width-" + bits + ".safetensors");
         Path log = folder.resolve("log-" + bits);
         int code = ChildJvm.run(

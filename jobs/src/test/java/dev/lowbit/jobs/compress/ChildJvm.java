@@ -1,6 +1,9 @@
 package dev.lowbit.jobs.compress;
 
+import static org.assertj.core.api.Assumptions.assumeThat;
+
 import dev.lowbit.jobs.Main;
+import dev.lowbit.kernel.VectorWidth;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
@@ -10,6 +13,11 @@ import java.util.List;
 /** Starts the command in a process of its own, on the class path of the tests. */
 public final class ChildJvm {
     private ChildJvm() {}
+
+    /** Skips a test of a process with registers of so many bits where this machine's are narrower: a minute of emulation; the kernels' own tests have it. */
+    static void assumeRegisters(int bits) {
+        assumeThat(bits).as("bits of registers").isLessThanOrEqualTo(VectorWidth.bits());
+    }
 
     /** Starts {@code lowbit args}; stdout and stderr go to {@code log}. */
     public static Process start(Path log, List<String> jvmFlags, List<String> args) {

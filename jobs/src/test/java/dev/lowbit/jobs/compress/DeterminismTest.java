@@ -1,10 +1,8 @@
 package dev.lowbit.jobs.compress;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assumptions.assumeThat;
 
 import dev.lowbit.jobs.MethodOptions.Budget;
-import dev.lowbit.kernel.VectorWidth;
 import dev.lowbit.method.Compressor;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -70,9 +68,7 @@ class DeterminismTest {
     @ParameterizedTest
     @CsvSource({"128, 1, 1GiB", "256, 2, 2GiB", "512, 3, 3GiB"})
     void vectorWidthsAndMemoryCapsDoNotMatter(int vectorBits, int threads, String memory) throws Exception {
-        assumeThat(vectorBits)
-                .as("wider than this machine's registers: a minute of emulation; the kernels' own tests have it")
-                .isLessThanOrEqualTo(VectorWidth.bits());
+        ChildJvm.assumeRegisters(vectorBits);
         Path output = folder.resolve("child");
         List<String> args = new ArrayList<>(Jobs.arguments(model, bits, output));
         args.addAll(List.of(

@@ -2,7 +2,6 @@ package dev.lowbit.jobs.compress;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assumptions.assumeThat;
 
 import dev.lowbit.jobs.Lowbit;
 import dev.lowbit.jobs.MethodOptions.Budget;
@@ -10,7 +9,6 @@ import dev.lowbit.jobs.Methods;
 import dev.lowbit.jobs.ProgressListener;
 import dev.lowbit.jobs.Version;
 import dev.lowbit.jobs.WorkerPool;
-import dev.lowbit.kernel.VectorWidth;
 import dev.lowbit.method.Compressor;
 import dev.lowbit.store.Manifest;
 import java.io.IOException;
@@ -101,9 +99,7 @@ class SequentialTest {
     @ParameterizedTest
     @CsvSource({"128, 1GiB", "256, 2GiB", "512, 1GiB"})
     void theSameBytesForAnyVectorWidthAndMemoryCap(int bits, String memory) throws IOException {
-        assumeThat(bits)
-                .as("wider than this machine's registers: a minute of emulation; the kernels' own tests have it")
-                .isLessThanOrEqualTo(VectorWidth.bits());
+        ChildJvm.assumeRegisters(bits);
         Path other = folder.resolve("width-" + bits);
         Path log = folder.resolve("log-" + bits);
         List<String> args = new ArrayList<>();
