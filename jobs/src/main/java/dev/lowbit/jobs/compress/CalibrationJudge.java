@@ -13,11 +13,9 @@ import dev.lowbit.transformer.Transformers;
 import dev.lowbit.transformer.calibration.CalibrationTokens;
 import dev.lowbit.transformer.calibration.Divergence;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.OptionalDouble;
 
 /**
@@ -34,14 +32,14 @@ final class CalibrationJudge implements Planner.Judge {
     private final List<Target> targets;
     private final CalibrationTokens tokens;
     private final CostTable table;
-    private final Optional<Path> costs;
+    private final SavedCosts saved;
     private final Workers workers;
     private final ProgressListener progress;
 
     /**
      * @param tokens of the calibration
      * @param table modified
-     * @param costs where the table is kept
+     * @param saved its file
      */
     CalibrationJudge(
             Compressor method,
@@ -50,7 +48,7 @@ final class CalibrationJudge implements Planner.Judge {
             List<Target> targets,
             CalibrationTokens tokens,
             CostTable table,
-            Optional<Path> costs,
+            SavedCosts saved,
             Workers workers,
             ProgressListener progress) {
         this.method = method;
@@ -59,7 +57,7 @@ final class CalibrationJudge implements Planner.Judge {
         this.targets = targets;
         this.tokens = tokens;
         this.table = table;
-        this.costs = costs;
+        this.saved = saved;
         this.workers = workers;
         this.progress = progress;
     }
@@ -73,7 +71,7 @@ final class CalibrationJudge implements Planner.Judge {
         }
         Map<String, QuantizedMatrix> compressed = compress(chosen);
         table.putDivergence(key, divergence(checkpoint, tokens, compressed, workers));
-        costs.ifPresent(file -> CostTableFile.write(file, table));
+        saved.keep();
         return table.divergence(key).orElseThrow();
     }
 

@@ -65,6 +65,10 @@ public final class PlanJob implements AutoCloseable {
     private final List<Target> targets;
     private final List<String> warnings = new ArrayList<>();
     private final MemoryCap cap;
+
+    /** Of every identifier that was asked for: there are thousands of questions about some hundred. */
+    private final Map<String, MatrixFormat> formats = new HashMap<>();
+
     private TargetReader reader;
     private Compressor method;
 
@@ -262,20 +266,23 @@ public final class PlanJob implements AutoCloseable {
         CostTable.Key key = new CostTable.Key(
                 request.software(), checkpoint.digest(), reader.importanceKey(), pricedMethod(), request.limits());
         CostTable table = costs.map(file -> CostTableFile.read(file, key)).orElseGet(() -> new CostTable(key));
-        Pricing pricing = new Pricing(reader, method(), request.budget(), table, costs, workers, progress);
-        pricing.price(targets);
-        targets.forEach(target -> oddity(target, table.prices(target.name())).ifPresent(this::warn));
-        long weights = targets.stream().mapToLong(Target::weights).sum();
-        SharedSets sets = SharedSets.of(method(), targets);
-        SpendingLimit limit = new SpendingLimit(request.budget(), weights, sets, this::outputBytes);
-        Optional<Planner.Judge> judge = judgeTokens()
-                .map(tokens -> new CalibrationJudge(
-                        method(), checkpoint, reader, targets, tokens, table, costs, workers, progress));
-        return new Planner(table, targets, sets, limit, this::ownBytes, pricing::confirm, judge).plan();
+        try (SavedCosts saved = new SavedCosts(costs, table)) {
+            Pricing pricing = new Pricing(reader, method(), request.budget(), table, saved, workers, progress);
+            pricing.price(targets);
+            targets.forEach(
+                    target -> oddity(target, table.prices(target.name())).ifPresent(this::warn));
+            long weights = targets.stream().mapToLong(Target::weights).sum();
+            SharedSets sets = SharedSets.of(method(), targets);
+            SpendingLimit limit = new SpendingLimit(request.budget(), weights, sets, this::outputBytes);
+            Optional<Planner.Judge> judge = judgeTokens()
+                    .map(tokens -> new CalibrationJudge(
+                            method(), checkpoint, reader, targets, tokens, table, saved, workers, progress));
+            return new Planner(table, targets, sets, limit, this::ownBytes, pricing::confirm, judge).plan();
+        }
     }
 
     private OptionalLong ownBytes(String format, int rows, int columns) {
-        MatrixFormat parsed = MatrixFormats.parse(format);
+        MatrixFormat parsed = formats.computeIfAbsent(format, MatrixFormats::parse);
         return parsed.suits(rows, columns)
                 ? OptionalLong.of(method().bytes(parsed, rows, columns))
                 : OptionalLong.empty();

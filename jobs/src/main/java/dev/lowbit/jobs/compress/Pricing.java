@@ -12,36 +12,31 @@ import dev.lowbit.linalg.Norms;
 import dev.lowbit.matrix.MatrixFormat;
 import dev.lowbit.matrix.MatrixFormats;
 import dev.lowbit.method.Compressor;
-import java.nio.file.Path;
 import java.util.List;
-import java.util.Optional;
 import java.util.function.IntConsumer;
 
 /** Fills a cost table, one matrix in memory at a time, and keeps its file up to date so that nothing is priced twice. */
 final class Pricing {
-    /** The file is rewritten whole; so often that little is lost, so rarely that writing stays cheap. */
-    private static final int WRITES = 64;
-
     private final TargetReader reader;
     private final Compressor method;
     private final MethodOptions.Budget budget;
     private final Compressor.Limits limits;
     private final CostTable table;
-    private final Optional<Path> file;
+    private final SavedCosts saved;
     private final Workers workers;
     private final ProgressListener progress;
 
     /**
      * @param budget a single format is not priced but confirmed, like any choice that was predicted
      * @param table modified
-     * @param file where the table is kept
+     * @param saved its file
      */
     Pricing(
             TargetReader reader,
             Compressor method,
             MethodOptions.Budget budget,
             CostTable table,
-            Optional<Path> file,
+            SavedCosts saved,
             Workers workers,
             ProgressListener progress) {
         this.reader = reader;
@@ -49,7 +44,7 @@ final class Pricing {
         this.budget = budget;
         this.limits = table.key().limits();
         this.table = table;
-        this.file = file;
+        this.saved = saved;
         this.workers = workers;
         this.progress = progress;
     }
@@ -88,20 +83,15 @@ final class Pricing {
         return error;
     }
 
-    /** Runs a step for each target and saves the table often enough that a killed job loses little. */
+    /** Runs a step for each target, after which the table has grown. */
     private void forEach(String stageName, List<Target> targets, IntConsumer step) {
         long total = targets.stream().mapToLong(Target::weights).sum();
-        long unsaved = 0;
         try (ProgressListener.Stage stage = progress.stage(stageName, total, "weights")) {
             for (int i = 0; i < targets.size(); i++) {
                 Cancellation.check();
                 step.accept(i);
                 stage.advance(targets.get(i).weights());
-                unsaved += targets.get(i).weights();
-                if (unsaved >= total / WRITES || i == targets.size() - 1) {
-                    file.ifPresent(path -> CostTableFile.write(path, table));
-                    unsaved = 0;
-                }
+                saved.keep();
             }
         }
     }
@@ -163,7 +153,7 @@ final class Pricing {
 
     private MalformedFileException changed(Target target, String detail) {
         return new MalformedFileException(
-                file.orElseThrow(),
+                saved.file().orElseThrow(),
                 -1,
                 Reason.BAD_JSON,
                 target.name() + ": " + detail + "; correct the cost table or remove it");

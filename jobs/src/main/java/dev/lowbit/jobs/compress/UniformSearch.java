@@ -3,6 +3,7 @@ package dev.lowbit.jobs.compress;
 import dev.lowbit.budget.Candidate;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -28,6 +29,9 @@ final class UniformSearch {
     private final FormatSize formatSize;
     private final ConfirmedErrors confirmed;
     private final boolean onlyExact;
+
+    /** Candidates of each target by their format, from its first question on. */
+    private final Map<Target, Map<String, Candidate>> priced = new HashMap<>();
 
     /** How many bytes a format takes, without what is shared; empty where it does not suit the shape. */
     @FunctionalInterface
@@ -145,9 +149,16 @@ final class UniformSearch {
     }
 
     private Optional<Candidate> priced(Target target, String format) {
-        return table.prices(target.name()).candidates().stream()
-                .filter(candidate -> candidate.format().equals(format))
-                .findFirst();
+        return Optional.ofNullable(
+                priced.computeIfAbsent(target, this::byFormat).get(format));
+    }
+
+    private Map<String, Candidate> byFormat(Target target) {
+        Map<String, Candidate> byFormat = new HashMap<>();
+        table.prices(target.name())
+                .candidates()
+                .forEach(candidate -> byFormat.putIfAbsent(candidate.format(), candidate));
+        return byFormat;
     }
 
     /** Whatever left the format out has at most its bytes and at most its error. */
