@@ -12,7 +12,7 @@ public final class AccuracyOption {
             converter = AccuracyConverter.class,
             description =
                     "exact (default), the same bits on every machine; or fast, products of codes of up to 4 bits and of "
-                            + "codewords by lookup, 1 to 2 %% off, where the machine has the instructions for it. Fast takes the "
+                            + "codewords by lookup, 0.5 to 2 %% off, where the machine has the instructions for it. Fast takes the "
                             + "memory of the packed weights once more.")
     private Accuracy accuracy;
 

@@ -290,11 +290,8 @@ public final class AffineMatrix implements QuantizedMatrix {
         if (accuracy == Accuracy.EXACT || format.codeBits() > LookupMatrix.MAX_BITS || format.indexed()) {
             return this;
         }
-        float[] levels = new float[format.largestCode() + 1];
-        for (int code = 0; code < levels.length; code++) {
-            levels[code] = code - format.middle();
-        }
-        return LookupMatrix.ofCodes(this, format.groupColumns(columns), levels, new LookupRows(), workers);
+        int width = format.groupColumns(columns);
+        return LookupMatrix.ofGrid(this, width, format.codeBits(), new LookupRows(), workers);
     }
 
     /** Codes around the middle; what the zero point is away from it is an offset. */

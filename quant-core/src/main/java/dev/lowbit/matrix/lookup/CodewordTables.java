@@ -2,12 +2,14 @@ package dev.lowbit.matrix.lookup;
 
 /** Tables for sums of codewords: an entry is the product of a codeword with the inputs of a tile. */
 final class CodewordTables implements LookupTables {
+    private final LookupKernels kernels;
     private final CodewordProducts source;
     private final int span;
     private final int codebooks;
     private final int entries;
 
-    CodewordTables(CodewordProducts source, int span, int codebooks, int entries) {
+    CodewordTables(LookupKernels kernels, CodewordProducts source, int span, int codebooks, int entries) {
+        this.kernels = kernels;
         this.source = source;
         this.span = span;
         this.codebooks = codebooks;
@@ -15,7 +17,12 @@ final class CodewordTables implements LookupTables {
     }
 
     @Override
-    public void make(LookupKernels kernels, float[] x, int xFrom, int lookups, LookupScratch scratch) {
+    public int table() {
+        return LookupShape.table(entries);
+    }
+
+    @Override
+    public void make(float[] x, int xFrom, int lookups, LookupScratch scratch) {
         float[] products = scratch.products(lookups * (entries + 2));
         int leasts = lookups * entries;
         float[] bounds = scratch.bounds;
@@ -30,8 +37,8 @@ final class CodewordTables implements LookupTables {
             lowest += bounds[0];
             widest = Math.max(widest, bounds[1] - bounds[0]);
         }
-        float perUnit = scratch.measure(widest, lowest, 1);
-        int size = LookupShape.table(entries);
+        float perUnit = scratch.measure(widest / LookupKernels.RANGE, lowest, 1);
+        int size = table();
         for (int lookup = 0; lookup < lookups; lookup++) {
             kernels.quantize(
                     products,

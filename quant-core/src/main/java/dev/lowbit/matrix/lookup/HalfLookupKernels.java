@@ -10,8 +10,8 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * {@link LookupKernels} with registers of 128 bits, whose one lookup instruction knows 16 bytes: what machines with wider registers and no lookup in all of them have
- * too. Both halves of an index have a table.
+ * {@link LookupKernels} with lookups in 128 bits, whose one instruction knows 16 bytes: what machines with wider registers and no lookup in all of them have
+ * too. Both halves of an index have a table. What was looked up becomes floats in registers as wide as there are ({@link DomainSums}).
  */
 final class HalfLookupKernels implements LookupKernels {
     private static final VectorSpecies<Byte> B = ByteVector.SPECIES_128;
@@ -23,15 +23,10 @@ final class HalfLookupKernels implements LookupKernels {
     private static final int BYTES = B.length();
     private static final int SHORTS = S.length();
     private static final int FLOATS = F.length();
-    private static final int LOW_HALF = 0xffff;
-    private static final int HIGH_HALF = 0xffff0000;
     private static final int HALF_BITS = 4;
 
     /** Rows whose sums are in registers at once. */
     private static final int ROWS = LookupShape.BLOCK_ROWS / 2;
-
-    /** Registers of 16-bit values for these. */
-    private static final int PARTS = ROWS / SHORTS;
 
     @Override
     public boolean halves() {
@@ -54,8 +49,6 @@ final class HalfLookupKernels implements LookupKernels {
             float[] y,
             int yFrom,
             int blocks) {
-        FloatVector units = FloatVector.broadcast(F, unit);
-        FloatVector bases = FloatVector.broadcast(F, base);
         long ofBlock = (long) lookups * LookupShape.BLOCK_ROWS;
         for (int half = 0; half < 2 * blocks; half++) {
             long at = codesAt + (half >> 1) * ofBlock + (half & 1) * ROWS;
@@ -114,8 +107,8 @@ final class HalfLookupKernels implements LookupKernels {
                         .add(high.lanewise(VectorOperators.LSHR, Byte.SIZE));
                 t += LookupShape.HALF_TABLES;
             }
-            // the lower bytes of the rows of these registers, then the upper: rows 0 to 3 and 32 to 35, then 16 to 19
-            // and 48 to 51
+            // the lower bytes of the rows of these registers, then the upper: rows 0 to 15 beside 32 to 47, then 16 to
+            // 31 beside 48 to 63
             both0.sub(upper0.lanewise(VectorOperators.LSHL, Byte.SIZE)).intoArray(sums, 0);
             both1.sub(upper1.lanewise(VectorOperators.LSHL, Byte.SIZE)).intoArray(sums, SHORTS);
             both2.sub(upper2.lanewise(VectorOperators.LSHL, Byte.SIZE)).intoArray(sums, 2 * SHORTS);
@@ -124,48 +117,13 @@ final class HalfLookupKernels implements LookupKernels {
             upper1.intoArray(sums, 5 * SHORTS);
             upper2.intoArray(sums, 6 * SHORTS);
             upper3.intoArray(sums, 7 * SHORTS);
-            for (int part = 0; part < PARTS; part++) {
-                long of = scalesAt + (long) (half * PARTS + part) * BYTES;
-                int row = yFrom + half * ROWS + rowOf(part);
-                IntVector pair = ShortVector.fromArray(S, sums, part * SHORTS).reinterpretAsInts();
-                IntVector scale =
-                        ByteVector.fromMemorySegment(B, scales, of, LITTLE).reinterpretAsInts();
-                FloatVector lower = (FloatVector) pair.and(LOW_HALF).convert(VectorOperators.I2F, 0);
-                lower.fma(units, bases)
-                        .fma(
-                                scale.lanewise(VectorOperators.LSHL, Short.SIZE).reinterpretAsFloats(),
-                                FloatVector.fromArray(F, y, row))
-                        .intoArray(y, row);
-                FloatVector higher = (FloatVector)
-                        pair.lanewise(VectorOperators.LSHR, Short.SIZE).convert(VectorOperators.I2F, 0);
-                higher.fma(units, bases)
-                        .fma(scale.and(HIGH_HALF).reinterpretAsFloats(), FloatVector.fromArray(F, y, row + ROWS / 2))
-                        .intoArray(y, row + ROWS / 2);
-            }
+            DomainSums.add(sums, half * ROWS, ROWS, scales, scalesAt, unit, base, y, yFrom);
         }
-    }
-
-    /** The first row of a register of 16-bit values among {@link #ROWS}; its upper ones are half of these further. */
-    private static int rowOf(int part) {
-        return (part >> 2) * ROWS / 4 + (part & 3) * FLOATS;
     }
 
     @Override
     public void addOffsets(MemorySegment offsets, long offsetsAt, float inputs, float[] y, int yFrom, int blocks) {
-        FloatVector input = FloatVector.broadcast(F, inputs);
-        for (int part = 0; part < 2 * blocks * PARTS; part++) {
-            int row = yFrom + part / PARTS * ROWS + rowOf(part % PARTS);
-            IntVector offset = ByteVector.fromMemorySegment(B, offsets, offsetsAt + (long) part * BYTES, LITTLE)
-                    .reinterpretAsInts();
-            offset.lanewise(VectorOperators.LSHL, Short.SIZE)
-                    .reinterpretAsFloats()
-                    .fma(input, FloatVector.fromArray(F, y, row))
-                    .intoArray(y, row);
-            offset.and(HIGH_HALF)
-                    .reinterpretAsFloats()
-                    .fma(input, FloatVector.fromArray(F, y, row + ROWS / 2))
-                    .intoArray(y, row + ROWS / 2);
-        }
+        DomainSums.addOffsets(offsets, offsetsAt, inputs, y, yFrom, blocks);
     }
 
     /** For each column of a table and each code of its index the value of that column's code, in the order of {@link #entryOf}. */

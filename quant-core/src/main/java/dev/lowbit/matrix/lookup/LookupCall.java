@@ -24,7 +24,7 @@ final class LookupCall {
 
     private LookupWeights weights;
     private LookupTables maker;
-    private LookupKernels kernels;
+    private DomainKernels kernels;
     private int tokens;
     private int domains;
     private int inputsOfToken;
@@ -42,7 +42,7 @@ final class LookupCall {
     static void multiply(
             LookupWeights weights,
             LookupTables maker,
-            LookupKernels kernels,
+            DomainKernels kernels,
             FloatMatrix x,
             FloatMatrix y,
             Workers workers) {
@@ -58,7 +58,7 @@ final class LookupCall {
         call.maker = null;
     }
 
-    private void start(LookupWeights of, LookupTables by, LookupKernels with, int count) {
+    private void start(LookupWeights of, LookupTables by, DomainKernels with, int count) {
         LookupShape shape = of.shape;
         weights = of;
         maker = by;
@@ -128,8 +128,8 @@ final class LookupCall {
     private void multiply(LookupScratch scratch, int part, int domain, int token, int y, int blocks) {
         LookupShape shape = weights.shape;
         int lookups = weights.firstLookups[domain + 1] - weights.firstLookups[domain];
-        scratch.requireTables(lookups * shape.table());
-        maker.make(kernels, inputs, inputsAt(token, domain), lookups, scratch);
+        scratch.requireTables(maker.bytes(lookups));
+        maker.make(inputs, inputsAt(token, domain), lookups, scratch);
         int group = shape.group(domain);
         long scales = weights.scalesAt(part, group);
         kernels.multiply(
@@ -137,7 +137,7 @@ final class LookupCall {
                 weights.codesAt(part, domain),
                 lookups,
                 scratch.tables,
-                shape.table(),
+                maker.table(),
                 weights.scales,
                 scales,
                 scratch.unit,

@@ -1,15 +1,12 @@
 package dev.lowbit.matrix.lookup;
 
 import dev.lowbit.kernel.KernelLookup;
-import java.lang.foreign.MemorySegment;
 
 /**
- * The verbs of products by lookup. Every implementation gives the same bits.
- *
- * <p>A block is {@link LookupShape#BLOCK_ROWS} rows. Its bytes and 16-bit values lie as SIMD lanes want them: row 64 h + 32 e + 16 p + l is at byte 64 h + 4 l + 2 e +
- * p ({@link #byteOf}) and at 16-bit value 64 h + 32 p + 2 l + e ({@link #shortOf}), so that bytes widen to 16 bits, and these to 32, with rows in order.
+ * The verbs of products by lookup: index values are bytes, and what they stand for is looked up in tables of unsigned bytes. {@link #multiply} takes tables of 64 or 256
+ * entries, an index counts modulo that, or {@link LookupShape#HALF_TABLES}: what both halves of an index stand for is added.
  */
-interface LookupKernels {
+interface LookupKernels extends DomainKernels {
     /** Fixed-point steps in one unit of a table. */
     int FRACTION = 256;
 
@@ -18,9 +15,6 @@ interface LookupKernels {
 
     /** Units that a table spans. */
     int RANGE = 255;
-
-    /** Smaller units cannot be divided by; what they would hold is far below a float sum's own rounding. */
-    float SMALLEST_UNIT = 0x1p-110f;
 
     /** Bits of a code at most, where a table is made from what codes stand for. */
     int MAX_BITS = 4;
@@ -41,50 +35,6 @@ interface LookupKernels {
     default boolean halves() {
         return false;
     }
-
-    /** Where the byte of a row lies in its block. */
-    static int byteOf(int row) {
-        return (row & 64) + 4 * (row & 15) + 2 * (row >> 5 & 1) + (row >> 4 & 1);
-    }
-
-    /** Where the 16-bit value of a row lies in its block. */
-    static int shortOf(int row) {
-        return (row & 64) + 32 * (row >> 4 & 1) + 2 * (row & 15) + (row >> 5 & 1);
-    }
-
-    /**
-     * One domain for some blocks of rows: y += scale * (unit * sum + base), two fused multiply-adds, with the sum of what a row's index bytes stand for.
-     *
-     * @param codes from {@code codesAt} on 128 bytes for each lookup of a block, then the next block's
-     * @param lookups at most {@link LookupShape#MAX_LOOKUPS} tables, so that sums fit 16 bits
-     * @param tables {@code entries} unsigned bytes for each lookup; not modified
-     * @param entries 64 or 256, an index counts modulo that; or {@link LookupShape#HALF_TABLES}: what both halves of an index stand for is added
-     * @param scales 128 in BF16 for each block from byte {@code scalesAt} on, as {@link #shortOf} says
-     * @param sums room for the sums of a block; modified
-     * @param y 128 values for each block from {@code yFrom} on, rows in order; modified
-     */
-    void multiply(
-            MemorySegment codes,
-            long codesAt,
-            int lookups,
-            byte[] tables,
-            int entries,
-            MemorySegment scales,
-            long scalesAt,
-            float unit,
-            float base,
-            short[] sums,
-            float[] y,
-            int yFrom,
-            int blocks);
-
-    /**
-     * y += offset * inputs, fused.
-     *
-     * @param offsets 128 in BF16 for each block from byte {@code offsetsAt} on, as {@link #shortOf} says
-     * @param y 128 values for each block from {@code yFrom} on, rows in order; modified
-     */
-    void addOffsets(MemorySegment offsets, long offsetsAt, float inputs, float[] y, int yFrom, int blocks);
 
     /**
      * What codes stand for as {@link #codeTables} wants it: 16 entries, those of fewer codes again and again.

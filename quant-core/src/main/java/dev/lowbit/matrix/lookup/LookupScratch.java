@@ -4,16 +4,19 @@ package dev.lowbit.matrix.lookup;
 final class LookupScratch {
     private static final ThreadLocal<LookupScratch> OF_THREAD = ThreadLocal.withInitial(LookupScratch::new);
 
+    /** Smaller units cannot be divided by; what they would hold is far below a float sum's own rounding. */
+    private static final float SMALLEST_UNIT = 0x1p-110f;
+
     /** The sums of a block. */
     final short[] sums = new short[LookupShape.BLOCK_ROWS];
 
-    /** A table for each lookup of a domain. */
+    /** What index values of a domain are taken through. */
     byte[] tables = new byte[0];
 
-    /** What 1 in these is worth. */
+    /** What 1 in a sum is worth. */
     float unit;
 
-    /** What zeros in all of them are worth. */
+    /** What a sum of 0 is worth. */
     float base;
 
     /** The smallest and the largest of some products. */
@@ -36,16 +39,15 @@ final class LookupScratch {
     /**
      * Sets unit and base.
      *
-     * @param range of the widest table
-     * @param least the sum of what all tables begin with
-     * @param steps that a table's entries are counted in, for each unit
-     * @return steps in one of the inputs' unit; 0 where the range is too small to be divided
+     * @param one what an integer 1 is worth
+     * @param zero what a sum of 0 is worth
+     * @param steps that tables are counted in, for each unit
+     * @return steps in one of the inputs' unit; 0 where the unit is too small to divide by, it is 0 then
      */
-    float measure(float range, float least, int steps) {
-        float one = range / LookupKernels.RANGE;
-        boolean none = one < LookupKernels.SMALLEST_UNIT;
+    float measure(float one, float zero, int steps) {
+        boolean none = one < SMALLEST_UNIT;
         unit = none ? 0 : one;
-        base = least;
+        base = zero;
         return none ? 0 : steps / one;
     }
 

@@ -1,20 +1,27 @@
 package dev.lowbit.matrix.lookup;
 
 /**
- * How a row is cut for products by lookup. An index byte holds some codes; its table has an entry for each of their combinations. Columns are cut into domains that do
- * not cross groups: within one, products are integers in one unit.
+ * How a row is cut for products by lookup. An index value holds some codes, in one byte or two. Columns are cut into domains that do not cross groups: within one, products
+ * are integers in one unit.
  *
  * @param rows outputs
  * @param columns inputs
  * @param groupColumns columns that share a scale; the last group of a row may have fewer
  * @param span columns that an index stands for
  * @param codebooks indices that stand for the same columns and are added
- * @param codesOfIndex codes in an index byte
- * @param codeBits bits of each, in an index byte
- * @param table bytes of the table of an index, or of its halves' two
+ * @param codesOfIndex codes in an index
+ * @param codeBits bits of each, in an index
+ * @param domainSpans columns of a domain at most, in spans
  */
 record LookupShape(
-        int rows, int columns, int groupColumns, int span, int codebooks, int codesOfIndex, int codeBits, int table) {
+        int rows,
+        int columns,
+        int groupColumns,
+        int span,
+        int codebooks,
+        int codesOfIndex,
+        int codeBits,
+        int domainSpans) {
     /** Rows that are looked up together: two registers of bytes. */
     static final int BLOCK_ROWS = 128;
 
@@ -24,13 +31,13 @@ record LookupShape(
     /** Entries of a table in one register. */
     static final int SMALL_TABLE = 64;
 
-    /** Entries of a table in four registers, whatever an index byte can be. */
+    /** Entries of a table in four registers, whatever a byte can be. */
     static final int LARGE_TABLE = 256;
 
-    /** Columns of a domain, about: fewer make finer units, more make fewer conversions to floats. */
+    /** Columns of a domain of tables, about: fewer make finer units, more make fewer conversions to floats. */
     private static final int DOMAIN_COLUMNS = 64;
 
-    /** Bytes of the tables of both halves of an index. */
+    /** Bytes of the tables of both halves of an index byte. */
     static final int HALF_TABLES = 32;
 
     private static final int MAX_TABLES = 1 << 28;
@@ -38,18 +45,26 @@ record LookupShape(
     /** A code for each weight: as many in an index as a byte holds. */
     static LookupShape ofCodes(int rows, int columns, int groupColumns, int bits) {
         int codes = Byte.SIZE / bits;
-        return new LookupShape(rows, columns, groupColumns, codes, 1, codes, bits, table(1 << codes * bits));
+        return new LookupShape(rows, columns, groupColumns, codes, 1, codes, bits, DOMAIN_COLUMNS / codes);
     }
 
     /** A code for each weight, as many in each half of an index as that holds. */
     static LookupShape ofHalves(int rows, int columns, int groupColumns, int bits) {
         int codes = Byte.SIZE / bits;
-        return new LookupShape(rows, columns, groupColumns, codes, 1, codes, Byte.SIZE / codes, HALF_TABLES);
+        return new LookupShape(rows, columns, groupColumns, codes, 1, codes, Byte.SIZE / codes, DOMAIN_COLUMNS / codes);
+    }
+
+    /** A code of 0 to {@code 2 middle - 1} for each weight, in words of {@link IntegerKernels}. */
+    static LookupShape ofWords(int rows, int columns, int groupColumns, int wordBits, int middle) {
+        int codes = IntegerKernels.span(wordBits);
+        int spans = IntegerKernels.columns(middle) / codes;
+        return new LookupShape(rows, columns, groupColumns, codes, 1, codes, wordBits, spans);
     }
 
     /** A code of each codebook for every tile of {@code tileColumns} columns. */
     static LookupShape ofCodewords(int rows, int columns, int groupColumns, int tileColumns, int codebooks, int bits) {
-        return new LookupShape(rows, columns, groupColumns, tileColumns, codebooks, 1, bits, table(1 << bits));
+        int spans = Math.max(1, Math.min(DOMAIN_COLUMNS / tileColumns, MAX_LOOKUPS / codebooks));
+        return new LookupShape(rows, columns, groupColumns, tileColumns, codebooks, 1, bits, spans);
     }
 
     /** Whether the tables of a token fit an array with room to spare. */
@@ -77,8 +92,7 @@ record LookupShape(
     }
 
     private int domainColumns() {
-        int most = span * Math.max(1, Math.min(DOMAIN_COLUMNS / span, MAX_LOOKUPS / codebooks));
-        return Math.min(groupColumns, most);
+        return Math.min(groupColumns, span * domainSpans);
     }
 
     private int domainsOfGroup() {
@@ -105,7 +119,12 @@ record LookupShape(
         return Math.min(endOfGroup, start(domain) + domainColumns());
     }
 
-    /** For each domain the number of index bytes of a row before it; the last entry is that of the row. */
+    /** Bytes of an index value: one, or two in the order of 16-bit numbers. */
+    int indexBytes() {
+        return Math.ceilDiv(codesOfIndex * codeBits, Byte.SIZE);
+    }
+
+    /** For each domain the number of index values of a row before it; the last entry is that of the row. */
     int[] firstLookups() {
         int[] first = new int[domains() + 1];
         for (int domain = 0; domain < domains(); domain++) {

@@ -22,6 +22,9 @@ final class LookupWeights {
     final LookupShape shape;
     final int[] firstLookups;
 
+    /** Bytes of the index values of a block for one lookup. */
+    private final int ofLookup;
+
     /** How many parts, as many as threads that made them. */
     final int parts;
 
@@ -34,16 +37,17 @@ final class LookupWeights {
     LookupWeights(LookupShape shape, LookupSource source, Workers workers) {
         this.shape = shape;
         this.firstLookups = shape.firstLookups();
+        this.ofLookup = LookupShape.BLOCK_ROWS * shape.indexBytes();
         this.parts = Math.clamp(shape.blocks() / MIN_BLOCKS, 1, workers.parallelism());
         long padded = (long) shape.blocks() * LookupShape.BLOCK_ROWS;
         Arena memory = Arena.ofAuto();
-        this.codes = LargeMemory.allocate(padded * lookups(), ALIGNMENT, memory);
+        this.codes = LargeMemory.allocate(padded * lookups() * shape.indexBytes(), ALIGNMENT, memory);
         this.scales = LargeMemory.allocate(padded * shape.groups() * Short.BYTES, ALIGNMENT, memory);
         this.offsets = source.hasOffsets() ? LargeMemory.allocate(scales.byteSize(), ALIGNMENT, memory) : null;
         workers.forEach(parts, part -> fill(part, source));
     }
 
-    /** Index bytes of a row. */
+    /** Index values of a row. */
     int lookups() {
         return firstLookups[firstLookups.length - 1];
     }
@@ -58,11 +62,11 @@ final class LookupWeights {
         return (int) ((long) shape.blocks() * part / parts);
     }
 
-    /** Where the index bytes of a part begin in a domain, block after block. */
+    /** Where the index values of a part begin in a domain, block after block. */
     long codesAt(int part, int domain) {
         int first = firstBlock(part);
         int blocks = firstBlock(part + 1) - first;
-        return LookupShape.BLOCK_ROWS * ((long) first * lookups() + (long) blocks * firstLookups[domain]);
+        return ofLookup * ((long) first * lookups() + (long) blocks * firstLookups[domain]);
     }
 
     /** Where the scales of a part begin in a group, and its offsets, block after block. */
@@ -80,27 +84,29 @@ final class LookupWeights {
 
     private void fill(int part, int block, int from, LookupSource source) {
         byte[] ofRow = new byte[shape.codesOfRow()];
-        byte[] bytes = new byte[LookupShape.BLOCK_ROWS * lookups()];
+        byte[] bytes = new byte[ofLookup * lookups()];
         float[] ofGroups = new float[shape.groups()];
         for (int row = from; row < Math.min(shape.rows(), from + LookupShape.BLOCK_ROWS); row++) {
             source.codes(row, ofRow);
-            place(ofRow, bytes, LookupKernels.byteOf(row - from));
+            place(ofRow, bytes, row - from);
             source.scales(row, ofGroups);
-            place(part, block, ofGroups, scales, LookupKernels.shortOf(row - from));
+            place(part, block, ofGroups, scales, DomainKernels.shortOf(row - from));
             if (offsets != null) {
                 source.offsets(row, ofGroups);
-                place(part, block, ofGroups, offsets, LookupKernels.shortOf(row - from));
+                place(part, block, ofGroups, offsets, DomainKernels.shortOf(row - from));
             }
         }
         for (int domain = 0; domain < shape.domains(); domain++) {
-            int at = firstLookups[domain] * LookupShape.BLOCK_ROWS;
-            int length = firstLookups[domain + 1] * LookupShape.BLOCK_ROWS - at;
+            int at = firstLookups[domain] * ofLookup;
+            int length = firstLookups[domain + 1] * ofLookup - at;
             MemorySegment.copy(
                     bytes, at, codes, ValueLayout.JAVA_BYTE, codesAt(part, domain) + (long) block * length, length);
         }
     }
 
-    private void place(byte[] codesOfRow, byte[] bytes, int slot) {
+    private void place(byte[] codesOfRow, byte[] bytes, int row) {
+        boolean words = shape.indexBytes() == Short.BYTES;
+        int slot = words ? Short.BYTES * DomainKernels.shortOf(row) : DomainKernels.byteOf(row);
         for (int domain = 0; domain < shape.domains(); domain++) {
             int perLookup = shape.codesOfIndex();
             int first = perLookup == 1 ? firstLookups[domain] : shape.start(domain);
@@ -110,7 +116,10 @@ final class LookupWeights {
                 for (int j = Math.min(perLookup, end - first) - 1; j >= 0; j--) {
                     index = index << shape.codeBits() | codesOfRow[first + j] & 0xff;
                 }
-                bytes[lookup * LookupShape.BLOCK_ROWS + slot] = (byte) index;
+                bytes[lookup * ofLookup + slot] = (byte) index;
+                if (words) {
+                    bytes[lookup * ofLookup + slot + 1] = (byte) (index >> Byte.SIZE);
+                }
             }
         }
     }

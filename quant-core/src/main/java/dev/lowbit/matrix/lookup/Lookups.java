@@ -13,6 +13,18 @@ enum Lookups {
 
     static final Lookups OF_MACHINE = decide();
 
+    /**
+     * Whether grids of so many bits are multiplied as integers. Registers that hold no more than a lookup takes look up as quickly, and groups that leave much of a word empty
+     * would take more memory.
+     */
+    static boolean multipliesGrids(int bits, int groupColumns) {
+        if (OF_MACHINE != OF_HALVES || VectorWidth.bits() <= 128 || bits == 1) {
+            return false;
+        }
+        int span = IntegerKernels.span(IntegerKernels.wordBits(bits));
+        return groupColumns % span == 0 || groupColumns > 4 * span;
+    }
+
     private static Lookups decide() {
         boolean wide = VectorWidth.bits() == 512 && CpuFlags.has("avx512vbmi");
         if (VectorWidth.bits() == 0 || wide) {

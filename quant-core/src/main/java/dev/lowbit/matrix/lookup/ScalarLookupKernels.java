@@ -25,7 +25,7 @@ final class ScalarLookupKernels implements LookupKernels {
         for (int i = 0; i < blocks * LookupShape.BLOCK_ROWS; i++) {
             int block = i / LookupShape.BLOCK_ROWS;
             int row = i % LookupShape.BLOCK_ROWS;
-            long at = codesAt + (long) block * lookups * LookupShape.BLOCK_ROWS + LookupKernels.byteOf(row);
+            long at = codesAt + (long) block * lookups * LookupShape.BLOCK_ROWS + DomainKernels.byteOf(row);
             int sum = 0;
             for (int lookup = 0; lookup < lookups; lookup++) {
                 byte code = codes.get(ValueLayout.JAVA_BYTE, at + (long) lookup * LookupShape.BLOCK_ROWS);
@@ -46,14 +46,18 @@ final class ScalarLookupKernels implements LookupKernels {
 
     @Override
     public void addOffsets(MemorySegment offsets, long offsetsAt, float inputs, float[] y, int yFrom, int blocks) {
+        offsets(offsets, offsetsAt, inputs, y, yFrom, blocks);
+    }
+
+    static void offsets(MemorySegment offsets, long offsetsAt, float inputs, float[] y, int yFrom, int blocks) {
         for (int i = 0; i < blocks * LookupShape.BLOCK_ROWS; i++) {
             float offset = bf16(offsets, offsetsAt, i / LookupShape.BLOCK_ROWS, i % LookupShape.BLOCK_ROWS);
             y[yFrom + i] = Math.fma(offset, inputs, y[yFrom + i]);
         }
     }
 
-    private static float bf16(MemorySegment values, long at, int block, int row) {
-        long slot = (long) block * LookupShape.BLOCK_ROWS + LookupKernels.shortOf(row);
+    static float bf16(MemorySegment values, long at, int block, int row) {
+        long slot = (long) block * LookupShape.BLOCK_ROWS + DomainKernels.shortOf(row);
         return Float.intBitsToFloat(values.get(BF16, at + slot * Short.BYTES) << Short.SIZE);
     }
 

@@ -1,12 +1,14 @@
 package dev.lowbit.matrix.lookup;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 import static org.assertj.core.api.Assertions.withinPercentage;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.lowbit.kernel.VectorWidth;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.Random;
@@ -40,8 +42,8 @@ class LookupKernelsTest {
         BitSet bytes = new BitSet();
         BitSet shorts = new BitSet();
         for (int row = 0; row < ROWS; row++) {
-            bytes.set(LookupKernels.byteOf(row));
-            shorts.set(LookupKernels.shortOf(row));
+            bytes.set(DomainKernels.byteOf(row));
+            shorts.set(DomainKernels.shortOf(row));
         }
         assertThat(bytes.cardinality()).isEqualTo(ROWS);
         assertThat(shorts.cardinality()).isEqualTo(ROWS);
@@ -106,6 +108,83 @@ class LookupKernelsTest {
                 assertThat(actual).isEqualTo(expected);
             }
         }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"4, 0", "4, 1", "4, 3", "4, 8", "3, 1", "3, 16", "2, 0", "2, 1", "2, 16"})
+    void multipliesGrids(int codeBits, int words) {
+        int bits = IntegerKernels.wordBits(codeBits);
+        int span = IntegerKernels.span(bits);
+        int middle = 1 << codeBits - 1;
+        IntegerKernels plain = new ScalarIntegerKernels(bits);
+        IntegerKernels vector = new VectorIntegerKernels(bits);
+        // the largest sums, of extreme codes and inputs, are those of a full domain
+        assertThat(span * words).isLessThanOrEqualTo(IntegerKernels.columns(middle));
+        Random random = new Random(codeBits + words);
+        int blocks = 3;
+        for (boolean extreme : new boolean[] {false, true}) {
+            short[] codes = new short[blocks * words * ROWS];
+            for (int i = 0; i < codes.length; i++) {
+                for (int k = 0; k < span; k++) {
+                    codes[i] |= (short) ((extreme ? 0 : random.nextInt(2 * middle)) << bits * k);
+                }
+            }
+            short[] halves = new short[(1 + blocks) * ROWS];
+            for (int i = 0; i < halves.length; i++) {
+                halves[i] = bf16(random);
+            }
+            float[] x = new float[2 + span * words];
+            for (int i = 0; i < x.length; i++) {
+                x[i] = extreme ? -9 : random.nextInt(5) == 0 ? 0 : 18 * random.nextFloat() - 9;
+            }
+            float unit = 9f / IntegerKernels.MOST;
+            float[] y = new float[9 + blocks * ROWS];
+            for (int i = 0; i < y.length; i++) {
+                y[i] = (float) random.nextGaussian();
+            }
+            try (Arena arena = Arena.ofConfined()) {
+                MemorySegment segment = arena.allocate(2L * codes.length + 3).asSlice(3);
+                MemorySegment.copy(codes, 0, segment, ValueLayout.JAVA_SHORT_UNALIGNED, 0, codes.length);
+                MemorySegment scales = arena.allocate(2L * halves.length);
+                scales.copyFrom(MemorySegment.ofArray(halves));
+                float[] expected = gridProduct(plain, segment, words, middle, x, unit, scales, y, blocks);
+                float[] actual = gridProduct(vector, segment, words, middle, x, unit, scales, y, blocks);
+                assertThat(actual).isEqualTo(expected);
+                for (int i = 0; i < blocks * ROWS; i++) {
+                    int row = i % ROWS;
+                    int place = DomainKernels.shortOf(row);
+                    double sum = 0;
+                    double room = 1e-3;
+                    for (int k = 0; k < span * words; k++) {
+                        int word = codes[(i / ROWS * words + k / span) * ROWS + place];
+                        sum += ((word >> k % span * bits & (1 << bits) - 1) - middle) * (double) x[2 + k];
+                        room += 0.501 * middle * unit;
+                    }
+                    double scale = Float.intBitsToFloat(halves[(1 + i / ROWS) * ROWS + place] << 16);
+                    assertThat((expected[9 + i] - y[9 + i]) - scale * sum)
+                            .isCloseTo(0, within(room * Math.abs(scale) + 1e-3));
+                }
+            }
+        }
+    }
+
+    private static float[] gridProduct(
+            IntegerKernels kernels,
+            MemorySegment codes,
+            int words,
+            int middle,
+            float[] x,
+            float unit,
+            MemorySegment scales,
+            float[] y,
+            int blocks) {
+        byte[] tables = new byte[kernels.head() + words * kernels.table()];
+        kernels.tables(x, 2, words, 1 / unit, middle, tables);
+        float[] out = y.clone();
+        float base = -IntegerKernels.MIDDLE * unit;
+        short[] sums = new short[ROWS];
+        kernels.multiply(codes, 0, words, tables, kernels.table(), scales, 2 * ROWS, unit, base, sums, out, 9, blocks);
+        return out;
     }
 
     private static short bf16(Random random) {

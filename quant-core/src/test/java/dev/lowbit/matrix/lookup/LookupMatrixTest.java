@@ -55,6 +55,7 @@ class LookupMatrixTest {
             "affine3-g64-f32",
             "affine4-g128-f16",
             "affine4-row-f32",
+            "affine4-g6-f16",
             "aq2x8-g8-row-bf16",
             "aq1x8-g8-row-f16",
             "aq3x5-g4-row-f32",
@@ -172,6 +173,9 @@ class LookupMatrixTest {
         private double reach;
         private float[] words;
 
+        /** Where codes of a grid are multiplied with inputs of 8 bits: their middle. */
+        private int middle;
+
         Domains(QuantizedMatrix matrix, FloatMatrix x, int token) {
             this.matrix = matrix;
             int columns = matrix.columns();
@@ -186,6 +190,9 @@ class LookupMatrixTest {
                     reach = m.affineFormat().largestCode();
                     span = 8 / m.affineFormat().codeBits();
                     group = m.affineFormat().groupColumns(columns);
+                    middle = Lookups.multipliesGrids(m.affineFormat().codeBits(), group)
+                            ? m.affineFormat().middle()
+                            : 0;
                 }
                 case AdditiveMatrix m -> {
                     words = m.codebooks();
@@ -238,7 +245,8 @@ class LookupMatrixTest {
         double bound(FloatMatrix w, FloatMatrix x, int token, int row) {
             int columns = matrix.columns();
             int groups = Math.ceilDiv(columns, group);
-            int wide = Math.min(group, span * Math.max(1, Math.min(64 / span, 257 / codebooks)));
+            int most = middle == 0 ? span * Math.max(1, Math.min(64 / span, 257 / codebooks)) : 256 / middle;
+            int wide = Math.min(group, most);
             double bound = 0;
             for (int g = 0; g < groups; g++) {
                 double scale = scale(row, g, groups);
@@ -266,7 +274,13 @@ class LookupMatrixTest {
                         magnitude += Math.abs(w.get(row, j) * input) + Math.abs(offset * input);
                         sum += input;
                     }
-                    double rounded = 0.52 * lookups * unit * Math.abs(scale);
+                    double largest = 0;
+                    for (int j = from; j < to && middle > 0; j++) {
+                        largest = Math.max(largest, Math.abs(x.get(token, j)));
+                    }
+                    double rounded = middle == 0
+                            ? 0.52 * lookups * unit * Math.abs(scale)
+                            : 0.501 * middle * (to - from) * largest / 127 * Math.abs(scale);
                     bound += rounded + 0x1p-8 * (Math.abs(products) + rounded + Math.abs(offset * sum));
                     bound += 0x1p-16 * (magnitude + Math.abs(scale) * (ranges + 255 * lookups * unit));
                 }
@@ -299,7 +313,13 @@ class LookupMatrixTest {
 
     @Test
     void smallOfTheOutputs() {
-        for (String format : List.of("affine2-g64-f16", "nf2-g64-f16", "nf4-g64-f16", "aq2x8-g8-row-f32")) {
+        for (String format : List.of(
+                "affine2-g64-f16",
+                "affine3-g64-f16",
+                "affine4-g128-f16",
+                "nf2-g64-f16",
+                "nf4-g64-f16",
+                "aq2x8-g8-row-f32")) {
             Case c = new Case(format, 256, 4096);
             QuantizedMatrix exact = c.matrix();
             Random random = new Random(1);
