@@ -24,7 +24,7 @@ class SharedModelsGoldenTest {
     private static final double BITS = 2.75;
 
     /** Beyond it only where a model has nothing smaller, and then its smallest matrix. */
-    private static final long LARGEST = 200_000;
+    private static final long LARGEST = 100_000;
 
     static List<Path> models() {
         return SharedData.models();

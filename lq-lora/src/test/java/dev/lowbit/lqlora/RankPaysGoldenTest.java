@@ -25,7 +25,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** Real weights with low-rank structure: a rank is chosen and wins at equal bytes; without counting it, it wins always. */
 class RankPaysGoldenTest {
     private static final long SMALLEST = 1 << 14;
-    private static final long LARGEST = 700_000;
+    private static final long LARGEST = 350_000;
     private static final int RANK = 8;
     private static final double[] BUDGETS = {2.5, 3};
 

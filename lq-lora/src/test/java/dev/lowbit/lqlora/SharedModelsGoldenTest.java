@@ -20,7 +20,7 @@ class SharedModelsGoldenTest {
     private static final double[] BUDGETS = {2.25, 2.5, 2.75, 3, 3.5, 4};
     private static final long SMALL = 150_000;
     /** Beyond it only where a model has nothing smaller, and then its smallest matrix. */
-    private static final long LARGEST = 600_000;
+    private static final long LARGEST = 300_000;
 
     static List<Path> models() {
         return SharedData.models();

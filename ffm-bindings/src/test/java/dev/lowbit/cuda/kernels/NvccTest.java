@@ -19,12 +19,12 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Every file of kernels compiled by nvcc for three generations of GPUs, where nvcc is installed: no register is spilled, no kernel needs more shared memory than it
- * may have without asking. The report stands in {@code target/ptxas.txt}.
+ * Every file of kernels compiled by nvcc, where that is installed, for the generation of GPUs in the middle of those that {@code prebuilt.sh} compiles for: no register is
+ * spilled, no kernel needs more shared memory than it may have without asking. The report stands in {@code target/ptxas.txt}.
  */
 class NvccTest {
     private static final Path MODULE = Path.of(System.getProperty("lowbit.root"), "ffm-bindings");
-    private static final List<String> TARGETS = List.of("sm_80", "sm_90", "sm_100");
+    private static final String TARGET = "sm_90";
     private static final int PROCESSES = 2;
     private static final int STATIC_SHARED = 48 << 10;
 
@@ -53,7 +53,7 @@ class NvccTest {
             check(report.get(), lines);
         }
         Files.write(MODULE.resolve("target/ptxas.txt"), lines.values());
-        assertThat(lines).hasSizeGreaterThan(30 * TARGETS.size());
+        assertThat(lines).hasSizeGreaterThan(30);
     }
 
     private static void check(String report, TreeMap<String, String> lines) {
@@ -78,8 +78,7 @@ class NvccTest {
     private String compile(Path file) throws IOException, InterruptedException {
         List<String> command =
                 new ArrayList<>(List.of("nvcc", "-std=c++17", "--fmad=false", "-fatbin", "-Xptxas", "-v"));
-        // one front end for all of them: no kernel asks which generation it is compiled for
-        command.add("-gencode=arch=compute_80,code=[" + String.join(",", TARGETS) + "]");
+        command.add("-gencode=arch=compute_80,code=" + TARGET);
         command.addAll(List.of(file.toString(), "-o", folder.resolve(file.getFileName()) + ".fatbin"));
         Path log = folder.resolve(file.getFileName() + ".txt");
         Process nvcc = new ProcessBuilder(command)

@@ -26,7 +26,7 @@ class CompressGoldenTest {
     private static final double[] BITS = {2.75, 2.25, 4};
 
     /** Of models of more weights as many, so that a larger one takes no more time, and with groups of 64 alone. */
-    private static final long WEIGHTS = 500_000;
+    private static final long WEIGHTS = 250_000;
 
     private static final int THREADS = 2;
 

@@ -24,7 +24,7 @@ class KillAndResumeTest {
     private Path folder;
 
     @ParameterizedTest
-    @CsvSource({"lq-lora, 16, 6", "int2-lrec, 32, 4", "pv-tuning, 0, 2", "sketchtune, 0, 2"})
+    @CsvSource({"lq-lora, 16, 3", "int2-lrec, 32, 3", "pv-tuning, 0, 2", "sketchtune, 0, 2"})
     void killsAtRandomMoments(String method, int group, int kills) throws Exception {
         long seed = System.nanoTime();
         System.out.println("KillAndResumeTest seed " + seed);

@@ -28,7 +28,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class MemoryCapTest {
     private static final long CAP = 320L << 20;
     private static final int MATRICES = 2;
-    private static final int ROWS = 1024;
+    private static final int ROWS = 512;
     private static final int COLUMNS = 1024;
     private static final long VOCABULARY = 104_000;
 

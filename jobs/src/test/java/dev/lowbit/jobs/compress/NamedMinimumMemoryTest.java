@@ -41,7 +41,7 @@ class NamedMinimumMemoryTest {
         if (!Files.exists(model)) {
             SyntheticCheckpoint.write(
                     model,
-                    new SyntheticModel(2, 384, 768, 4, 2, WordModel.WORDS, DType.F32, 1L << 30),
+                    new SyntheticModel(2, 256, 512, 4, 2, WordModel.WORDS, DType.F32, 1L << 30),
                     5,
                     Workers.serial());
             WordModel.addTokenizer(model);

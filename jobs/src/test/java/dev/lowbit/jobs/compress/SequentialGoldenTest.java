@@ -19,7 +19,7 @@ import tools.jackson.databind.json.JsonMapper;
 /** The smallest complete model: on text that calibration did not see, layer behind layer is nearer to the model at the same bytes. */
 class SequentialGoldenTest {
     /** A little: enough for the mean of a divergence, some seconds of work. */
-    private static final int TEXT_BYTES = 12_000;
+    private static final int TEXT_BYTES = 6_000;
 
     /** As many are compressed. */
     private static final long WEIGHTS = 500_000;
