@@ -71,6 +71,58 @@ final class DomainSums {
         }
     }
 
+    /**
+     * The same for bytes that were added four in a lane of 32 bits, as two numbers of 16: once as they are, and once shifted right by a byte over the whole lane. From the
+     * sums A and B of such a lane, modulo 2^16, those of its bytes follow from the last to the first:
+     *
+     * <pre>
+     *   b3 = upper half of B    b2 = upper half of A - 2^8 b3    b1 = lower half of B - 2^8 b2    b0 = lower half of A - 2^8 b1
+     * </pre>
+     *
+     * @param sums A of 16 lanes, then B of these: rows l, 16 + l, 32 + l and 48 + l of lane l; not modified
+     * @param half which 64 rows among those of all blocks
+     */
+    static void addBytes(
+            short[] sums, int half, MemorySegment scales, long scalesAt, float unit, float base, float[] y, int yFrom) {
+        FloatVector units = FloatVector.broadcast(F, unit);
+        FloatVector bases = FloatVector.broadcast(F, base);
+        for (int i = 0; i < GROUP / 2; i += SHORTS) {
+            IntVector a = ShortVector.fromArray(S, sums, i).reinterpretAsInts();
+            IntVector b = ShortVector.fromArray(S, sums, GROUP / 2 + i).reinterpretAsInts();
+            IntVector b3 = b.lanewise(VectorOperators.LSHR, Short.SIZE);
+            IntVector b2 = a.lanewise(VectorOperators.LSHR, Short.SIZE)
+                    .sub(b3.lanewise(VectorOperators.LSHL, Byte.SIZE))
+                    .and(LOW_HALF);
+            IntVector b1 = b.sub(b2.lanewise(VectorOperators.LSHL, Byte.SIZE)).and(LOW_HALF);
+            IntVector b0 = a.sub(b1.lanewise(VectorOperators.LSHL, Byte.SIZE)).and(LOW_HALF);
+            long of = scalesAt + (long) (half * GROUP + i) * Short.BYTES;
+            IntVector scale =
+                    ByteVector.fromMemorySegment(B, scales, of, LITTLE).reinterpretAsInts();
+            int row = yFrom + half * GROUP + i / 2;
+            ((FloatVector) b0.convert(VectorOperators.I2F, 0))
+                    .fma(units, bases)
+                    .fma(
+                            scale.lanewise(VectorOperators.LSHL, Short.SIZE).reinterpretAsFloats(),
+                            FloatVector.fromArray(F, y, row))
+                    .intoArray(y, row);
+            ((FloatVector) b2.convert(VectorOperators.I2F, 0))
+                    .fma(units, bases)
+                    .fma(scale.and(HIGH_HALF).reinterpretAsFloats(), FloatVector.fromArray(F, y, row + GROUP / 2))
+                    .intoArray(y, row + GROUP / 2);
+            scale = ByteVector.fromMemorySegment(B, scales, of + GROUP, LITTLE).reinterpretAsInts();
+            ((FloatVector) b1.convert(VectorOperators.I2F, 0))
+                    .fma(units, bases)
+                    .fma(
+                            scale.lanewise(VectorOperators.LSHL, Short.SIZE).reinterpretAsFloats(),
+                            FloatVector.fromArray(F, y, row + GROUP / 4))
+                    .intoArray(y, row + GROUP / 4);
+            ((FloatVector) b3.convert(VectorOperators.I2F, 0))
+                    .fma(units, bases)
+                    .fma(scale.and(HIGH_HALF).reinterpretAsFloats(), FloatVector.fromArray(F, y, row + GROUP * 3 / 4))
+                    .intoArray(y, row + GROUP * 3 / 4);
+        }
+    }
+
     /** {@link DomainKernels#addOffsets} in registers. */
     static void addOffsets(MemorySegment offsets, long offsetsAt, float inputs, float[] y, int yFrom, int blocks) {
         FloatVector input = FloatVector.broadcast(F, inputs);

@@ -33,7 +33,7 @@ final class HalfLookupKernels implements LookupKernels {
         return true;
     }
 
-    /** As {@link VectorLookupKernels} does it, in one method for the reason given there. */
+    /** Bytes are added as {@link DomainSums#addBytes} says; in one method for the reason given in {@link VectorLookupKernels}. */
     @Override
     public void multiply(
             MemorySegment codes,
@@ -53,71 +53,69 @@ final class HalfLookupKernels implements LookupKernels {
         for (int half = 0; half < 2 * blocks; half++) {
             long at = codesAt + (half >> 1) * ofBlock + (half & 1) * ROWS;
             long end = at + ofBlock;
-            ShortVector both0 = ShortVector.zero(S);
-            ShortVector both1 = both0;
-            ShortVector both2 = both0;
-            ShortVector both3 = both0;
-            ShortVector upper0 = both0;
-            ShortVector upper1 = both0;
-            ShortVector upper2 = both0;
-            ShortVector upper3 = both0;
+            ShortVector sum0 = ShortVector.zero(S);
+            ShortVector sum1 = sum0;
+            ShortVector sum2 = sum0;
+            ShortVector sum3 = sum0;
+            ShortVector next0 = sum0;
+            ShortVector next1 = sum0;
+            ShortVector next2 = sum0;
+            ShortVector next3 = sum0;
             int t = 0;
             for (; at < end; at += LookupShape.BLOCK_ROWS) {
                 ByteVector first = ByteVector.fromArray(B, tables, t);
                 ByteVector second = ByteVector.fromArray(B, tables, t + BYTES);
                 ByteVector index = ByteVector.fromMemorySegment(B, codes, at, LITTLE);
-                ShortVector low = index.selectFrom(first).reinterpretAsShorts();
-                ShortVector high = index.reinterpretAsShorts()
+                IntVector low = index.selectFrom(first).reinterpretAsInts();
+                IntVector high = index.reinterpretAsInts()
                         .lanewise(VectorOperators.LSHR, HALF_BITS)
                         .reinterpretAsBytes()
                         .selectFrom(second)
-                        .reinterpretAsShorts();
-                both0 = both0.add(low).add(high);
-                upper0 = upper0.add(low.lanewise(VectorOperators.LSHR, Byte.SIZE))
-                        .add(high.lanewise(VectorOperators.LSHR, Byte.SIZE));
+                        .reinterpretAsInts();
+                sum0 = sum0.add(low.reinterpretAsShorts()).add(high.reinterpretAsShorts());
+                next0 = next0.add(low.lanewise(VectorOperators.LSHR, Byte.SIZE).reinterpretAsShorts())
+                        .add(high.lanewise(VectorOperators.LSHR, Byte.SIZE).reinterpretAsShorts());
                 index = ByteVector.fromMemorySegment(B, codes, at + BYTES, LITTLE);
-                low = index.selectFrom(first).reinterpretAsShorts();
-                high = index.reinterpretAsShorts()
+                low = index.selectFrom(first).reinterpretAsInts();
+                high = index.reinterpretAsInts()
                         .lanewise(VectorOperators.LSHR, HALF_BITS)
                         .reinterpretAsBytes()
                         .selectFrom(second)
-                        .reinterpretAsShorts();
-                both1 = both1.add(low).add(high);
-                upper1 = upper1.add(low.lanewise(VectorOperators.LSHR, Byte.SIZE))
-                        .add(high.lanewise(VectorOperators.LSHR, Byte.SIZE));
+                        .reinterpretAsInts();
+                sum1 = sum1.add(low.reinterpretAsShorts()).add(high.reinterpretAsShorts());
+                next1 = next1.add(low.lanewise(VectorOperators.LSHR, Byte.SIZE).reinterpretAsShorts())
+                        .add(high.lanewise(VectorOperators.LSHR, Byte.SIZE).reinterpretAsShorts());
                 index = ByteVector.fromMemorySegment(B, codes, at + 2 * BYTES, LITTLE);
-                low = index.selectFrom(first).reinterpretAsShorts();
-                high = index.reinterpretAsShorts()
+                low = index.selectFrom(first).reinterpretAsInts();
+                high = index.reinterpretAsInts()
                         .lanewise(VectorOperators.LSHR, HALF_BITS)
                         .reinterpretAsBytes()
                         .selectFrom(second)
-                        .reinterpretAsShorts();
-                both2 = both2.add(low).add(high);
-                upper2 = upper2.add(low.lanewise(VectorOperators.LSHR, Byte.SIZE))
-                        .add(high.lanewise(VectorOperators.LSHR, Byte.SIZE));
+                        .reinterpretAsInts();
+                sum2 = sum2.add(low.reinterpretAsShorts()).add(high.reinterpretAsShorts());
+                next2 = next2.add(low.lanewise(VectorOperators.LSHR, Byte.SIZE).reinterpretAsShorts())
+                        .add(high.lanewise(VectorOperators.LSHR, Byte.SIZE).reinterpretAsShorts());
                 index = ByteVector.fromMemorySegment(B, codes, at + 3 * BYTES, LITTLE);
-                low = index.selectFrom(first).reinterpretAsShorts();
-                high = index.reinterpretAsShorts()
+                low = index.selectFrom(first).reinterpretAsInts();
+                high = index.reinterpretAsInts()
                         .lanewise(VectorOperators.LSHR, HALF_BITS)
                         .reinterpretAsBytes()
                         .selectFrom(second)
-                        .reinterpretAsShorts();
-                both3 = both3.add(low).add(high);
-                upper3 = upper3.add(low.lanewise(VectorOperators.LSHR, Byte.SIZE))
-                        .add(high.lanewise(VectorOperators.LSHR, Byte.SIZE));
+                        .reinterpretAsInts();
+                sum3 = sum3.add(low.reinterpretAsShorts()).add(high.reinterpretAsShorts());
+                next3 = next3.add(low.lanewise(VectorOperators.LSHR, Byte.SIZE).reinterpretAsShorts())
+                        .add(high.lanewise(VectorOperators.LSHR, Byte.SIZE).reinterpretAsShorts());
                 t += LookupShape.HALF_TABLES;
             }
-            // the lower bytes of the rows of these registers, then the upper: rows 0 to 15 beside 32 to 47, then 16 to
-            // 31 beside 48 to 63
-            both0.sub(upper0.lanewise(VectorOperators.LSHL, Byte.SIZE)).intoArray(sums, 0);
-            both1.sub(upper1.lanewise(VectorOperators.LSHL, Byte.SIZE)).intoArray(sums, SHORTS);
-            both2.sub(upper2.lanewise(VectorOperators.LSHL, Byte.SIZE)).intoArray(sums, 2 * SHORTS);
-            both3.sub(upper3.lanewise(VectorOperators.LSHL, Byte.SIZE)).intoArray(sums, 3 * SHORTS);
-            upper0.intoArray(sums, 4 * SHORTS);
-            upper1.intoArray(sums, 5 * SHORTS);
-            upper2.intoArray(sums, 6 * SHORTS);
-            upper3.intoArray(sums, 7 * SHORTS);
-            DomainSums.add(sums, half * ROWS, ROWS, scales, scalesAt, unit, base, y, yFrom);
+            sum0.intoArray(sums, 0);
+            sum1.intoArray(sums, SHORTS);
+            sum2.intoArray(sums, 2 * SHORTS);
+            sum3.intoArray(sums, 3 * SHORTS);
+            next0.intoArray(sums, 4 * SHORTS);
+            next1.intoArray(sums, 5 * SHORTS);
+            next2.intoArray(sums, 6 * SHORTS);
+            next3.intoArray(sums, 7 * SHORTS);
+            DomainSums.addBytes(sums, half, scales, scalesAt, unit, base, y, yFrom);
         }
     }
 

@@ -4,6 +4,7 @@ import dev.lowbit.kernel.VectorWidth;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.ByteVector;
+import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
@@ -12,6 +13,7 @@ import jdk.incubator.vector.VectorSpecies;
 final class VectorIntegerKernels implements IntegerKernels {
     private static final VectorSpecies<Short> S = VectorWidth.floats().withLanes(short.class);
     private static final VectorSpecies<Byte> B = VectorWidth.floats().withLanes(byte.class);
+    private static final VectorSpecies<Integer> I = VectorWidth.floats().withLanes(int.class);
     private static final ByteOrder LITTLE = ByteOrder.LITTLE_ENDIAN;
     private static final int SHORTS = S.length();
     private static final int BYTES = B.length();
@@ -73,6 +75,7 @@ final class VectorIntegerKernels implements IntegerKernels {
         ShortVector sum1 = sum0;
         ShortVector sum2 = sum0;
         ShortVector sum3 = sum0;
+        IntVector rest = IntVector.broadcast(I, 0x0fff0fff);
         int t = BYTES;
         for (long at = from; at < end; at += WORDS) {
             ShortVector w0 = ByteVector.fromMemorySegment(B, codes, at, LITTLE).reinterpretAsShorts();
@@ -88,10 +91,22 @@ final class VectorIntegerKernels implements IntegerKernels {
                 sum1 = sum1.add(w1.mul(x));
                 sum2 = sum2.add(w2.mul(x));
                 sum3 = sum3.add(w3.mul(x));
-                w0 = w0.lanewise(VectorOperators.LSHR, 4);
-                w1 = w1.lanewise(VectorOperators.LSHR, 4);
-                w2 = w2.lanewise(VectorOperators.LSHR, 4);
-                w3 = w3.lanewise(VectorOperators.LSHR, 4);
+                w0 = w0.reinterpretAsInts()
+                        .lanewise(VectorOperators.LSHR, 4)
+                        .and(rest)
+                        .reinterpretAsShorts();
+                w1 = w1.reinterpretAsInts()
+                        .lanewise(VectorOperators.LSHR, 4)
+                        .and(rest)
+                        .reinterpretAsShorts();
+                w2 = w2.reinterpretAsInts()
+                        .lanewise(VectorOperators.LSHR, 4)
+                        .and(rest)
+                        .reinterpretAsShorts();
+                w3 = w3.reinterpretAsInts()
+                        .lanewise(VectorOperators.LSHR, 4)
+                        .and(rest)
+                        .reinterpretAsShorts();
                 t += BYTES;
             }
         }
@@ -101,12 +116,13 @@ final class VectorIntegerKernels implements IntegerKernels {
         sum3.intoArray(sums, 3 * SHORTS);
     }
 
-    /** The same; a shift whose distance is a variable would take two instructions. */
+    /** The same; a shift whose distance is a variable would take two steps. */
     private static void sumsOfTwoBits(MemorySegment codes, long from, long end, byte[] tables, short[] sums) {
         ShortVector sum0 = ByteVector.fromArray(B, tables, 0).reinterpretAsShorts();
         ShortVector sum1 = sum0;
         ShortVector sum2 = sum0;
         ShortVector sum3 = sum0;
+        IntVector rest = IntVector.broadcast(I, 0x3fff3fff);
         int t = BYTES;
         for (long at = from; at < end; at += WORDS) {
             ShortVector w0 = ByteVector.fromMemorySegment(B, codes, at, LITTLE).reinterpretAsShorts();
@@ -122,10 +138,22 @@ final class VectorIntegerKernels implements IntegerKernels {
                 sum1 = sum1.add(w1.mul(x));
                 sum2 = sum2.add(w2.mul(x));
                 sum3 = sum3.add(w3.mul(x));
-                w0 = w0.lanewise(VectorOperators.LSHR, 2);
-                w1 = w1.lanewise(VectorOperators.LSHR, 2);
-                w2 = w2.lanewise(VectorOperators.LSHR, 2);
-                w3 = w3.lanewise(VectorOperators.LSHR, 2);
+                w0 = w0.reinterpretAsInts()
+                        .lanewise(VectorOperators.LSHR, 2)
+                        .and(rest)
+                        .reinterpretAsShorts();
+                w1 = w1.reinterpretAsInts()
+                        .lanewise(VectorOperators.LSHR, 2)
+                        .and(rest)
+                        .reinterpretAsShorts();
+                w2 = w2.reinterpretAsInts()
+                        .lanewise(VectorOperators.LSHR, 2)
+                        .and(rest)
+                        .reinterpretAsShorts();
+                w3 = w3.reinterpretAsInts()
+                        .lanewise(VectorOperators.LSHR, 2)
+                        .and(rest)
+                        .reinterpretAsShorts();
                 t += BYTES;
             }
         }
