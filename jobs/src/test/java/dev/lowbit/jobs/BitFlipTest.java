@@ -14,7 +14,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** One flipped bit, in whatever file of an output, and {@code verify} says "damaged" with its exit code. */
 class BitFlipTest {
-    private static final int FLIPS_PER_FILE = 60;
+    private static final int FLIPS_PER_FILE = 30;
 
     /** Of the manifest: format, version and fingerprint, where a bit could make it look like something else. */
     private static final int MANIFEST_HEAD_BYTES = 60;

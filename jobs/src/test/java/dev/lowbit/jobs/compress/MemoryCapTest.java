@@ -26,11 +26,11 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** A checkpoint larger than the cap is compressed with a peak below the cap; jobs/benchmarks/memory-4gb.sh is its big brother. */
 class MemoryCapTest {
-    private static final long CAP = 320L << 20;
+    private static final long CAP = 240L << 20;
     private static final int MATRICES = 2;
     private static final int ROWS = 512;
     private static final int COLUMNS = 1024;
-    private static final long VOCABULARY = 104_000;
+    private static final long VOCABULARY = 78_000;
 
     @TempDir
     private Path folder;
