@@ -33,7 +33,10 @@ final class HalfLookupKernels implements LookupKernels {
         return true;
     }
 
-    /** Bytes are added as {@link DomainSums#addBytes} says; in one method for the reason given in {@link VectorLookupKernels}. */
+    /**
+     * Bytes are added as {@link DomainSums#addBytes} says, because the JVM (25) takes three instructions to shift lanes of 16 bits by a constant and one to shift those of 32.
+     * All in one method for the reason given in {@link VectorLookupKernels}; three operations in a method of their own made it five times as slow.
+     */
     @Override
     public void multiply(
             MemorySegment codes,
