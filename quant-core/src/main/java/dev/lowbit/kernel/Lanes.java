@@ -9,10 +9,15 @@ public final class Lanes {
 
     /** The fixed tree: lane l + lane l + 8, then 4, 2, 1. */
     public static float sum(float[] lanes) {
-        float a = (lanes[0] + lanes[8]) + (lanes[4] + lanes[12]);
-        float b = (lanes[2] + lanes[10]) + (lanes[6] + lanes[14]);
-        float c = (lanes[1] + lanes[9]) + (lanes[5] + lanes[13]);
-        float d = (lanes[3] + lanes[11]) + (lanes[7] + lanes[15]);
+        return sum(lanes, 0);
+    }
+
+    /** {@link #sum(float[])} of the lanes from one on. */
+    public static float sum(float[] lanes, int from) {
+        float a = (lanes[from] + lanes[from + 8]) + (lanes[from + 4] + lanes[from + 12]);
+        float b = (lanes[from + 2] + lanes[from + 10]) + (lanes[from + 6] + lanes[from + 14]);
+        float c = (lanes[from + 1] + lanes[from + 9]) + (lanes[from + 5] + lanes[from + 13]);
+        float d = (lanes[from + 3] + lanes[from + 11]) + (lanes[from + 7] + lanes[from + 15]);
         return (a + b) + (c + d);
     }
 }

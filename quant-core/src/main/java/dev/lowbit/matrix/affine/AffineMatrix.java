@@ -10,7 +10,6 @@ import dev.lowbit.matrix.lookup.LookupMatrix;
 import dev.lowbit.matrix.lookup.LookupSource;
 import dev.lowbit.matrix.packed.PackedCodes;
 import dev.lowbit.matrix.packed.Packing;
-import dev.lowbit.matrix.packed.RowDot;
 import dev.lowbit.matrix.packed.RowProducts;
 import dev.lowbit.matrix.packed.RowProducts.Tables;
 import dev.lowbit.matrix.scale.EncodedScales;
@@ -248,7 +247,7 @@ public final class AffineMatrix implements QuantizedMatrix {
             return;
         }
         int width = format.groupColumns(columns);
-        if (RowDot.knows(format.codeBits(), width, columns, true)) {
+        if (RowProducts.knows(format.codeBits(), width, columns, Tables.none())) {
             RowProducts.multiply(codes, format.codeBits(), width, Tables.none(), zeros, scales.values(), x, y, workers);
             return;
         }

@@ -10,7 +10,6 @@ import dev.lowbit.matrix.QuantizedMatrix;
 import dev.lowbit.matrix.lookup.LookupMatrix;
 import dev.lowbit.matrix.lookup.LookupSource;
 import dev.lowbit.matrix.packed.PackedCodes;
-import dev.lowbit.matrix.packed.RowDot;
 import dev.lowbit.matrix.packed.RowProducts;
 import dev.lowbit.matrix.packed.RowProducts.Tables;
 import dev.lowbit.matrix.scale.EncodedScales;
@@ -151,8 +150,8 @@ public final class BlockMatrix implements QuantizedMatrix {
             DecodedProducts.multiply(this, x, y, workers);
             return;
         }
-        if (RowDot.knows(format.codeBits(), format.groupSize(), columns, true)) {
-            Tables tables = Tables.same(table.cyclic);
+        Tables tables = Tables.same(table.cyclic);
+        if (RowProducts.knows(format.codeBits(), format.groupSize(), columns, tables)) {
             RowProducts.multiply(
                     codes, format.codeBits(), format.groupSize(), tables, null, scales.values(), x, y, workers);
             return;

@@ -15,32 +15,38 @@ public final class RowProducts {
     private RowProducts() {}
 
     /**
-     * What the codes of a row stand for.
+     * What codes stand for.
      *
-     * @param step from a group's table to the next group's, 0 when all groups have one
-     * @param tables of one row
+     * @param same {@link RowDot#TABLE} entries for all rows, or null
+     * @param source of a table for each group, or null
      */
-    public record Tables(int step, int tables, Source source) {
-        /** Fills in the tables of a row, {@link RowDot#TABLE} entries each. */
+    public record Tables(float[] same, Source source) {
+        /** Fills in the tables of a row's groups, {@link RowDot#TABLE} entries each, from index {@code from} on. */
         @FunctionalInterface
         public interface Source {
-            void load(int row, float[] tables);
+            void load(int row, float[] tables, int from);
         }
 
         /** One table for all rows. */
         public static Tables same(float[] table) {
-            return new Tables(0, 1, (row, tables) -> System.arraycopy(table, 0, tables, 0, RowDot.TABLE));
+            return new Tables(table, null);
         }
 
         /** None: a code is what it stands for. */
         public static Tables none() {
-            return new Tables(0, 0, (row, tables) -> {});
+            return new Tables(null, null);
         }
 
         /** A table for each group of each row. */
-        public static Tables ofGroups(int groups, Source source) {
-            return new Tables(RowDot.TABLE, groups, source);
+        public static Tables ofGroups(Source source) {
+            return new Tables(null, source);
         }
+    }
+
+    /** Whether {@link #multiply} knows rows of so many codes of this width in groups of {@code width}. */
+    public static boolean knows(int bits, int width, int columns, Tables tables) {
+        boolean ofGroups = tables.source() != null;
+        return RowDot.knows(bits, width, columns, ofGroups, !ofGroups && tables.same() == null);
     }
 
     /**
@@ -65,43 +71,40 @@ public final class RowProducts {
             Workers workers) {
         int rows = y.columns();
         int columns = x.columns();
-        int groups = columns / width;
-        int bytes = columns / RowDot.codesInByte(bits);
         float[] inputs = RowDot.arrange(x.toArray(), bits);
         float[] outputs = new float[x.rows() * rows];
         workers.forEach(Math.ceilDiv(rows, ROWS_PER_TASK), task -> {
-            byte[] packed = new byte[bytes + Packing.SLACK];
-            float[] table = tables.tables() == 0 ? null : new float[tables.tables() * RowDot.TABLE];
-            float[] zerosOfRow = zeros == null ? null : new float[groups + RowDot.LANES];
-            float[] scalesOfRow = scales == null ? null : new float[groups + RowDot.LANES];
-            float[] lanes = new float[RowDot.LANES];
-            for (int row = task * ROWS_PER_TASK; row < Math.min(rows, (task + 1) * ROWS_PER_TASK); row++) {
-                MemorySegment.copy(codes, ValueLayout.JAVA_BYTE, (long) row * bytes, packed, 0, bytes);
-                tables.source().load(row, table);
-                for (int g = 0; zeros != null && g < groups; g++) {
-                    zerosOfRow[g] = zeros[row * groups + g] & 0xff;
-                }
-                if (scales != null) {
-                    System.arraycopy(scales, row * groups, scalesOfRow, 0, groups);
-                }
+            boolean ofGroups = tables.source() != null;
+            RowBlock block = new RowBlock(bits, columns, width, tables.same(), ofGroups, zeros != null, scales != null);
+            float[] lanes = new float[RowDot.ROWS * RowDot.LANES];
+            int end = Math.min(rows, (task + 1) * ROWS_PER_TASK);
+            for (int row = task * ROWS_PER_TASK; row < end; row += RowDot.ROWS) {
+                int some = Math.min(RowDot.ROWS, end - row);
+                load(block, row, some, codes, tables, zeros, scales);
                 for (int token = 0; token < x.rows(); token++) {
                     Arrays.fill(lanes, 0);
-                    KERNEL.dot(
-                            packed,
-                            bits,
-                            columns,
-                            width,
-                            table,
-                            tables.step(),
-                            zerosOfRow,
-                            scalesOfRow,
-                            inputs,
-                            token * columns,
-                            lanes);
-                    outputs[token * rows + row] = Lanes.sum(lanes);
+                    KERNEL.dot(block, inputs, token * columns, lanes);
+                    for (int i = 0; i < some; i++) {
+                        outputs[token * rows + row + i] = Lanes.sum(lanes, i * RowDot.LANES);
+                    }
                 }
             }
         });
         MemorySegment.copy(outputs, 0, y.segment(), ValueLayout.JAVA_FLOAT, 0, outputs.length);
+    }
+
+    private static void load(
+            RowBlock block, int row, int some, MemorySegment codes, Tables tables, byte[] zeros, float[] scales) {
+        long from = (long) row * block.bytes;
+        MemorySegment.copy(codes, ValueLayout.JAVA_BYTE, from, block.codes, 0, some * block.bytes);
+        for (int i = 0; tables.source() != null && i < some; i++) {
+            tables.source().load(row + i, block.tables, i * block.groups * RowDot.TABLE);
+        }
+        if (zeros != null) {
+            System.arraycopy(zeros, row * block.groups, block.zeros, 0, some * block.groups);
+        }
+        if (scales != null) {
+            System.arraycopy(scales, row * block.groups, block.scales, 0, some * block.groups);
+        }
     }
 }

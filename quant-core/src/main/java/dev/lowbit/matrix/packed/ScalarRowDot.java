@@ -3,36 +3,35 @@ package dev.lowbit.matrix.packed;
 /** The formula as it stands: what every other implementation is tested against. */
 final class ScalarRowDot implements RowDot {
     @Override
-    public void dot(
-            byte[] row,
-            int bits,
-            int count,
-            int width,
-            float[] tables,
-            int tableStep,
-            float[] zeros,
-            float[] scales,
-            float[] x,
-            int xFrom,
-            float[] lanes) {
-        int codes = RowDot.codesInByte(bits);
-        int step = RowDot.step(bits);
-        int chunk = Math.max(width, step);
-        for (int start = 0; start < count; start += chunk) {
+    public void dot(RowBlock rows, float[] x, int xFrom, float[] lanes) {
+        for (int row = 0; row < ROWS; row++) {
+            dot(rows, row, x, xFrom, lanes);
+        }
+    }
+
+    private static void dot(RowBlock rows, int row, float[] x, int xFrom, float[] lanes) {
+        int codes = RowDot.codesOfUnit(rows.bits);
+        int chunk = Math.max(rows.width, rows.step);
+        long firstBit = (long) row * rows.bytes * Byte.SIZE;
+        for (int start = 0; start < rows.count; start += chunk) {
             float[] sums = new float[LANES];
             for (int i = start; i < start + chunk; i++) {
-                int group = i / width;
-                float zero = zeros == null ? 0 : zeros[group];
                 int lane = i / codes % LANES;
-                int at = i / step * step + i % codes * LANES + lane;
-                int code = PackedCodes.codeAt(row, (long) i * bits, bits);
-                float value = tables == null ? code : tables[group * tableStep + code];
-                sums[lane] = Math.fma(value - zero, x[xFrom + at], sums[lane]);
+                int at = i / (LANES * codes) * (LANES * codes) + i % codes * LANES + lane;
+                int code = PackedCodes.codeAt(rows.codes, firstBit + (long) i * rows.bits, rows.bits);
+                sums[lane] = Math.fma(value(rows, row * rows.groups + i / rows.width, code), x[xFrom + at], sums[lane]);
             }
             for (int lane = 0; lane < LANES; lane++) {
-                int group = (start + lane * codes) / width;
-                lanes[lane] = Math.fma(sums[lane], scales == null ? 1 : scales[group], lanes[lane]);
+                int group = row * rows.groups + (start + lane * codes) / rows.width;
+                float scale = rows.scales == null ? 1 : rows.scales[group];
+                lanes[row * LANES + lane] = Math.fma(sums[lane], scale, lanes[row * LANES + lane]);
             }
         }
+    }
+
+    /** @param group among those of all rows */
+    private static float value(RowBlock rows, int group, int code) {
+        float value = rows.tables == null ? code : rows.tables[group * rows.tableStep + code];
+        return rows.zeros == null ? value : value - (rows.zeros[group] & 0xff);
     }
 }

@@ -123,12 +123,12 @@ public final class SketchMatrix implements QuantizedMatrix {
     }
 
     /** What the codes of all groups of a row stand for, as {@link RowDot} wants it. */
-    private void load(int row, float[] all) {
+    private void load(int row, float[] all, int from) {
         int entries = format.entries();
-        int from = row * format.groups() * entries;
-        for (int i = 0; i < all.length; i += entries) {
+        int tablesFrom = row * format.groups() * entries;
+        for (int i = 0; i < format.groups() * RowDot.TABLE; i += entries) {
             int group = i / RowDot.TABLE;
-            System.arraycopy(tables.values(), from + group * entries, all, i, entries);
+            System.arraycopy(tables.values(), tablesFrom + group * entries, all, from + i, entries);
         }
     }
 
@@ -166,8 +166,8 @@ public final class SketchMatrix implements QuantizedMatrix {
             DecodedProducts.multiply(this, x, y, workers);
             return;
         }
-        if (RowDot.knows(format.codeBits(), groupColumns, columns, false)) {
-            Tables ofRows = Tables.ofGroups(format.groups(), this::load);
+        Tables ofRows = Tables.ofGroups(this::load);
+        if (RowProducts.knows(format.codeBits(), groupColumns, columns, ofRows)) {
             RowProducts.multiply(codes, format.codeBits(), groupColumns, ofRows, null, null, x, y, workers);
             return;
         }

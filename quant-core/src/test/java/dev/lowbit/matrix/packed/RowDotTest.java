@@ -31,84 +31,81 @@ class RowDotTest {
     @ParameterizedTest
     @CsvSource({
         "4, 32", "4, 64", "4, 96", "4, 4096", "4, 16", "4, 8", "4, 2", "2, 64", "2, 128", "2, 192", "2, 4096", "2, 32",
-        "2, 16", "2, 4"
+        "2, 16", "2, 4", "3, 128", "3, 256", "3, 384", "3, 4096", "3, 64", "3, 32", "3, 16", "3, 8", "8, 32", "8, 64",
+        "8, 96", "8, 4096"
     })
     void sameBitsAsTheFormula(int bits, int width) {
         Random random = new Random(31 * bits + width);
         int chunk = Math.max(width, RowDot.step(bits));
         for (int chunks : new int[] {1, 2, 5}) {
             for (int variant = 0; variant < 8; variant++) {
-                boolean oneTable = variant % 2 == 0;
+                boolean oneTable = bits == 8 || variant % 2 == 0;
                 int count = chunk * chunks;
-                int groups = count / width;
                 if (!oneTable && width < chunk) {
-                    assertThat(RowDot.knows(bits, width, count, false)).isFalse();
+                    assertThat(RowDot.knows(bits, width, count, true, false)).isFalse();
                     continue;
                 }
-                assertThat(RowDot.knows(bits, width, count, oneTable)).isTrue();
-                byte[] codes = new byte[count];
-                for (int i = 0; i < count; i++) {
-                    codes[i] = (byte) random.nextInt(1 << bits);
+                assertThat(RowDot.knows(bits, width, count, !oneTable, bits == 8))
+                        .isTrue();
+                boolean integers = bits == 8 || oneTable && random.nextBoolean();
+                float[] table = integers || !oneTable ? null : table(random, bits);
+                RowBlock rows = new RowBlock(bits, count, width, table, !oneTable, variant >= 4, variant % 4 >= 2);
+                random.nextBytes(rows.codes);
+                for (int i = 0; !oneTable && i < rows.tables.length; i += TABLE) {
+                    System.arraycopy(table(random, bits), 0, rows.tables, i, TABLE);
                 }
-                byte[] row = new byte[count * bits / 8 + Packing.SLACK];
-                random.nextBytes(row);
-                Packing.get().pack(codes, 0, count, bits, row, 0);
-                int tableStep = oneTable ? 0 : TABLE;
-                float[] tables = new float[groups * TABLE];
-                for (int i = 0; i < tables.length; i++) {
-                    int entry = i % TABLE;
-                    tables[i] = entry < 1 << bits ? value(random) : tables[i - (1 << bits)];
+                if (rows.zeros != null) {
+                    random.nextBytes(rows.zeros);
                 }
-                boolean integers = oneTable && random.nextBoolean();
-                if (integers) {
-                    tables = RowDot.integers(bits);
-                }
-                float[] given = integers ? null : tables;
-                float[] zeros = variant < 4 ? null : new float[groups + RowDot.LANES];
-                float[] scales = variant % 4 < 2 ? null : new float[groups + RowDot.LANES];
-                for (int g = 0; g < groups + RowDot.LANES; g++) {
-                    if (zeros != null) {
-                        zeros[g] = random.nextInt(256);
-                    }
-                    if (scales != null) {
-                        scales[g] = value(random);
-                    }
+                for (int i = 0; rows.scales != null && i < rows.scales.length; i++) {
+                    rows.scales[i] = value(random);
                 }
                 float[] x = new float[count];
                 for (int i = 0; i < count; i++) {
                     x[i] = value(random);
                 }
-                float[] arranged = RowDot.arrange(x, bits);
-                float[] lanes = new float[RowDot.LANES];
-                lanes[random.nextInt(lanes.length)] = value(random);
+                int before = random.nextInt(3);
+                float[] arranged = new float[before + count];
+                System.arraycopy(RowDot.arrange(x, bits), 0, arranged, before, count);
+                float[] lanes = new float[RowDot.ROWS * RowDot.LANES];
+                for (int row = 0; row < RowDot.ROWS; row++) {
+                    lanes[row * RowDot.LANES + random.nextInt(RowDot.LANES)] = value(random);
+                }
+                float[] first = lanes.clone();
                 float[] actual = lanes.clone();
-                float before = Lanes.sum(lanes);
-                scalar.dot(row, bits, count, width, given, tableStep, zeros, scales, arranged, 0, lanes);
-                vector.dot(row, bits, count, width, given, tableStep, zeros, scales, arranged, 0, actual);
+                scalar.dot(rows, arranged, before, lanes);
+                vector.dot(rows, arranged, before, actual);
                 assertThat(actual).isEqualTo(lanes);
-                requireSum(codes, width, tables, tableStep, zeros, scales, x, before, Lanes.sum(lanes));
+                for (int row = 0; row < RowDot.ROWS; row++) {
+                    int at = row * RowDot.LANES;
+                    requireSum(rows, row, x, Lanes.sum(first, at), Lanes.sum(lanes, at));
+                }
             }
         }
     }
 
+    private static float[] table(Random random, int bits) {
+        float[] table = new float[TABLE];
+        for (int i = 0; i < TABLE; i++) {
+            table[i] = i < 1 << bits ? value(random) : table[i - (1 << bits)];
+        }
+        return table;
+    }
+
     /** Sums of n terms in floats are off by at most n + 3 roundings of the sum of magnitudes. */
-    private static void requireSum(
-            byte[] codes,
-            int width,
-            float[] tables,
-            int tableStep,
-            float[] zeros,
-            float[] scales,
-            float[] x,
-            float before,
-            float actual) {
+    private static void requireSum(RowBlock rows, int row, float[] x, float before, float actual) {
+        byte[] codes = new byte[rows.count];
+        Packing.get().unpack(rows.codes, row * rows.bytes * Byte.SIZE, rows.count, rows.bits, codes, 0);
         double sum = before;
         double magnitude = Math.abs(before);
         for (int i = 0; i < codes.length; i++) {
-            int group = i / width;
-            float entry = tables[group * tableStep + codes[i]];
-            float level = zeros == null ? entry : entry - zeros[group];
-            double term = (scales == null ? 1.0 : scales[group]) * level * x[i];
+            int group = row * rows.groups + i / rows.width;
+            int code = codes[i] & 0xff;
+            double level = rows.tables == null ? code : rows.tables[group * rows.tableStep + code];
+            if (rows.zeros != null) {
+                level -= rows.zeros[group] & 0xff;
+            }
+            double term = (rows.scales == null ? 1.0 : rows.scales[group]) * level * x[i];
             sum += term;
             magnitude += Math.abs(term);
         }
@@ -117,13 +114,16 @@ class RowDotTest {
 
     @Test
     void knowsWholeStepsOnly() {
-        assertThat(RowDot.knows(4, 16, 64, false)).isFalse();
-        assertThat(RowDot.knows(4, 16, 48, true)).isFalse();
-        assertThat(RowDot.knows(4, 48, 96, true)).isFalse();
-        assertThat(RowDot.knows(2, 2, 64, true)).isFalse();
-        assertThat(RowDot.knows(2, 24, 192, true)).isFalse();
-        assertThat(RowDot.knows(4, 64, 96, true)).isFalse();
-        assertThat(RowDot.knows(3, 128, 128, true)).isFalse();
-        assertThat(RowDot.knows(8, 128, 128, true)).isFalse();
+        assertThat(RowDot.knows(4, 16, 64, true, false)).isFalse();
+        assertThat(RowDot.knows(4, 16, 48, false, true)).isFalse();
+        assertThat(RowDot.knows(4, 48, 96, false, true)).isFalse();
+        assertThat(RowDot.knows(2, 2, 64, false, true)).isFalse();
+        assertThat(RowDot.knows(2, 24, 192, false, true)).isFalse();
+        assertThat(RowDot.knows(4, 64, 96, false, true)).isFalse();
+        assertThat(RowDot.knows(3, 4, 128, false, true)).isFalse();
+        assertThat(RowDot.knows(3, 64, 64, false, true)).isFalse();
+        assertThat(RowDot.knows(8, 16, 64, false, true)).isFalse();
+        assertThat(RowDot.knows(8, 64, 64, false, false)).isFalse();
+        assertThat(RowDot.knows(6, 128, 128, false, true)).isFalse();
     }
 }
