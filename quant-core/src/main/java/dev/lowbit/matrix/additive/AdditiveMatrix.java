@@ -23,8 +23,8 @@ import java.util.List;
  * A matrix of tiles that are sums of codewords: tile (p, q) is s (C[0][b] + C[1][b] + ...), float additions in the order of the codebooks and one
  * float multiplication by the scale. Immutable.
  *
- * <p>Products with up to {@link DecodedProducts#FEW_TOKENS} tokens go one of two ways that round differently; {@link TableProducts#suit} says
- * which by format and shape alone, so the bits do not depend on who computes.
+ * <p>Products with up to {@link DecodedProducts#FEW_TOKENS} tokens go one of three ways that round differently: by {@link TableProducts} where these
+ * suit, else by {@link DirectProducts} where those do, else by decoded rows. Format and shape alone decide, so the bits do not depend on who computes.
  */
 public final class AdditiveMatrix implements QuantizedMatrix {
     private static final int ROWS_PER_TASK = 64;
@@ -187,6 +187,8 @@ public final class AdditiveMatrix implements QuantizedMatrix {
             for (int token = 0; token < x.rows(); token++) {
                 products.multiply(inputs, token, outputs);
             }
+        } else if (DirectProducts.suit(format)) {
+            DirectProducts.multiply(this, inputs, x.rows(), outputs, workers);
         } else {
             multiplyByRows(x.rows(), inputs, outputs, workers);
         }

@@ -31,6 +31,35 @@ final class ScalarAdditiveKernels implements AdditiveKernels {
     }
 
     @Override
+    public void dot(
+            float[] values,
+            int codebooks,
+            int piece,
+            int[] pieces,
+            int piecesOfRow,
+            float[] x,
+            int xFrom,
+            int from,
+            int count,
+            float scale0,
+            float scale1,
+            float[] lanes) {
+        for (int row = 0; row < ROWS; row++) {
+            float[] sums = new float[LANES];
+            for (int i = from; i < from + count; i++) {
+                for (int m = 0; m < codebooks; m++) {
+                    int start = pieces[row * piecesOfRow + i / piece * codebooks + m];
+                    sums[i % LANES] = Math.fma(values[start + i % piece], x[xFrom + i], sums[i % LANES]);
+                }
+            }
+            for (int lane = 0; lane < LANES; lane++) {
+                int at = row * LANES + lane;
+                lanes[at] = Math.fma(sums[lane], row == 0 ? scale0 : scale1, lanes[at]);
+            }
+        }
+    }
+
+    @Override
     public void gains(Codewords words, int codebook, float[] offsets, float[] point, float[] out) {
         for (int k = 0; k < words.entries; k++) {
             int word = codebook * words.entries + k;

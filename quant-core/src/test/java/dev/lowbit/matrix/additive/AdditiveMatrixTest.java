@@ -33,6 +33,7 @@ class AdditiveMatrixTest extends QuantizedMatrixContract {
                 "aq2x8-g8-row-f16",
                 "aq1x1-g1-row-f32",
                 "aq2x4-g4-row-bf16",
+                "aq1x10-g8-row-bf16",
                 "aq1x4-g8-s16-f16",
                 "aq3x5-g5-s15-f32",
                 "aq1x12-g4-s64-s4x64-bf16",
@@ -67,7 +68,7 @@ class AdditiveMatrixTest extends QuantizedMatrixContract {
         assertThat(decoded.toArray()).isEqualTo(AdditiveSamples.decoded(matrix));
     }
 
-    /** Tables and decoded rows: both ways of products with few tokens are taken by the shapes of the contract. */
+    /** Tables, codewords as they are and decoded rows: all ways of products with few tokens are taken by the shapes of the contract. */
     @Test
     void tablesNeedFewCodewordsAndManyRows() {
         assertThat(TableProducts.suit(format("aq2x4-g4-row-bf16"), 31, 65)).isFalse();
@@ -78,6 +79,15 @@ class AdditiveMatrixTest extends QuantizedMatrixContract {
         assertThat(TableProducts.suit(format("aq2x4-g8o2-row-f16"), 4096, 4096)).isFalse();
         assertThat(TableProducts.suit(format("aq2x8-g1-row-f16"), 1 << 16, 1 << 16))
                 .isFalse();
+    }
+
+    @Test
+    void codewordsAreMultipliedInPiecesOfFourColumns() {
+        assertThat(DirectProducts.suit(format("aq1x12-g8-row-f16"))).isTrue();
+        assertThat(DirectProducts.suit(format("aq1x12-g12-s48-f16"))).isTrue();
+        assertThat(DirectProducts.suit(format("aq1x12-g6-row-f16"))).isFalse();
+        assertThat(DirectProducts.suit(format("aq1x12-g8-s24-f16"))).isFalse();
+        assertThat(DirectProducts.suit(format("aq1x12-g8o2-row-f16"))).isFalse();
     }
 
     /** Tables of more tiles than one thread fills, looked up in more than one turn. */
