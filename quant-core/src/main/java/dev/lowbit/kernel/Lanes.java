@@ -12,7 +12,7 @@ public final class Lanes {
         return sum(lanes, 0);
     }
 
-    /** {@link #sum(float[])} of the lanes from one on. */
+    /** {@link #sum(float[])} of the 16 lanes from index {@code from} on. */
     public static float sum(float[] lanes, int from) {
         float a = (lanes[from] + lanes[from + 8]) + (lanes[from + 4] + lanes[from + 12]);
         float b = (lanes[from + 2] + lanes[from + 10]) + (lanes[from + 6] + lanes[from + 14]);

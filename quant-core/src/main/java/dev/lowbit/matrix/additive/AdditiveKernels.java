@@ -11,12 +11,6 @@ interface AdditiveKernels {
     /** Rows that are multiplied together. */
     int ROWS = 2;
 
-    /** Columns of a piece of a codeword at least. */
-    int SMALL_PIECE = 4;
-
-    /** Columns of a piece of a codeword at most. */
-    int LARGE_PIECE = 8;
-
     /** Floats that must be there behind the end of codewords and decoded rows, because whole vectors are read and written. */
     int SLACK = 16;
 
@@ -46,30 +40,28 @@ interface AdditiveKernels {
      */
     void products(Codewords words, float[] x, int xFrom, float[] table, int tableFrom);
 
-    /** Columns of the pieces that products take codewords of so many columns in. */
-    default int piece(int inGroup) {
-        return inGroup % LARGE_PIECE == 0 ? LARGE_PIECE : SMALL_PIECE;
+    /** Whether {@link #dotOfRows} knows tiles of so many columns: those that four or two fill the lanes. */
+    static boolean hasDotOfRows(int inGroup) {
+        return inGroup == 4 || inGroup == 8;
     }
 
     /**
-     * Adds the products of {@link #ROWS} rows and some columns with a vector to 16 lanes each: lane l sums C_i x_i over the columns i with i mod 16 = l, ascending, and for each over the codebooks, by fused
-     * multiply-adds from 0, then lane += scale * sum, fused.
+     * Adds the products of {@link #ROWS} rows and some columns with a vector to 16 lanes each, for tiles of one row: lane l sums C_i x_i over the columns i with i mod 16 = l, ascending, and for each over the
+     * codebooks, by fused multiply-adds from 0, then lane += scale * sum, fused.
      *
-     * @param values of codewords; not modified
-     * @param piece of {@link #piece}
-     * @param pieces where pieces start in the values: for every piece of a row one for each codebook; not modified
-     * @param piecesOfRow from a row's to the next row's
+     * @param starts where codewords start in {@link Codewords#values}: for each tile of a row one for each codebook, then the next row's; not modified
+     * @param startsOfRow from a row's to the next row's
      * @param x of the row from {@code xFrom} on; not modified
      * @param from the first column, a multiple of 16
      * @param count of columns, a multiple of 16
+     * @param scale0 of the first row
+     * @param scale1 of the second
      * @param lanes 16 sums for each row; modified
      */
-    void dot(
-            float[] values,
-            int codebooks,
-            int piece,
-            int[] pieces,
-            int piecesOfRow,
+    void dotOfRows(
+            Codewords words,
+            int[] starts,
+            int startsOfRow,
             float[] x,
             int xFrom,
             int from,

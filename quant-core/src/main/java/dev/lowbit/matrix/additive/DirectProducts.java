@@ -6,7 +6,7 @@ import dev.lowbit.matrix.packed.WideCodes;
 import java.util.Arrays;
 
 /**
- * y = Ŵ x straight from the codewords, for tiles of one row and a multiple of four columns: each code says where its codeword starts, and that is multiplied with the tile's inputs. Per scale lane l sums
+ * y = Ŵ x straight from the codewords, for tiles of one row and four or eight columns: each code says where its codeword starts, and that is multiplied with the tile's inputs. Per scale lane l sums
  * C[m][code]_i x_i over the columns i with i mod 16 = l, ascending, and for each over the codebooks m, by fused multiply-adds from 0; then lane += scale * sum, fused, and the fixed tree.
  */
 final class DirectProducts {
@@ -53,7 +53,7 @@ final class DirectProducts {
     /** Whether products of few tokens are made so: part of the definition of the sums. */
     static boolean suit(AdditiveFormat format) {
         return format.outGroup() == 1
-                && format.inGroup() % AdditiveKernels.SMALL_PIECE == 0
+                && AdditiveKernels.hasDotOfRows(format.inGroup())
                 && format.scaleColumns() % LANES == 0;
     }
 
@@ -70,25 +70,25 @@ final class DirectProducts {
     }
 
     private void rows(int first) {
-        int piece = KERNELS.piece(format.inGroup());
-        int codesOfRow = books.length;
-        byte[] buffer = WideCodes.buffer(codesOfRow, format.codeBits());
-        char[] codes = new char[codesOfRow];
-        int piecesOfRow = padded / piece * words.codebooks;
-        int[] pieces = new int[ROWS * piecesOfRow];
+        int startsOfRow = padded / words.inGroup * words.codebooks;
+        byte[] buffer = WideCodes.buffer(books.length, format.codeBits());
+        char[] codes = new char[books.length];
+        int[] starts = new int[ROWS * startsOfRow];
         // behind the last codeword are zeros
-        Arrays.fill(pieces, words.count() * words.tileSize);
+        Arrays.fill(starts, words.count() * words.tileSize);
         float[] lanes = new float[ROWS * LANES];
         int end = Math.min(matrix.rows(), first + ROWS_PER_TASK);
         for (int row = first; row < end; row += ROWS) {
             int some = Math.min(ROWS, end - row);
             for (int i = 0; i < some; i++) {
                 matrix.unpack(row + i, buffer, codes, 0);
-                locate(codes, piece, pieces, i * piecesOfRow);
+                for (int code = 0; code < codes.length; code++) {
+                    starts[i * startsOfRow + code] = codes[code] * words.tileSize + books[code];
+                }
             }
             for (int token = 0; token < tokens; token++) {
                 Arrays.fill(lanes, 0f);
-                multiply(row, some, pieces, piecesOfRow, piece, token * padded, lanes);
+                multiply(row, some, starts, startsOfRow, token * padded, lanes);
                 for (int i = 0; i < some; i++) {
                     outputs[token * matrix.rows() + row + i] = Lanes.sum(lanes, i * LANES);
                 }
@@ -96,44 +96,14 @@ final class DirectProducts {
         }
     }
 
-    /** Where the pieces of a row's codewords start, those of a piece's columns one for each codebook. */
-    private void locate(char[] codes, int piece, int[] pieces, int to) {
-        int tile = words.tileSize;
-        if (tile == piece) {
-            for (int i = 0; i < books.length; i++) {
-                pieces[to + i] = codes[i] * tile + books[i];
-            }
-            return;
-        }
-        int codebooks = words.codebooks;
-        for (int i = 0; i < books.length; i++) {
-            int start = codes[i] * tile + books[i];
-            int at = to + i / codebooks * (tile / piece) * codebooks + i % codebooks;
-            for (int column = 0; column < tile; column += piece, at += codebooks) {
-                pieces[at] = start + column;
-            }
-        }
-    }
-
-    private void multiply(int row, int some, int[] pieces, int piecesOfRow, int piece, int x, float[] lanes) {
+    private void multiply(int row, int some, int[] starts, int startsOfRow, int x, float[] lanes) {
         int scalesOfRow = format.scalesOfRow(matrix.columns());
         int columns = format.scaleColumns() == 0 ? padded : format.scaleColumns();
         int first = row * scalesOfRow;
         int second = (row + some - 1) * scalesOfRow;
         for (int from = 0; from < padded; from += columns, first++, second++) {
-            KERNELS.dot(
-                    words.values,
-                    words.codebooks,
-                    piece,
-                    pieces,
-                    piecesOfRow,
-                    inputs,
-                    x,
-                    from,
-                    Math.min(columns, padded - from),
-                    scales[first],
-                    scales[second],
-                    lanes);
+            int count = Math.min(columns, padded - from);
+            KERNELS.dotOfRows(words, starts, startsOfRow, inputs, x, from, count, scales[first], scales[second], lanes);
         }
     }
 }

@@ -31,12 +31,10 @@ final class ScalarAdditiveKernels implements AdditiveKernels {
     }
 
     @Override
-    public void dot(
-            float[] values,
-            int codebooks,
-            int piece,
-            int[] pieces,
-            int piecesOfRow,
+    public void dotOfRows(
+            Codewords words,
+            int[] starts,
+            int startsOfRow,
             float[] x,
             int xFrom,
             int from,
@@ -47,9 +45,9 @@ final class ScalarAdditiveKernels implements AdditiveKernels {
         for (int row = 0; row < ROWS; row++) {
             float[] sums = new float[LANES];
             for (int i = from; i < from + count; i++) {
-                for (int m = 0; m < codebooks; m++) {
-                    int start = pieces[row * piecesOfRow + i / piece * codebooks + m];
-                    sums[i % LANES] = Math.fma(values[start + i % piece], x[xFrom + i], sums[i % LANES]);
+                for (int m = 0; m < words.codebooks; m++) {
+                    int start = starts[row * startsOfRow + i / words.inGroup * words.codebooks + m];
+                    sums[i % LANES] = Math.fma(words.values[start + i % words.inGroup], x[xFrom + i], sums[i % LANES]);
                 }
             }
             for (int lane = 0; lane < LANES; lane++) {

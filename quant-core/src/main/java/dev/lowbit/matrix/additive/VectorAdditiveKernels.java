@@ -13,6 +13,8 @@ final class VectorAdditiveKernels implements AdditiveKernels {
     private static final VectorSpecies<Float> F = VectorWidth.floats();
     private static final int WIDTH = F.length();
 
+    private static final int FOUR = 4;
+    private static final int EIGHT = 8;
     private static final VectorSpecies<Float> LARGE = FloatVector.SPECIES_256;
     private static final VectorSpecies<Float> SMALL = FloatVector.SPECIES_128;
 
@@ -77,17 +79,10 @@ final class VectorAdditiveKernels implements AdditiveKernels {
     }
 
     @Override
-    public int piece(int inGroup) {
-        return WIDTH >= LARGE_PIECE && inGroup % LARGE_PIECE == 0 ? LARGE_PIECE : SMALL_PIECE;
-    }
-
-    @Override
-    public void dot(
-            float[] values,
-            int codebooks,
-            int piece,
-            int[] pieces,
-            int piecesOfRow,
+    public void dotOfRows(
+            Codewords words,
+            int[] starts,
+            int startsOfRow,
             float[] x,
             int xFrom,
             int from,
@@ -95,97 +90,102 @@ final class VectorAdditiveKernels implements AdditiveKernels {
             float scale0,
             float scale1,
             float[] lanes) {
-        int first = from / piece * codebooks;
-        if (piece == LARGE_PIECE) {
-            large(values, codebooks, pieces, first, piecesOfRow, x, xFrom + from, count, scale0, scale1, lanes);
+        if (WIDTH >= EIGHT && words.inGroup == EIGHT) {
+            eights(words, starts, startsOfRow, x, xFrom, from, count, scale0, scale1, lanes);
         } else {
-            small(values, codebooks, pieces, first, piecesOfRow, x, xFrom + from, count, scale0, scale1, lanes);
+            fours(words, starts, startsOfRow, x, xFrom, from, count, scale0, scale1, lanes);
         }
     }
 
-    /** A piece is a register, two are the lanes. */
-    private static void large(
-            float[] values,
-            int codebooks,
-            int[] pieces,
-            int first,
-            int piecesOfRow,
+    /** A tile of eight columns is a register, two are the lanes. */
+    private static void eights(
+            Codewords words,
+            int[] starts,
+            int startsOfRow,
             float[] x,
             int xFrom,
+            int from,
             int count,
             float scale0,
             float scale1,
             float[] lanes) {
+        float[] values = words.values;
+        int codebooks = words.codebooks;
         FloatVector low0 = FloatVector.zero(LARGE);
         FloatVector high0 = low0;
         FloatVector low1 = low0;
         FloatVector high1 = low0;
-        int at = first;
-        for (int i = xFrom; i < xFrom + count; i += LANES, at += codebooks) {
-            FloatVector low = FloatVector.fromArray(LARGE, x, i);
-            FloatVector high = FloatVector.fromArray(LARGE, x, i + LARGE_PIECE);
+        int at = from / EIGHT * codebooks;
+        for (int i = from; i < from + count; i += LANES, at += codebooks) {
+            FloatVector low = FloatVector.fromArray(LARGE, x, xFrom + i);
+            FloatVector high = FloatVector.fromArray(LARGE, x, xFrom + i + EIGHT);
             for (int m = 0; m < codebooks; m++, at++) {
-                low0 = FloatVector.fromArray(LARGE, values, pieces[at]).fma(low, low0);
-                high0 = FloatVector.fromArray(LARGE, values, pieces[at + codebooks])
+                low0 = FloatVector.fromArray(LARGE, values, starts[at]).fma(low, low0);
+                high0 = FloatVector.fromArray(LARGE, values, starts[at + codebooks])
                         .fma(high, high0);
-                low1 = FloatVector.fromArray(LARGE, values, pieces[at + piecesOfRow])
+                low1 = FloatVector.fromArray(LARGE, values, starts[at + startsOfRow])
                         .fma(low, low1);
-                high1 = FloatVector.fromArray(LARGE, values, pieces[at + piecesOfRow + codebooks])
+                high1 = FloatVector.fromArray(LARGE, values, starts[at + startsOfRow + codebooks])
                         .fma(high, high1);
             }
         }
         low0.fma(FloatVector.broadcast(LARGE, scale0), FloatVector.fromArray(LARGE, lanes, 0))
                 .intoArray(lanes, 0);
-        high0.fma(FloatVector.broadcast(LARGE, scale0), FloatVector.fromArray(LARGE, lanes, LARGE_PIECE))
-                .intoArray(lanes, LARGE_PIECE);
+        high0.fma(FloatVector.broadcast(LARGE, scale0), FloatVector.fromArray(LARGE, lanes, EIGHT))
+                .intoArray(lanes, EIGHT);
         low1.fma(FloatVector.broadcast(LARGE, scale1), FloatVector.fromArray(LARGE, lanes, LANES))
                 .intoArray(lanes, LANES);
-        high1.fma(FloatVector.broadcast(LARGE, scale1), FloatVector.fromArray(LARGE, lanes, LANES + LARGE_PIECE))
-                .intoArray(lanes, LANES + LARGE_PIECE);
+        high1.fma(FloatVector.broadcast(LARGE, scale1), FloatVector.fromArray(LARGE, lanes, LANES + EIGHT))
+                .intoArray(lanes, LANES + EIGHT);
     }
 
-    /** A piece is a register, four are the lanes. */
-    private static void small(
-            float[] values,
-            int codebooks,
-            int[] pieces,
-            int first,
-            int piecesOfRow,
+    /** Four columns are a register, four of these the lanes: each of a tile of its own, or two of one tile of eight. */
+    private static void fours(
+            Codewords words,
+            int[] starts,
+            int startsOfRow,
             float[] x,
             int xFrom,
+            int from,
             int count,
             float scale0,
             float scale1,
             float[] lanes) {
+        float[] values = words.values;
+        int codebooks = words.codebooks;
+        boolean halves = words.inGroup == EIGHT;
+        int half = halves ? FOUR : 0;
+        int second = halves ? 0 : codebooks;
+        int third = halves ? codebooks : 2 * codebooks;
         for (int row = 0; row < ROWS; row++) {
             FloatVector sum0 = FloatVector.zero(SMALL);
             FloatVector sum1 = sum0;
             FloatVector sum2 = sum0;
             FloatVector sum3 = sum0;
-            int at = first + row * piecesOfRow;
-            for (int i = xFrom; i < xFrom + count; i += LANES, at += 3 * codebooks) {
+            int at = from / words.inGroup * codebooks + row * startsOfRow;
+            for (int i = xFrom + from; i < xFrom + from + count; i += LANES, at += third + second) {
                 FloatVector x0 = FloatVector.fromArray(SMALL, x, i);
-                FloatVector x1 = FloatVector.fromArray(SMALL, x, i + SMALL_PIECE);
-                FloatVector x2 = FloatVector.fromArray(SMALL, x, i + 2 * SMALL_PIECE);
-                FloatVector x3 = FloatVector.fromArray(SMALL, x, i + 3 * SMALL_PIECE);
+                FloatVector x1 = FloatVector.fromArray(SMALL, x, i + FOUR);
+                FloatVector x2 = FloatVector.fromArray(SMALL, x, i + 2 * FOUR);
+                FloatVector x3 = FloatVector.fromArray(SMALL, x, i + 3 * FOUR);
                 for (int m = 0; m < codebooks; m++, at++) {
-                    sum0 = FloatVector.fromArray(SMALL, values, pieces[at]).fma(x0, sum0);
-                    sum1 = FloatVector.fromArray(SMALL, values, pieces[at + codebooks])
+                    sum0 = FloatVector.fromArray(SMALL, values, starts[at]).fma(x0, sum0);
+                    sum1 = FloatVector.fromArray(SMALL, values, starts[at + second] + half)
                             .fma(x1, sum1);
-                    sum2 = FloatVector.fromArray(SMALL, values, pieces[at + 2 * codebooks])
+                    sum2 = FloatVector.fromArray(SMALL, values, starts[at + third])
                             .fma(x2, sum2);
-                    sum3 = FloatVector.fromArray(SMALL, values, pieces[at + 3 * codebooks])
+                    sum3 = FloatVector.fromArray(SMALL, values, starts[at + third + second] + half)
                             .fma(x3, sum3);
                 }
             }
             FloatVector scale = FloatVector.broadcast(SMALL, row == 0 ? scale0 : scale1);
             int to = row * LANES;
             sum0.fma(scale, FloatVector.fromArray(SMALL, lanes, to)).intoArray(lanes, to);
-            to += SMALL_PIECE;
+            to += FOUR;
             sum1.fma(scale, FloatVector.fromArray(SMALL, lanes, to)).intoArray(lanes, to);
-            to += SMALL_PIECE;
+            to += FOUR;
             sum2.fma(scale, FloatVector.fromArray(SMALL, lanes, to)).intoArray(lanes, to);
-            to += SMALL_PIECE;
+            to += FOUR;
             sum3.fma(scale, FloatVector.fromArray(SMALL, lanes, to)).intoArray(lanes, to);
         }
     }

@@ -7,8 +7,8 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * The product of packed codes of up to 4 bits with a vector, weights in order, for groups of a multiple of 16: what {@link RowDot} does not know, codes of 3 bits above
- * all. Within a group lane l sums (table[code_i] - zero) x_i over i mod 16 = l by fused multiply-adds from 0, then lane += scale * sum, fused.
+ * The product of packed codes of up to 4 bits with a vector, weights in order, for groups of a multiple of 16: what {@link RowDot} does not know because groups or rows
+ * are not whole steps. Within a group lane l sums (table[code_i] - zero) x_i over i mod 16 = l by fused multiply-adds from 0, then lane += scale * sum, fused.
  */
 public final class WordDot {
     private static final VectorSpecies<Float> F = VectorWidth.floats();

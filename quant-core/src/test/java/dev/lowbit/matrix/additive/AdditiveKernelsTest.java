@@ -135,77 +135,30 @@ class AdditiveKernelsTest {
         }
     }
 
-    /** Products of pieces: every count of whole lanes, codebooks, both sizes of pieces, from any column on. */
+    /** Every count of whole lanes and codebooks, both sizes of tiles, from any column on. */
     @ParameterizedTest
-    @ValueSource(strings = {"1x12-g8", "2x6-g8", "3x5-g4", "8x2-g12", "1x10-g16", "1x6-g64"})
-    void productsOfPieces(String shape) {
+    @ValueSource(strings = {"1x12-g8", "2x6-g8", "8x2-g8", "3x5-g4", "8x2-g4", "1x10-g4"})
+    void dotOfRows(String shape) {
         AdditiveFormat format = format(shape);
+        assertThat(AdditiveKernels.hasDotOfRows(format.inGroup())).isTrue();
         Codewords words = words(format);
-        int tile = format.inGroup();
-        int piece = vector.piece(tile);
-        int codebooks = format.codebooks();
         for (int count : new int[] {16, 32, 48, 160}) {
             for (int from : new int[] {0, 16, 64}) {
-                int piecesOfRow = (from + count) / piece * codebooks + random.nextInt(3);
-                int[] pieces = new int[AdditiveKernels.ROWS * piecesOfRow];
-                for (int i = 0; i < pieces.length; i++) {
+                int startsOfRow = (from + count) / format.inGroup() * format.codebooks() + random.nextInt(3);
+                int[] starts = new int[AdditiveKernels.ROWS * startsOfRow];
+                for (int i = 0; i < starts.length; i++) {
                     // the zeros behind the codewords too, where rows are filled up
-                    pieces[i] = random.nextInt(words.count() * tile / piece + 1) * piece;
+                    starts[i] = random.nextInt(words.count() + 1) * format.inGroup();
                 }
                 int xFrom = random.nextInt(5);
                 float[] x = values(xFrom + from + count);
                 float[] lanes = values(AdditiveKernels.ROWS * AdditiveKernels.LANES);
                 float[] actual = lanes.clone();
                 float[] scales = values(2);
-                scalar.dot(
-                        words.values,
-                        codebooks,
-                        piece,
-                        pieces,
-                        piecesOfRow,
-                        x,
-                        xFrom,
-                        from,
-                        count,
-                        scales[0],
-                        scales[1],
-                        lanes);
-                vector.dot(
-                        words.values,
-                        codebooks,
-                        piece,
-                        pieces,
-                        piecesOfRow,
-                        x,
-                        xFrom,
-                        from,
-                        count,
-                        scales[0],
-                        scales[1],
-                        actual);
+                scalar.dotOfRows(words, starts, startsOfRow, x, xFrom, from, count, scales[0], scales[1], lanes);
+                vector.dotOfRows(words, starts, startsOfRow, x, xFrom, from, count, scales[0], scales[1], actual);
                 assertThat(actual).isEqualTo(lanes);
             }
         }
-    }
-
-    /** A piece of eight columns gives the sums of two of four: what registers of 128 bits take. */
-    @Test
-    void sizesOfPiecesDoNotMatter() {
-        Codewords words = words(format("2x6-g8"));
-        int count = 64;
-        int[] eights = new int[AdditiveKernels.ROWS * count / 8 * 2];
-        int[] fours = new int[2 * eights.length];
-        for (int i = 0; i < eights.length; i++) {
-            eights[i] = random.nextInt(words.count()) * 8;
-            int at = i / 2 * 4 + i % 2;
-            fours[at] = eights[i];
-            fours[at + 2] = eights[i] + 4;
-        }
-        float[] x = values(count);
-        float[] first = new float[AdditiveKernels.ROWS * AdditiveKernels.LANES];
-        float[] second = first.clone();
-        scalar.dot(words.values, 2, 8, eights, eights.length / 2, x, 0, 0, count, 1, 2, first);
-        scalar.dot(words.values, 2, 4, fours, fours.length / 2, x, 0, 0, count, 1, 2, second);
-        assertThat(first).isEqualTo(second);
     }
 }

@@ -82,10 +82,10 @@ class AdditiveMatrixTest extends QuantizedMatrixContract {
     }
 
     @Test
-    void codewordsAreMultipliedInPiecesOfFourColumns() {
+    void codewordsOfFourOrEightColumnsAreMultipliedAsTheyAre() {
         assertThat(DirectProducts.suit(format("aq1x12-g8-row-f16"))).isTrue();
-        assertThat(DirectProducts.suit(format("aq1x12-g12-s48-f16"))).isTrue();
-        assertThat(DirectProducts.suit(format("aq1x12-g6-row-f16"))).isFalse();
+        assertThat(DirectProducts.suit(format("aq1x12-g4-s48-f16"))).isTrue();
+        assertThat(DirectProducts.suit(format("aq1x12-g16-row-f16"))).isFalse();
         assertThat(DirectProducts.suit(format("aq1x12-g8-s24-f16"))).isFalse();
         assertThat(DirectProducts.suit(format("aq1x12-g8o2-row-f16"))).isFalse();
     }
